@@ -1,0 +1,72 @@
+/* What the core's own files share; not for callers of the library. */
+#ifndef QST_BASE_H
+#define QST_BASE_H
+
+#include "qst.h"
+
+#ifdef QST_DEBUG
+#define QST_ASSERT(condition)                                                                      \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            __builtin_trap();                                                                      \
+        }                                                                                          \
+    } while (0)
+#else
+#define QST_ASSERT(condition) ((void)0)
+#endif
+
+/* ---- status.c: setting errors ---- */
+
+/* Writes status and text unless an error stands there already, and returns the status that stands.
+ * With err == NULL it returns `status`. */
+qst_status qst__fail(qst_err *err, qst_status status, const char *format, ...) QST_PRINTF(3, 4);
+
+/* The same, with the position and the value of the fault; -1 and NaN where there is none. */
+qst_status qst__fail_at(qst_err *err, qst_status status, ptrdiff_t row, ptrdiff_t column,
+    double value, const char *format, ...) QST_PRINTF(6, 7);
+
+/* An error made elsewhere (on another thread) becomes that of `err`, unless one stands there. */
+qst_status qst__pass_on(qst_err *err, const qst_err *from);
+
+/* ---- mem.c: one arena a call ---- */
+
+typedef struct qst__block qst__block;
+
+typedef struct {
+    const qst_allocator *allocator;
+    qst__block *blocks;
+} qst__arena;
+
+void qst__arena_init(qst__arena *arena, const qst_ctx *ctx);
+void qst__arena_free(qst__arena *arena);
+
+/* n items of `size_bytes` each, zeroed, aligned for any type; *out is set to them. n == 0 gives a
+ * pointer that may not be read. QST_EOVERFLOW for sizes no memory can have, QST_ENOMEM. */
+QST_MUST_USE qst_status qst__arena_array(
+    qst__arena *arena, ptrdiff_t n, size_t size_bytes, void *out, qst_err *err);
+
+/* ---- par.c: polling in serial loops ---- */
+
+/* Asks `poll` at most every 50 ms, by a clock that is read once in a while. Serial loops call it
+ * once a block of work; QST_ECANCEL says stop. */
+typedef struct {
+    const qst_ctx *ctx;
+    double last_ms;
+} qst__ticker;
+
+void qst__ticker_init(qst__ticker *ticker, const qst_ctx *ctx);
+QST_MUST_USE qst_status qst__tick(qst__ticker *ticker, qst_err *err);
+
+/* ---- num.c ---- */
+
+static inline ptrdiff_t qst__min(ptrdiff_t a, ptrdiff_t b)
+{
+    return a < b ? a : b;
+}
+
+static inline ptrdiff_t qst__max(ptrdiff_t a, ptrdiff_t b)
+{
+    return a > b ? a : b;
+}
+
+#endif

@@ -1,0 +1,234 @@
+/*
+ * qst.h - the questrial core: the manual.
+ *
+ * A C library for trials measured by questionnaires: scoring, reliability,
+ * linear models, comparisons, and cohorts rebuilt from printed tables. It
+ * knows nothing of R, prints nothing, keeps no state between calls.
+ *
+ * Conventions that hold for every function below, and are not repeated:
+ *
+ *   Status    A function that can fail returns qst_status and takes a
+ *             `qst_err *err` last, which may be NULL. On failure it says what
+ *             was wrong and where; results are then unspecified unless said.
+ *   Context   `ctx` carries the allocator, the poll function and the number
+ *             of threads. NULL means malloc, never polled, one thread.
+ *   Memory    Results go into buffers of the caller, whose sizes are given
+ *             beside each parameter. Work memory comes from one arena a call
+ *             and is freed before the call returns, whatever happens.
+ *   Missing   INT32_MIN in int32 and factor columns, any NaN in doubles.
+ *             Missing results are R's NA (qst_na_real()), impossible ones NaN.
+ *   Matrices  Column-major with a leading dimension, as in R: element (i, j)
+ *             of `m` is m.data[i + j * m.ld]. Rows and columns count from 0;
+ *             positions inside qst_err count from 0 too.
+ *   Threads   Same bits for any number of threads. No function is entered
+ *             twice at once with the same output buffers; otherwise all may
+ *             be called from several threads, each with its own context.
+ *   Inputs    are never written to. Input checks hold in every build.
+ */
+#ifndef QST_H
+#define QST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define QST_MUST_USE __attribute__((warn_unused_result))
+#define QST_PRINTF(format_at, first_at) __attribute__((format(printf, format_at, first_at)))
+#else
+#define QST_MUST_USE
+#define QST_PRINTF(format_at, first_at)
+#endif
+
+/* ---- Status and errors --------------------------------------------------- */
+
+/*
+ * The one list of statuses: name, kind (the word that ends an R condition's
+ * class), meaning. Enum and texts are made from it, so they cannot drift.
+ */
+#define QST_STATUS_LIST(X)                                                                         \
+    X(QST_OK, "ok", "no error")                                                                    \
+    X(QST_EARGUMENT, "argument", "an argument is not usable")                                      \
+    X(QST_ERANGE, "range", "a value lies outside its range")                                       \
+    X(QST_EDIMENSION, "dimension", "sizes do not fit together")                                    \
+    X(QST_ENOMEM, "memory", "not enough memory")                                                   \
+    X(QST_ESINGULAR, "singular", "a matrix has no inverse")                                        \
+    X(QST_ENOTCONV, "convergence", "an iteration did not converge")                                \
+    X(QST_ENODATA, "no_data", "no data are left to work on")                                       \
+    X(QST_ECANCEL, "cancelled", "the caller asked to stop")                                        \
+    X(QST_ETHREAD, "thread", "a thread could not be used")                                         \
+    X(QST_EOVERFLOW, "overflow", "a size or a count is too large")                                 \
+    X(QST_ECONNECTION, "connection", "the connection failed")                                      \
+    X(QST_EPROTOCOL, "protocol", "the other side sent what it should not")
+
+#define QST_STATUS_ENUM(name, kind, text) name,
+typedef enum { QST_STATUS_LIST(QST_STATUS_ENUM) QST_N_STATUS } qst_status;
+#undef QST_STATUS_ENUM
+
+/*
+ * What went wrong and where. `row`, `column` and `iteration` are -1 and
+ * `value` is NaN where they mean nothing. The first error set wins. The text
+ * is cut, never allocated.
+ */
+typedef struct {
+    qst_status status;
+    ptrdiff_t row;
+    ptrdiff_t column;
+    ptrdiff_t iteration;
+    double value;
+    char text[512];
+} qst_err;
+
+/* An error struct that says "no error"; call before the first use. */
+void qst_err_init(qst_err *err);
+
+/* The kind ("range") and the meaning ("a value lies outside its range") of a status; a number
+ * that is no status gives "unknown". */
+const char *qst_status_kind(qst_status status);
+const char *qst_status_text(qst_status status);
+
+/* ---- Context: memory, polling, threads ------------------------------------ */
+
+/* Three functions as malloc, realloc and free, with `data` of the caller first. `get` and `resize`
+ * return NULL when memory ends, and are never asked for 0 bytes. */
+typedef struct {
+    void *(*get)(void *data, size_t size_bytes);
+    void *(*resize)(void *data, void *block, size_t size_bytes);
+    void (*release)(void *data, void *block);
+    void *data;
+} qst_allocator;
+
+/*
+ * `poll` is called on the calling thread only, at most about every 50 ms
+ * while work goes on; true asks the core to stop, which then frees everything
+ * and returns QST_ECANCEL. It may be NULL. `n_threads` below 1 means 1. With
+ * more threads than one the allocator must be safe to call from all of them.
+ */
+typedef struct {
+    qst_allocator allocator;
+    bool (*poll)(void *data);
+    void *poll_data;
+    int n_threads;
+} qst_ctx;
+
+/* malloc, realloc and free; no poll; one thread. */
+void qst_ctx_init(qst_ctx *ctx);
+
+/* ---- Missing values -------------------------------------------------------- */
+
+#define QST_NA_INT INT32_MIN
+
+/* R's NA for doubles: the NaN with 1954 in its low word. */
+double qst_na_real(void);
+
+/* True for that NA only, not for other NaN. */
+bool qst_is_na_real(double x);
+
+/* ---- Columns and matrices -------------------------------------------------- */
+
+typedef enum { QST_COL_DOUBLE, QST_COL_INT, QST_COL_FACTOR } qst_col_type;
+
+/* One column of a data frame: `data` points to n doubles or n int32; factor codes count from 1 to
+ * `n_levels`. */
+typedef struct {
+    qst_col_type type;
+    const void *data;
+    ptrdiff_t n;
+    int32_t n_levels;
+} qst_col;
+
+/* Views: they own nothing. ld >= n_rows. */
+typedef struct {
+    double *data;
+    ptrdiff_t n_rows, n_cols, ld;
+} qst_mat;
+
+typedef struct {
+    const double *data;
+    ptrdiff_t n_rows, n_cols, ld;
+} qst_cmat;
+
+/* ---- Random numbers: base/rng.c --------------------------------------------- */
+
+/*
+ * Philox 4x32-10 (Salmon, Moraes, Dror & Shaw 2011, SC'11,
+ * doi:10.1145/2063384.2063405). The seed is the key; the counter says what
+ * the number is for, so that a draw does not depend on how much others drew,
+ * on their order or on the number of threads.
+ */
+typedef struct {
+    uint32_t purpose;   /* below 2^8: a number for each use, see the callers */
+    uint32_t replicate; /* below 2^12: imputation, bootstrap batch, restart */
+    uint32_t variable;  /* below 2^12 */
+    uint32_t iteration; /* any */
+    uint32_t row;       /* any */
+} qst_rng_address;
+
+typedef struct {
+    uint32_t key[2];
+    uint32_t counter[4];
+    uint32_t block[4];
+    int n_left;
+} qst_rng;
+
+/* The bijection itself: ten rounds over `counter` with `key`, into `block_out`. */
+void qst_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t block_out[4]);
+
+/* A stream at `address`. QST_ERANGE if a field is too large for its place. A stream holds 2^34
+ * words; what is drawn beyond would repeat it. */
+QST_MUST_USE qst_status qst_rng_init(
+    qst_rng *rng, uint64_t seed, const qst_rng_address *address, qst_err *err);
+
+/* 32 random bits. */
+uint32_t qst_rng_word(qst_rng *rng);
+
+/* Uniform in (0, 1): 52 bits plus a half, so that neither end can occur. Two words each. */
+double qst_rng_uniform(qst_rng *rng);
+
+/* Uniform on 0 .. n - 1 without bias (Lemire 2019, doi:10.1145/3230636); n > 0. */
+uint32_t qst_rng_below(qst_rng *rng, uint32_t n);
+
+/* Standard normal by the inverse distribution function: one uniform each. */
+double qst_rng_normal(qst_rng *rng);
+
+/* ---- Numbers: base/num.c ------------------------------------------------------ */
+
+/* Quantile of the standard normal, Wichura (1988) AS 241 PPND16, about 1e-16; p outside (0, 1):
+ * -Inf at 0, Inf at 1, NaN elsewhere. */
+double qst_normal_quantile(double p);
+
+/* ---- Threads: base/par.c -------------------------------------------------------- */
+
+/*
+ * Task number `task` of the work described by `data`. It writes only what
+ * belongs to that task. `worker` is below the number of threads in use and
+ * names scratch space.
+ */
+typedef qst_status (*qst_task)(void *data, ptrdiff_t task, int worker, qst_err *err);
+
+/* Number of workers qst_par_for() uses for n_tasks: at least 1. */
+int qst_par_workers(const qst_ctx *ctx, ptrdiff_t n_tasks);
+
+/*
+ * Runs tasks 0 .. n_tasks - 1 on short-lived threads that are joined before
+ * the return; the calling thread polls meanwhile. If tasks fail, the lowest
+ * one decides status and text. Fewer threads than asked for is no error.
+ */
+QST_MUST_USE qst_status qst_par_for(
+    const qst_ctx *ctx, ptrdiff_t n_tasks, qst_task task, void *data, qst_err *err);
+
+/* ---- Dense kernels: la/ ------------------------------------------------------------ */
+
+/* ---- Scoring: stat/score.c --------------------------------------------------------- */
+
+/* ---- Reliability: stat/reliability.c ------------------------------------------------ */
+
+/* ---- Answer quality: stat/quality.c -------------------------------------------------- */
+
+/* ---- Linear models: stat/glm.c ------------------------------------------------------- */
+
+/* ---- Comparisons: stat/compare.c ------------------------------------------------------ */
+
+/* ---- Cohorts from printed tables: stat/reconstruct.c ----------------------------------- */
+
+#endif

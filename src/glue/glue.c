@@ -1,0 +1,202 @@
+#include "glue/glue.h"
+
+#include <R.h>
+#include <R_ext/Utils.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+/* ---- Interrupts ---- */
+
+static SEXP check_interrupt(void *data)
+{
+    (void)data;
+    R_CheckUserInterrupt();
+    return R_NilValue;
+}
+
+static void jump_back(void *data, Rboolean jump)
+{
+    if (jump) {
+        longjmp(((qstr_call *)data)->back, 1);
+    }
+}
+
+/* An interrupt, a time limit or whatever the event loop throws unwinds R as far as this frame; the
+ * core then frees what it owns, and qstr_done() lets R go on. R_ToplevelExec() would lose which
+ * condition it was. */
+static bool poll(void *data)
+{
+    qstr_call *call = data;
+    if (!call->unwinding) {
+        if (setjmp(call->back) != 0) {
+            call->unwinding = true;
+        } else {
+            R_UnwindProtect(check_interrupt, NULL, jump_back, call, call->token);
+        }
+    }
+    return call->unwinding;
+}
+
+SEXP qstr_begin(qstr_call *call, int n_threads)
+{
+    qst_ctx_init(&call->ctx);
+    call->ctx.poll = poll;
+    call->ctx.poll_data = call;
+    call->ctx.n_threads = n_threads;
+    qst_err_init(&call->err);
+    call->unwinding = false;
+    call->token = R_MakeUnwindCont();
+    return call->token;
+}
+
+/* ---- Errors ---- */
+
+/* qst_core_abort(kind, message, row, column, iteration, value) of the package, positions from 1. */
+static NORET void raise(const qst_err *err)
+{
+    SEXP name = PROTECT(Rf_mkString("questrial"));
+    SEXP home = PROTECT(R_FindNamespace(name));
+    const double position[] = {(double)err->row, (double)err->column, (double)err->iteration};
+    SEXP at = PROTECT(Rf_allocVector(REALSXP, 3));
+    for (int k = 0; k < 3; k++) {
+        REAL(at)[k] = position[k] < 0 ? NA_REAL : position[k] + 1;
+    }
+    SEXP kind = PROTECT(Rf_mkString(qst_status_kind(err->status)));
+    SEXP text = PROTECT(Rf_mkString(err->text));
+    SEXP value = PROTECT(Rf_ScalarReal(err->value));
+    SEXP abort_call = PROTECT(Rf_lang5(Rf_install("qst_core_abort"), kind, text, at, value));
+    Rf_eval(abort_call, home);
+    Rf_error("%s", err->text); /* qst_core_abort() does not return */
+}
+
+void qstr_done(qstr_call *call, qst_status status)
+{
+    if (call->unwinding) {
+        R_ContinueUnwind(call->token);
+    }
+    if (status != QST_OK) {
+        call->err.status = status;
+        raise(&call->err);
+    }
+}
+
+void qstr_refuse(const char *format, ...)
+{
+    qst_err err;
+    qst_err_init(&err);
+    err.status = QST_EARGUMENT;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(err.text, sizeof err.text, format, arguments);
+    va_end(arguments);
+    raise(&err);
+}
+
+/* ---- Readers ---- */
+
+static double single_number(SEXP x, const char *argument)
+{
+    const bool number = TYPEOF(x) == INTSXP || TYPEOF(x) == REALSXP;
+    if (!number || XLENGTH(x) != 1) {
+        qstr_refuse("`%s` must be a single number.", argument);
+    }
+    return Rf_asReal(x);
+}
+
+int qstr_int(SEXP x, const char *argument)
+{
+    const double value = single_number(x, argument);
+    if (!(fabs(value) <= INT32_MAX) || value != floor(value)) {
+        qstr_refuse("`%s` must be a whole number.", argument);
+    }
+    return (int)value;
+}
+
+double qstr_double(SEXP x, const char *argument)
+{
+    const double value = single_number(x, argument);
+    if (!isfinite(value)) {
+        qstr_refuse("`%s` must be a finite number.", argument);
+    }
+    return value;
+}
+
+bool qstr_flag(SEXP x, const char *argument)
+{
+    if (TYPEOF(x) != LGLSXP || XLENGTH(x) != 1 || LOGICAL(x)[0] == NA_LOGICAL) {
+        qstr_refuse("`%s` must be TRUE or FALSE.", argument);
+    }
+    return LOGICAL(x)[0] != 0;
+}
+
+uint64_t qstr_seed(SEXP x)
+{
+    const double value = single_number(x, "seed");
+    if (!(value >= 0 && value <= 0x1p53) || value != floor(value)) {
+        qstr_refuse("`seed` must be a whole number from 0 to 2^53.");
+    }
+    return (uint64_t)value;
+}
+
+qst_col qstr_col(SEXP x, const char *argument)
+{
+    qst_col column = {.n = XLENGTH(x)};
+    switch (TYPEOF(x)) {
+    case REALSXP:
+        column.type = QST_COL_DOUBLE;
+        column.data = REAL_RO(x);
+        return column;
+    case INTSXP:
+    case LGLSXP:
+        column.type = Rf_isFactor(x) ? QST_COL_FACTOR : QST_COL_INT;
+        column.n_levels = Rf_isFactor(x) ? Rf_nlevels(x) : 0;
+        column.data = TYPEOF(x) == INTSXP ? (const void *)INTEGER_RO(x) : LOGICAL_RO(x);
+        return column;
+    default:
+        qstr_refuse(
+            "`%s` must hold numbers or a factor, not %s.", argument, Rf_type2char(TYPEOF(x)));
+    }
+}
+
+const qst_col *qstr_cols(SEXP list, const char *argument, ptrdiff_t *n_rows_out)
+{
+    if (TYPEOF(list) != VECSXP || XLENGTH(list) == 0) {
+        qstr_refuse("`%s` must be a list of at least one column.", argument);
+    }
+    const ptrdiff_t n_cols = XLENGTH(list);
+    qst_col *columns = (qst_col *)R_alloc((size_t)n_cols, sizeof *columns);
+    for (ptrdiff_t j = 0; j < n_cols; j++) {
+        columns[j] = qstr_col(VECTOR_ELT(list, j), argument);
+        if (columns[j].n != columns[0].n) {
+            qstr_refuse("columns of `%s` differ in length.", argument);
+        }
+    }
+    *n_rows_out = columns[0].n;
+    return columns;
+}
+
+qst_cmat qstr_cmat(SEXP x, const char *argument)
+{
+    if (TYPEOF(x) != REALSXP || !Rf_isMatrix(x)) {
+        qstr_refuse("`%s` must be a matrix of doubles.", argument);
+    }
+    const ptrdiff_t n_rows = Rf_nrows(x);
+    return (qst_cmat){REAL_RO(x), n_rows, Rf_ncols(x), n_rows > 0 ? n_rows : 1};
+}
+
+const double *qstr_doubles(SEXP x, ptrdiff_t n, const char *argument)
+{
+    if (TYPEOF(x) != REALSXP || (n >= 0 && XLENGTH(x) != n)) {
+        qstr_refuse("`%s` must hold doubles, of the right number.", argument);
+    }
+    return REAL_RO(x);
+}
+
+const int *qstr_ints(SEXP x, ptrdiff_t n, const char *argument)
+{
+    if (TYPEOF(x) != INTSXP || (n >= 0 && XLENGTH(x) != n)) {
+        qstr_refuse("`%s` must hold integers, of the right number.", argument);
+    }
+    return INTEGER_RO(x);
+}

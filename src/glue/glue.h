@@ -1,0 +1,75 @@
+/*
+ * glue.h - between R objects and the core: readers of arguments, the poll
+ * function, errors to R, and the list of entries.
+ *
+ * The law of the glue: R before, R after, never during. An entry
+ *   1. reads and checks its arguments (this may allocate or throw),
+ *   2. allocates its results, the root list first,
+ *   3. calls the core once,
+ *   4. calls qstr_done(), which goes on with an interrupt or raises the error,
+ *   5. returns.
+ * While the core runs nothing of R is called but the poll function.
+ */
+#ifndef QSTR_GLUE_H
+#define QSTR_GLUE_H
+
+#include "qst.h"
+
+#include <Rinternals.h>
+#include <setjmp.h>
+
+/* ---- One call of the core ---- */
+
+typedef struct {
+    qst_ctx ctx;
+    qst_err err;
+    SEXP token;   /* R's unwinding, to go on with after the core has cleaned up */
+    jmp_buf back; /* into the poll function */
+    bool unwinding;
+} qstr_call;
+
+/* Prepares `call` for `n_threads` threads. Returns an object that the caller must PROTECT. */
+SEXP qstr_begin(qstr_call *call, int n_threads);
+
+/* After the core: goes on with R's unwinding if the poll met an interrupt, else raises the error if
+ * `status` is one. Returns only on QST_OK. */
+void qstr_done(qstr_call *call, qst_status status);
+
+/* ---- Readers: each throws an R error of class questrial_error_argument that names the argument
+ * ---- */
+
+/* Raises questrial_error_argument; `format` as printf. */
+NORET void qstr_refuse(const char *format, ...);
+
+/* A single integer not NA, from an integer or whole double. */
+int qstr_int(SEXP x, const char *argument);
+
+/* A single double, finite. */
+double qstr_double(SEXP x, const char *argument);
+
+/* A single TRUE or FALSE. */
+bool qstr_flag(SEXP x, const char *argument);
+
+/* A seed: a whole double in 0 .. 2^53. */
+uint64_t qstr_seed(SEXP x);
+
+/* A view on a column: double, integer, logical or factor. */
+qst_col qstr_col(SEXP x, const char *argument);
+
+/* Views on all columns of a list, in an R_alloc'd array. They must have equal lengths. */
+const qst_col *qstr_cols(SEXP list, const char *argument, ptrdiff_t *n_rows_out);
+
+/* A view on a double matrix. */
+qst_cmat qstr_cmat(SEXP x, const char *argument);
+
+/* A double vector of length n (any length if n < 0). */
+const double *qstr_doubles(SEXP x, ptrdiff_t n, const char *argument);
+
+/* An integer vector of length n (any length if n < 0). */
+const int *qstr_ints(SEXP x, ptrdiff_t n, const char *argument);
+
+/* ---- Entries, in the order of init.c ---- */
+
+SEXP qstr_pg_version(void);
+
+#endif

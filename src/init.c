@@ -1,0 +1,34 @@
+/* The registration table and the load-time checks, nothing else. */
+#include "glue/glue.h"
+
+#include <R_ext/Rdynload.h>
+#include <R_ext/Visibility.h>
+
+/* Name and pointer from one word; `n` arguments. */
+/* clang-format off */
+#define ENTRY(name, n) {#name, (DL_FUNC)&name, n}
+/* clang-format on */
+
+static const R_CallMethodDef entries[] = {
+    ENTRY(qstr_pg_version, 0),
+    {NULL, NULL, 0},
+};
+
+/* The core has its own idea of R's missing values; they must be the same bits. */
+static void check_platform(void)
+{
+    if (sizeof(int) != sizeof(int32_t) || NA_INTEGER != QST_NA_INT) {
+        Rf_error("questrial: integers of this R are not 32 bits wide with NA as the smallest");
+    }
+    if (!qst_is_na_real(NA_REAL) || !R_IsNA(qst_na_real())) {
+        Rf_error("questrial: NA of this R has another bit pattern than the C core's");
+    }
+}
+
+void attribute_visible R_init_questrial(DllInfo *dll)
+{
+    check_platform();
+    R_registerRoutines(dll, NULL, entries, NULL, NULL);
+    R_useDynamicSymbols(dll, FALSE);
+    R_forceSymbols(dll, TRUE);
+}

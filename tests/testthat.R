@@ -1,0 +1,4 @@
+library(testthat)
+library(questrial)
+
+test_check("questrial")
