@@ -31,8 +31,8 @@ void assert_status_at(
         _fail(file, line);
     }
     if (err != NULL && err->status != want) {
-        print_error("err->status is %s, not %s\n", qst_status_kind(err->status),
-            qst_status_kind(want));
+        print_error(
+            "err->status is %s, not %s\n", qst_status_kind(err->status), qst_status_kind(want));
         _fail(file, line);
     }
 }

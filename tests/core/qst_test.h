@@ -42,7 +42,8 @@ typedef struct {
 qst_ctx test_ctx(test_memory *memory, int n_threads);
 
 /* Runs `entry(ctx, data, err)` with its 1st, 2nd, ... allocation failing until it succeeds; each
- * failure must be QST_ENOMEM with a text, and nothing may stay allocated. Returns how many failed. */
+ * failure must be QST_ENOMEM with a text, and nothing may stay allocated. Returns how many failed.
+ */
 typedef qst_status (*test_entry)(const qst_ctx *ctx, void *data, qst_err *err);
 long assert_survives_no_memory(test_entry entry, void *data);
 
