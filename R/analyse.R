@@ -1,0 +1,319 @@
+#' Run the analysis of a trial
+#'
+#' Scores the answers, decides who is analysed, and runs what the plan names:
+#' flow, reliability, baseline table, contrasts between arms, the adjusted
+#' model, interactions, attendance. It then adds sensitivity analyses, each
+#' marked as prespecified or not.
+#'
+#' Participants without a score at follow-up are *lost*; those of the others
+#' without a covariate (or, if the plan says so, without a baseline score) are
+#' *excluded*; the rest are *analysed*, and every part is made from the same
+#' rows: the flow diagram's last boxes, the table's heads and the model's
+#' `nobs()` are checked against one another.
+#'
+#' The sensitivity analyses, each the difference between an arm and the
+#' reference unless said otherwise, are `unadjusted` (the plan's outcome
+#' without covariates), `welch` (unequal variances), `holm` (all contrasts,
+#' P values adjusted after Holm), `omnibus` and `omnibus.welch` (F over all
+#' arms), `change`, `followup` and `ancova` (the three ways to use the
+#' baseline, adjusted for the covariates), `baseline.observed` (without those
+#' whose baseline score was missing) and `all.followed` (everybody with a
+#' score at follow-up, not adjusted for covariates that somebody lacks).
+#'
+#' @param plan An [analysis_plan()].
+#' @param data Data frame, one row a participant, with the columns that the
+#'   plan names.
+#' @return An object of class `analysis`, a list:
+#'   * `plan`, the plan; `data`, a data frame with the plan's columns and
+#'     `baseline`, `followup`, `change`, `outcome`, `baseline_imputed` (logical) and
+#'     `set` (factor: analysed, excluded, lost);
+#'   * `flow`: a [flow()]; `completion`: [compare_counts()] of those lost;
+#'   * `reliability`: list of two [reliability()], `baseline` and `followup`,
+#'     or `NULL` where a visit is a ready-made score;
+#'   * `baseline`: a [baseline_table()];
+#'   * `change`: data frame of `n`, `mean`, `sd` of the outcome by arm;
+#'   * `contrasts`: a [compare_arms()]; `model`: a [fit_glm()];
+#'   * `interaction`, `attendance`: data frames of F tests;
+#'   * `sensitivity`: data frame, one row a contrast of each analysis.
+#' @seealso [report()] makes one page of it, [reproduce()] compares it with
+#'   printed figures.
+#' @examples
+#' analysis <- analyse(balint_plan(), balint)
+#' analysis
+#' analysis$contrasts
+#' @export
+analyse <- function(plan, data) {
+  check_class(plan, "analysis_plan", "plan")
+  check_trial(plan, data)
+  cohort <- trial_cohort(plan, data)
+  analysed <- analysis_rows(cohort)
+  analysis <- list(
+    plan = plan,
+    data = cohort,
+    data_hash = data_hash(data),
+    flow = trial_flow(plan, cohort),
+    completion = trial_completion(plan, cohort),
+    reliability = trial_reliability(plan, data),
+    baseline = trial_baseline(plan, analysed),
+    change = arm_summary(plan, analysed),
+    contrasts = trial_contrasts(plan, analysed),
+    model = trial_model(plan, analysed),
+    interaction = trial_interaction(plan, analysed),
+    attendance = trial_attendance(plan, analysed),
+    sensitivity = trial_sensitivity(plan, cohort)
+  )
+  check_counts_agree(analysis)
+  structure(analysis, class = "analysis")
+}
+
+check_class <- function(x, class, arg) {
+  if (!inherits(x, class)) {
+    qst_abort("argument", sprintf(
+      "`%s` must be made by %s(), not %s.", arg, class, describe(x)
+    ))
+  }
+  x
+}
+
+# ---- The data before anything is computed ----
+
+check_trial <- function(plan, data) {
+  check_data_frame(data)
+  columns <- unlist(plan[c(
+    "arm", "id", "cluster", "covariates", "attendance", "subgroups", "baseline", "followup"
+  )])
+  check_columns(data, unique(columns), "plan")
+  check_ids(plan, data)
+  check_arms(plan, data)
+}
+
+check_ids <- function(plan, data) {
+  if (is.null(plan$id)) {
+    return(invisible())
+  }
+  ids <- data[[plan$id]]
+  twice <- which(duplicated(ids))
+  if (length(twice) > 0) {
+    qst_abort("argument", sprintf(
+      "Column `%s` holds %s twice, in rows %d and %d. Each participant has one row.",
+      plan$id, describe(as.character(ids[[twice[[1]]]])),
+      match(ids[[twice[[1]]]], ids), twice[[1]]
+    ), row = twice[[1]], column = plan$id, value = ids[[twice[[1]]]])
+  }
+}
+
+check_arms <- function(plan, data) {
+  arm <- data[[plan$arm]]
+  if (anyNA(arm)) {
+    row <- which(is.na(arm))[[1]]
+    qst_abort("argument", sprintf(
+      "Column `%s` is missing in row %d. Everybody randomised has an arm.", plan$arm, row
+    ), row = row, column = plan$arm)
+  }
+  present <- unique(as.character(arm))
+  if (!plan$reference %in% present) {
+    qst_abort("argument", sprintf(
+      "No row of column `%s` is \"%s\", the reference. It holds %s.",
+      plan$arm, plan$reference, enumerate(present)
+    ), column = plan$arm)
+  }
+  if (length(present) < 2) {
+    qst_abort("argument", sprintf(
+      "Column `%s` holds one arm only, \"%s\". A comparison needs two.", plan$arm, present
+    ), column = plan$arm)
+  }
+}
+
+# ---- Who is analysed, with which scores ----
+
+trial_cohort <- function(plan, data) {
+  kept <- c("id", "arm", "cluster", "covariates", "attendance", "subgroups")
+  cohort <- as.data.frame(data)[unique(unlist(plan[kept]))]
+  cohort[[plan$arm]] <- arm_factor(plan, data[[plan$arm]])
+  cohort$baseline <- visit_score(plan, data, plan$baseline)
+  cohort$followup <- visit_score(plan, data, plan$followup)
+  cohort$set <- analysis_set(plan, cohort)
+  check_analysed(plan, cohort)
+  cohort$baseline_imputed <- is.na(cohort$baseline) & cohort$set == "analysed" &
+    plan$baseline_missing == "mean"
+  observed <- cohort$baseline[cohort$set == "analysed"]
+  cohort$baseline[cohort$baseline_imputed] <- mean(observed, na.rm = TRUE)
+  cohort$change <- cohort$followup - cohort$baseline
+  cohort$outcome <- if (plan$outcome == "change") cohort$change else cohort$followup
+  cohort
+}
+
+# The reference first, the others in their order; arms without rows are gone.
+arm_factor <- function(plan, arm) {
+  arm <- droplevels(as.factor(arm))
+  stats::relevel(arm, ref = plan$reference)
+}
+
+visit_score <- function(plan, data, columns) {
+  if (length(columns) > 1) {
+    return(score(data, plan$instrument, scale = plan$scale, columns = columns))
+  }
+  value <- data[[columns]]
+  if (!is.numeric(value)) {
+    qst_abort("argument", sprintf(
+      "Column `%s` must hold scores, not %s.", columns, describe(value)
+    ), column = columns)
+  }
+  as.double(value)
+}
+
+analysis_set <- function(plan, cohort) {
+  needed <- c(plan$covariates, if (plan$baseline_missing == "exclude") "baseline")
+  complete <- stats::complete.cases(cohort[c("followup", needed)])
+  set <- ifelse(is.na(cohort$followup), "lost", ifelse(complete, "analysed", "excluded"))
+  factor(set, c("analysed", "excluded", "lost"))
+}
+
+check_analysed <- function(plan, cohort) {
+  n <- table(cohort[[plan$arm]], cohort$set)[, "analysed"]
+  if (any(n < 2)) {
+    qst_abort("no_data", sprintf(
+      "Arm \"%s\" has %d participants with a score at follow-up and all covariates. %s",
+      names(n)[n < 2][[1]], n[n < 2][[1]], "At least two an arm are needed."
+    ))
+  }
+}
+
+analysis_rows <- function(cohort) {
+  droplevels(cohort[cohort$set == "analysed", , drop = FALSE])
+}
+
+# ---- The parts ----
+
+trial_flow <- function(plan, cohort) {
+  exclusion <- exclusion_reason(plan, cohort)
+  stop("filled at the seam")
+}
+
+# Why somebody with a follow-up score is not analysed: the first covariate
+# that is missing, in the plan's order.
+exclusion_reason <- function(plan, cohort) {
+  reason <- rep(NA_character_, nrow(cohort))
+  needed <- c(plan$covariates, if (plan$baseline_missing == "exclude") "baseline")
+  for (column in needed) {
+    absent <- is.na(cohort[[column]]) & is.na(reason) & cohort$set == "excluded"
+    reason[absent] <- sprintf("%s missing", label_of(plan, column))
+  }
+  factor(reason, sprintf("%s missing", label_of(plan, needed)))
+}
+
+trial_completion <- function(plan, cohort) {
+  compare_counts(table(cohort[[plan$arm]], cohort$set == "lost"))
+}
+
+trial_reliability <- function(plan, data) {
+  visits <- plan[c("baseline", "followup")]
+  lapply(visits[lengths(visits) > 1], function(columns) {
+    reliability(data, plan$instrument,
+      scale = plan$scale, columns = columns, conf.level = plan$conf.level
+    )
+  })
+}
+
+arm_summary <- function(plan, rows) {
+  groups <- split(rows$outcome, rows[[plan$arm]])
+  data.frame(
+    arm = names(groups), n = lengths(groups), mean = vapply(groups, mean, 0),
+    sd = vapply(groups, stats::sd, 0), row.names = NULL
+  )
+}
+
+# `outcome ~ arm + ...` with the plan's names.
+trial_formula <- function(outcome, terms) {
+  stats::reformulate(vapply(terms, function(x) deparse(as.name(x), backtick = TRUE), ""), outcome)
+}
+
+trial_contrasts <- function(plan, rows, test = plan$test, adjust = "none") {
+  compare_arms(trial_formula("outcome", plan$arm), rows,
+    test = test, adjust = adjust, conf.level = plan$conf.level
+  )
+}
+
+model_terms <- function(plan, outcome = plan$outcome) {
+  c(plan$arm, plan$covariates, if (outcome == "ancova") "baseline")
+}
+
+trial_model <- function(plan, rows) {
+  fit_glm(trial_formula("outcome", model_terms(plan)), rows)
+}
+
+# One row an F test of arm by subgroup, with nothing else in the model.
+trial_interaction <- function(plan, rows) {
+  tests <- lapply(plan$subgroups, function(subgroup) {
+    terms <- stats::reformulate(sprintf("%s * %s", quoted(plan$arm), quoted(subgroup)), "outcome")
+    additive <- fit_glm(trial_formula("outcome", c(plan$arm, subgroup)), rows)
+    f_test(stats::anova(additive, fit_glm(terms, rows)), sprintf(
+      "%s by %s", label_of(plan, plan$arm), label_of(plan, subgroup)
+    ))
+  })
+  do.call(rbind, tests)
+}
+
+quoted <- function(name) deparse(as.name(name), backtick = TRUE)
+
+# The last row of anova() of two nested fits.
+f_test <- function(table, term) {
+  last <- nrow(table)
+  data.frame(
+    term = term, statistic = table$F[[last]], df = table$Df[[last]],
+    df.residual = table$Res.Df[[last]], p.value = table[["Pr(>F)"]][[last]]
+  )
+}
+
+# Inside each arm in which the factor has at least two levels.
+trial_attendance <- function(plan, rows) {
+  if (is.null(plan$attendance)) {
+    return(NULL)
+  }
+  tests <- lapply(levels(rows[[plan$arm]]), function(arm) {
+    inside <- droplevels(rows[rows[[plan$arm]] == arm & !is.na(rows[[plan$attendance]]), ])
+    if (nrow(inside) == 0 || length(unique(inside[[plan$attendance]])) < 2) {
+      return(NULL)
+    }
+    test <- compare_arms(trial_formula("outcome", plan$attendance), inside, test = "anova")
+    data.frame(arm = arm, test[c("statistic", "df", "df.residual", "p.value")])
+  })
+  do.call(rbind, tests)
+}
+
+# Rows of the flow's last boxes, of the table's heads and of the model are one
+# and the same, or nothing is returned.
+check_counts_agree <- function(analysis) {
+  n <- c(
+    `rows analysed` = sum(analysis$data$set == "analysed"),
+    `the flow's last boxes` = flow_end(analysis$flow),
+    `the model` = stats::nobs(analysis$model),
+    `the summary by arm` = sum(analysis$change$n)
+  )
+  if (length(unique(n)) > 1) {
+    qst_abort("dimension", sprintf(
+      "The parts of the analysis disagree on who is analysed: %s.",
+      paste(sprintf("%s %d", names(n), n), collapse = ", ")
+    ))
+  }
+}
+
+#' @export
+print.analysis <- function(x, ...) {
+  cat(sprintf(
+    "Analysis of %d participants in %d arms, %d analysed\n\n",
+    nrow(x$data), nlevels(x$data[[x$plan$arm]]), stats::nobs(x$model)
+  ))
+  cat(outcome_label(x$plan), ": ", outcome_words(x$plan), "\n", sep = "")
+  means <- x$change
+  cat(sprintf(
+    "  %-12s n %4d   mean %7s   SD %6s\n", means$arm, means$n,
+    format_number(means$mean, 2), format_number(means$sd, 2)
+  ), sep = "")
+  cat("\nContrasts\n")
+  print(x$contrasts)
+  cat("\nAdjusted model\n")
+  print(effects_table(x$model, labels = x$plan$labels))
+  cat("\nParts: $", paste(names(unclass(x)), collapse = " $"), "\n", sep = "")
+  invisible(x)
+}
