@@ -10,6 +10,9 @@
 /* clang-format on */
 
 static const R_CallMethodDef entries[] = {
+    ENTRY(qstr_allocate_list, 6),
+    ENTRY(qstr_hash_data, 5),
+    ENTRY(qstr_hash_text, 1),
     ENTRY(qstr_pg_version, 0),
     {NULL, NULL, 0},
 };

@@ -197,6 +197,34 @@ double qst_rng_normal(qst_rng *rng);
  * -Inf at 0, Inf at 1, NaN elsewhere. */
 double qst_normal_quantile(double p);
 
+/* ---- Hashes: base/sha256.c --------------------------------------------------- */
+
+/*
+ * SHA-256 (FIPS 180-4) of bytes that come in pieces. How they are cut into
+ * pieces does not matter. Nothing here fails or allocates; a message may
+ * have up to 2^61 - 1 bytes.
+ */
+typedef struct {
+    uint32_t state[8];
+    uint64_t n_bytes; /* so far */
+    unsigned char block[64];
+} qst_sha256;
+
+#define QST_SHA256_TEXT 65 /* 64 hexadecimal digits and the end of the string */
+
+void qst_sha256_init(qst_sha256 *hash);
+void qst_sha256_add(qst_sha256 *hash, const void *bytes, size_t n_bytes);
+
+/* Writes the hash as lower-case hexadecimal text. `hash` must be set up anew before other use. */
+void qst_sha256_end(qst_sha256 *hash, char hex_out[QST_SHA256_TEXT]);
+
+/* Numbers enter little-endian on every machine: 8 bytes, n times 4 bytes, n times 8 bytes. Doubles
+ * that R takes for equal enter as equal bits: -0 as 0, each NA as qst_na_real(), each other NaN as
+ * 0x7FF8000000000000. */
+void qst_sha256_add_int64(qst_sha256 *hash, int64_t x);
+void qst_sha256_add_int32s(qst_sha256 *hash, const int32_t *x, ptrdiff_t n);
+void qst_sha256_add_doubles(qst_sha256 *hash, const double *x, ptrdiff_t n);
+
 /* ---- Threads: base/par.c -------------------------------------------------------- */
 
 /*
@@ -228,6 +256,47 @@ QST_MUST_USE qst_status qst_par_for(
 /* ---- Linear models: stat/glm.c ------------------------------------------------------- */
 
 /* ---- Comparisons: stat/compare.c ------------------------------------------------------ */
+
+/* ---- Random allocation: stat/allocate.c ------------------------------------------------ */
+
+/*
+ * What makes a random list of n places over n_arms arms with whole-number
+ * `ratio` (n_arms, each at least 1). The list is cut into blocks; the size of
+ * each is drawn from `sizes` (n_sizes, each at least 1) with equal
+ * probability, the last is cut to what is left. Sizes {1} give simple
+ * randomisation, {n} complete randomisation, multiples of the ratio's sum
+ * permuted blocks. `list` (below 2^12) and `stratum` number independent lists
+ * of one seed.
+ */
+typedef struct {
+    int32_t n;
+    const int32_t *ratio;
+    int32_t n_arms;
+    const int32_t *sizes;
+    int32_t n_sizes;
+    uint64_t seed;
+    uint32_t list;
+    uint32_t stratum;
+} qst_allocation;
+
+/*
+ * Writes arms and blocks, n each, counted from 1. Within a block of m places
+ * each arm has its share ratio[j] / sum(ratio) of the largest multiple of
+ * sum(ratio) in m; the rest is drawn without replacement from one more set of
+ * sum(ratio) places in that ratio; the order is uniformly random.
+ *
+ * Block b (from 0) has its own stream: purpose 12, variable `list`, iteration
+ * `stratum`, row b. From it come, by qst_rng_below(): the size; if m is no
+ * multiple, the rest, by exchanging place i = 0, 1, .. of the set (arms in
+ * order) with place i + below(sum(ratio) - i); and the order, by exchanging
+ * place i = 0 .. m - 2 with place i + below(m - i). Another program can so
+ * make the same list.
+ *
+ * QST_EARGUMENT for sizes or ratios below 1 or n below 0, QST_EOVERFLOW if the
+ * ratio adds up to 2^31, QST_ERANGE if `list` is too large.
+ */
+QST_MUST_USE qst_status qst_allocate(const qst_ctx *ctx, const qst_allocation *plan,
+    int32_t *arm_out, int32_t *block_out, qst_err *err);
 
 /* ---- Cohorts from printed tables: stat/reconstruct.c ----------------------------------- */
 

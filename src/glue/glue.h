@@ -70,6 +70,11 @@ const int *qstr_ints(SEXP x, ptrdiff_t n, const char *argument);
 
 /* ---- Entries, in the order of init.c ---- */
 
+SEXP qstr_allocate_list(SEXP n_sexp, SEXP ratio_sexp, SEXP sizes_sexp, SEXP seed_sexp,
+    SEXP list_sexp, SEXP stratum_sexp);
+SEXP qstr_hash_data(
+    SEXP head_sexp, SEXP data_sexp, SEXP n_rows_sexp, SEXP names_sexp, SEXP types_sexp);
+SEXP qstr_hash_text(SEXP text_sexp);
 SEXP qstr_pg_version(void);
 
 #endif
