@@ -86,7 +86,8 @@ test_that("hashing copies no column", {
   Rprofmem(log, threshold = 1e5)
   data_hash(data)
   Rprofmem(NULL)
-  expect_length(readLines(log), 0)
+  large <- grep("^new page", readLines(log), value = TRUE, invert = TRUE)
+  expect_identical(large, character(0))
 })
 
 test_that("a column without a fingerprint is named", {
