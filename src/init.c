@@ -28,6 +28,8 @@ static void check_platform(void)
     }
 }
 
+void R_init_questrial(DllInfo *dll);
+
 void attribute_visible R_init_questrial(DllInfo *dll)
 {
     check_platform();

@@ -154,8 +154,8 @@ qst_col qstr_col(SEXP x, const char *argument)
         column.data = TYPEOF(x) == INTSXP ? (const void *)INTEGER_RO(x) : LOGICAL_RO(x);
         return column;
     default:
-        qstr_refuse(
-            "`%s` must hold numbers or a factor, not %s.", argument, Rf_type2char(TYPEOF(x)));
+        qstr_refuse("`%s` must hold numbers or a factor, not %s.", argument,
+            Rf_type2char((SEXPTYPE)TYPEOF(x)));
     }
 }
 

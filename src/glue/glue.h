@@ -39,7 +39,7 @@ void qstr_done(qstr_call *call, qst_status status);
  * ---- */
 
 /* Raises questrial_error_argument; `format` as printf. */
-NORET void qstr_refuse(const char *format, ...);
+NORET void qstr_refuse(const char *format, ...) QST_PRINTF(1, 2);
 
 /* A single integer not NA, from an integer or whole double. */
 int qstr_int(SEXP x, const char *argument);
