@@ -141,8 +141,13 @@ enumerate <- function(x, last = " and ", most = 5) {
     more <- sprintf("%d more", length(quoted) - most + 1)
     quoted <- c(quoted[seq_len(most - 1)], more)
   }
-  n <- length(quoted)
-  if (n < 2) quoted else paste0(paste(quoted[-n], collapse = ", "), last, quoted[[n]])
+  join_words(quoted, last)
+}
+
+# "a, b and c".
+join_words <- function(x, last = " and ") {
+  n <- length(x)
+  if (n < 2) as.character(x) else paste0(paste(x[-n], collapse = ", "), last, x[[n]])
 }
 
 # " Did you mean `x`?" when a known name is near.
