@@ -59,7 +59,7 @@
 #' Fisher RA, Yates F (1938). *Statistical tables*. Durstenfeld R (1964),
 #' Algorithm 235. Salmon JK et al. (2011), \doi{10.1145/2063384.2063405}. NIST
 #' (2015), FIPS 180-4. CONSORT 2025, items 17 and 18.
-#' @seealso `blockrand::blockrand()` and `randomizr::block_ra()` make lists of the
+#' @seealso The packages blockrand and randomizr make lists of the
 #'   same kinds from R's generator, without seal.
 #' @examples
 #' sealed <- allocate(393, c("control", "balint", "narrative"), seed = 20200901)
@@ -339,10 +339,8 @@ print.allocation <- function(x, ...) {
   places <- as.data.frame(x)
   counts <- table(factor(places$stratum, unique(places$stratum)), places$arm)
   cat(sprintf("Sealed allocation of %d places\n%s\n\n", nrow(places), describe_method(x)))
-  if (nrow(counts) == 1) {
-    rownames(counts) <- "places"
-  }
-  print(unclass(counts))
+  rows <- if (nrow(counts) == 1) "places" else rownames(counts)
+  print(matrix(counts, nrow(counts), dimnames = list(rows, colnames(counts))))
   cat(sprintf("\nSHA-256 %s\nOpen with as.data.frame().\n", attr(x, "hash")))
   invisible(x)
 }

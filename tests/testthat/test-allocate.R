@@ -22,16 +22,15 @@ philox <- function(counter, key) {
   counter
 }
 stream <- function(seed, list, stratum, block) {
-  count <- 0
-  left <- numeric()
+  state <- list2env(list(count = 0, left = numeric()))
   word <- function() {
-    if (length(left) == 0) {
-      counter <- c(count, block, stratum, 12 * 2^24 + list)
-      left <<- philox(counter, c(seed %% 2^32, seed %/% 2^32))
-      count <<- count + 1
+    if (length(state$left) == 0) {
+      counter <- c(state$count, block, stratum, 12 * 2^24 + list)
+      state$left <- philox(counter, c(seed %% 2^32, seed %/% 2^32))
+      state$count <- state$count + 1
     }
-    first <- left[1]
-    left <<- left[-1]
+    first <- state$left[1]
+    state$left <- state$left[-1]
     first
   }
   function(n) {
