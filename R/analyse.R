@@ -129,7 +129,7 @@ check_arms <- function(plan, data) {
 trial_cohort <- function(plan, data) {
   kept <- c("id", "arm", "cluster", "covariates", "attendance", "subgroups")
   cohort <- as.data.frame(data)[unique(unlist(plan[kept]))]
-  cohort[[plan$arm]] <- arm_factor(plan, data[[plan$arm]])
+  cohort[[plan$arm]] <- reference_first(plan, data[[plan$arm]])
   cohort$baseline <- visit_score(plan, data, plan$baseline)
   cohort$followup <- visit_score(plan, data, plan$followup)
   cohort$set <- analysis_set(plan, cohort)
@@ -144,7 +144,7 @@ trial_cohort <- function(plan, data) {
 }
 
 # The reference first, the others in their order; arms without rows are gone.
-arm_factor <- function(plan, arm) {
+reference_first <- function(plan, arm) {
   arm <- droplevels(as.factor(arm))
   stats::relevel(arm, ref = plan$reference)
 }

@@ -150,6 +150,12 @@ join_words <- function(x, last = " and ") {
   if (n < 2) as.character(x) else paste0(paste(x[-n], collapse = ", "), last, x[[n]])
 }
 
+# "a, b and c", as prose.
+and_list <- function(x) {
+  n <- length(x)
+  if (n < 2) x else paste(paste(x[-n], collapse = ", "), "and", x[[n]])
+}
+
 # " Did you mean `x`?" when a known name is near.
 suggest <- function(name, known) {
   distance <- utils::adist(name, known, ignore.case = TRUE)

@@ -210,21 +210,21 @@ protocol <- function(plan) {
     "Outcome" = sprintf("%s: %s.", outcome_label(plan), outcome_words(plan)),
     "Score" = score_words(plan$instrument, plan$scale),
     "Comparison" = sprintf(
-      "Arms of `%s`, each with each by %s; `%s` is the reference of the model.",
+      "Arms (column \"%s\"), each with each by %s; \"%s\" is the reference of the model.",
       plan$arm, test_words(plan$test), plan$reference
     ),
     "Model" = model_words(plan),
     "Interaction" = if (length(plan$subgroups) > 0) {
-      sprintf("Arm by %s, tested by F.", enumerate(label_of(plan, plan$subgroups)))
+      sprintf("Arm by %s, tested by F.", and_list(label_of(plan, plan$subgroups)))
     },
     "Attendance" = if (!is.null(plan$attendance)) {
       sprintf("Outcome by %s inside each arm, tested by F.", label_of(plan, plan$attendance))
     },
     "Groups" = if (!is.null(plan$cluster)) {
-      sprintf("Treatment was given in groups (`%s`); the flow diagram counts them.", plan$cluster)
+      sprintf("Treatment was given in groups (column \"%s\"); the flow diagram counts them.", plan$cluster)
     },
     "Missing" = missing_words(plan),
-    "Also planned" = if (length(plan$prespecified) > 0) enumerate(plan$prespecified, most = 20),
+    "Also planned" = if (length(plan$prespecified) > 0) and_list(plan$prespecified),
     "Numbers" = sprintf(
       "%s%% intervals; printed in the dialect \"%s\".", format(100 * plan$conf.level), plan$dialect
     )
@@ -243,7 +243,7 @@ model_words <- function(plan) {
   sprintf("Linear model on the arm%s.", if (length(adjusted) == 0) {
     ", not adjusted"
   } else {
-    paste(", adjusted for", enumerate(label_of(plan, adjusted), most = 20))
+    paste(", adjusted for", and_list(label_of(plan, adjusted)))
   })
 }
 
