@@ -221,7 +221,10 @@ protocol <- function(plan) {
       sprintf("Outcome by %s inside each arm, tested by F.", label_of(plan, plan$attendance))
     },
     "Groups" = if (!is.null(plan$cluster)) {
-      sprintf("Treatment was given in groups (column \"%s\"); the flow diagram counts them.", plan$cluster)
+      sprintf(
+        "Treatment was given in groups (column \"%s\"); the flow diagram counts them.",
+        plan$cluster
+      )
     },
     "Missing" = missing_words(plan),
     "Also planned" = if (length(plan$prespecified) > 0) and_list(plan$prespecified),
