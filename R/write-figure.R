@@ -1,0 +1,87 @@
+#' Write a figure to a file
+#'
+#' Draws a [flow()] or a ggplot2 figure into a PDF, SVG or PNG file. The file
+#' is written aside and renamed, so that a failure leaves the old one as it was.
+#'
+#' SVG comes from svglite and PNG from ragg when these packages are installed,
+#' else from grDevices; PDF from cairo where R has it, so that all of Unicode
+#' can be written.
+#'
+#' @param x A [flow()] or a figure made with ggplot2.
+#' @param file The file; its extension is `pdf`, `svg` or `png`.
+#' @param width,height Size in mm. A journal's page is 170 mm wide and its
+#'   column 85. Without `height`, a flow gets what it needs (as [flow_size()]
+#'   says) and other figures 0.62 of the width.
+#' @param dpi Dots per inch of a PNG.
+#' @return `file`, invisibly.
+#' @section Errors:
+#' `questrial_error_argument` for another extension or a size that is not a
+#' number, `questrial_error_file` when the file cannot be written.
+#' @examples
+#' trial <- data.frame(arm = rep(c("control", "course"), 10), lost = c(TRUE, rep(FALSE, 19)))
+#' file <- tempfile(fileext = ".pdf")
+#' write_figure(flow(trial, list("Analysed" = ~ lost), by = "arm"), file)
+#' file.size(file) > 0
+#' @export
+write_figure <- function(x, file, width = 170, height = NULL, dpi = 300) {
+  if (!inherits(x, c("flow", "ggplot"))) {
+    qst_abort("argument", sprintf(
+      "`x` must be a flow() or a ggplot2 figure, not %s.", describe(x)
+    ))
+  }
+  type <- check_extension(check_string(file, "file"))
+  check_number(width, "width", min = 10, max = 5000)
+  height <- check_number(figure_height(x, width, height), "height", min = 10, max = 5000)
+  check_number(dpi, "dpi", min = 30, max = 2400)
+  write_aside(file, function(path) {
+    before <- grDevices::dev.cur()
+    open_device(type, path, width / 25.4, height / 25.4, dpi)
+    on.exit({
+      grDevices::dev.off()
+      if (before > 1) {
+        grDevices::dev.set(before)
+      }
+    })
+    if (inherits(x, "flow")) plot(x) else print(x)
+  })
+}
+
+check_extension <- function(file) {
+  type <- tolower(tools::file_ext(file))
+  if (!type %in% c("pdf", "svg", "png")) {
+    qst_abort("argument", sprintf(
+      "`file` must end in .pdf, .svg or .png, not %s.", describe(basename(file))
+    ), value = file)
+  }
+  type
+}
+
+figure_height <- function(x, width, height) {
+  if (!is.null(height)) {
+    return(height)
+  }
+  if (inherits(x, "flow")) flow_size(x, width)[["height"]] else 0.62 * width
+}
+
+# Opens the best device there is for a type; sizes in inches.
+open_device <- function(type, path, width, height, dpi) {
+  cairo <- capabilities("cairo")
+  switch(type,
+    pdf = if (cairo) {
+      grDevices::cairo_pdf(path, width, height)
+    } else {
+      grDevices::pdf(path, width, height)
+    },
+    svg = if (requireNamespace("svglite", quietly = TRUE)) {
+      svglite::svglite(path, width, height)
+    } else {
+      grDevices::svg(path, width, height)
+    },
+    png = if (requireNamespace("ragg", quietly = TRUE)) {
+      ragg::agg_png(path, width, height, units = "in", res = dpi)
+    } else {
+      grDevices::png(path, width, height, units = "in", res = dpi,
+        type = if (cairo) "cairo" else getOption("bitmapType"))
+    }
+  )
+}
