@@ -55,7 +55,7 @@ flow_size <- function(x, width = 170, fontsize = NULL) {
   check_flow(x)
   check_number(width, "width", min = 10)
   sizes <- if (is.null(fontsize)) c(8, 7.5, 7) else check_number(fontsize, "fontsize", min = 1)
-  layout <- on_no_device(width, 300, fit_flow(x, width, Inf, sizes))
+  layout <- on_spare_device(fit_flow(x, width, Inf, sizes))
   c(width = layout$width, height = ceiling(layout$height))
 }
 
@@ -66,11 +66,11 @@ check_flow <- function(x, arg = "x") {
   check_balance(x)
 }
 
-# Evaluates `code` with a device open that writes nothing, and gives the
-# user's device back.
-on_no_device <- function(width, height, code) {
+# Evaluates `code`, which measures text, on a device of its own that `open`
+# opens, and gives the user's device back.
+on_spare_device <- function(code, open = function() grDevices::pdf(NULL)) {
   before <- grDevices::dev.cur()
-  grDevices::pdf(NULL, width / 25.4, height / 25.4)
+  open()
   ours <- grDevices::dev.cur()
   on.exit({
     grDevices::dev.off(ours)
@@ -78,6 +78,7 @@ on_no_device <- function(width, height, code) {
       grDevices::dev.set(before)
     }
   })
+  # Else grid would begin a page, and a drawing one too many, when it measures.
   grid::grid.newpage()
   code
 }
@@ -160,7 +161,7 @@ flow_columns <- function(arms, width, size) {
   half <- min(11 * em, middle - left)
   start <- data.frame(x0 = middle - half, x1 = middle + half, way = middle,
     side = middle + 1.3 * em)
-  start$end <- min(max(arm$x1[[k]], start$x1), start$side + 28 * em)
+  start$end <- min(max(arm$x1[[k]], start$x1), start$side + 32 * em)
   list(band = c(x0 = left - 2.5 * em, x1 = left - 0.7 * em), start = start,
     arms = cbind(arm, end = arm$x1), arm_names = arms)
 }

@@ -10,8 +10,8 @@
 #' @param x A [flow()] or a figure made with ggplot2.
 #' @param file The file; its extension is `pdf`, `svg` or `png`.
 #' @param width,height Size in mm. A journal's page is 170 mm wide and its
-#'   column 85. Without `height`, a flow gets what it needs (as [flow_size()]
-#'   says) and other figures 0.62 of the width.
+#'   column 85. Without `height`, a flow gets what it needs on the device, as
+#'   [flow_size()] says it for PDF, and other figures get 0.62 of the width.
 #' @param dpi Dots per inch of a PNG.
 #' @return `file`, invisibly.
 #' @section Errors:
@@ -31,19 +31,21 @@ write_figure <- function(x, file, width = 170, height = NULL, dpi = 300) {
   }
   type <- check_extension(check_string(file, "file"))
   check_number(width, "width", min = 10, max = 5000)
-  height <- check_number(figure_height(x, width, height), "height", min = 10, max = 5000)
   check_number(dpi, "dpi", min = 30, max = 2400)
+  if (is.null(height)) {
+    height <- figure_height(x, width, type)
+  }
+  check_number(height, "height", min = 10, max = 5000)
   write_aside(file, function(path) {
-    before <- grDevices::dev.cur()
-    open_device(type, path, width / 25.4, height / 25.4, dpi)
-    on.exit({
-      grDevices::dev.off()
-      if (before > 1) {
-        grDevices::dev.set(before)
-      }
-    })
-    if (inherits(x, "flow")) plot(x) else print(x)
+    open <- function() open_device(type, path, width / 25.4, height / 25.4, dpi)
+    on_spare_device(if (inherits(x, "flow")) plot(x, newpage = FALSE) else draw_ggplot(x), open)
   })
+}
+
+# Into the page that there is.
+draw_ggplot <- function(x) {
+  need_package("ggplot2", "Drawing this figure")
+  grid::grid.draw(ggplot2::ggplotGrob(x))
 }
 
 check_extension <- function(file) {
@@ -56,11 +58,17 @@ check_extension <- function(file) {
   type
 }
 
-figure_height <- function(x, width, height) {
-  if (!is.null(height)) {
-    return(height)
+# Measured on the kind of device that will draw it, since their fonts differ.
+figure_height <- function(x, width, type) {
+  if (!inherits(x, "flow")) {
+    return(0.62 * width)
   }
-  if (inherits(x, "flow")) flow_size(x, width)[["height"]] else 0.62 * width
+  file <- tempfile(fileext = paste0(".", type))
+  on.exit(unlink(file))
+  open <- function() open_device(type, file, width / 25.4, width / 25.4, 72)
+  layout <- on_spare_device(fit_flow(check_flow(x), width, Inf, c(8, 7.5, 7)), open)
+  # At another resolution some devices round the widths of letters otherwise.
+  ceiling(1.02 * layout$height)
 }
 
 # Opens the best device there is for a type; sizes in inches.

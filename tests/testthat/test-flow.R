@@ -253,7 +253,7 @@ expect_edges_clear <- function(layout) {
 }
 
 layout_at <- function(x, width, fontsize) {
-  on_no_device(width, 300, flow_layout(x, width, fontsize))
+  on_spare_device(flow_layout(x, width, fontsize))
 }
 
 test_that("boxes, text and arrows never collide, on any device and with any arms", {
@@ -298,7 +298,7 @@ test_that("the engine joins boxes side by side, as other diagrams need", {
     edges = data.frame(from = c("a", "a"), to = c("b", "c"), out = c(NA, 50), into = c(NA, 50)),
     bands = data.frame(label = "Identification", x0 = 1, x1 = 6, from = 1L, to = 2L)
   )
-  layout <- on_no_device(170, 100, diagram_layout(diagram, 8))
+  layout <- on_spare_device(diagram_layout(diagram, 8))
   expect_tidy_layout(layout, 170)
   expect_identical(layout$edges$x[1:2], c(80, 90))
 })
