@@ -87,6 +87,7 @@ flextable_align <- function(table, layout) {
     table <- flextable::align(table, i = 1, align = "center", part = "header")
   }
   table <- flextable::valign(table, valign = "bottom", part = "header")
+  table <- flextable::valign(table, valign = "top", part = "body")
   flextable::align(table, align = "left", part = "footer")
 }
 
@@ -127,7 +128,7 @@ docx_section <- function(layout) {
 
 #' @exportS3Method knitr::knit_print
 knit_print.questrial_table <- function(x, ...) {
-  if (knitr::is_html_output()) {
+  if (knitr::is_html_output(excludes = c("markdown", "gfm"))) {
     raw_block(c("<style>", table_css, "</style>", table_html(x)), "html")
   } else if (knitr::is_latex_output()) {
     raw_block(table_latex(x), "latex", needs_booktabs())

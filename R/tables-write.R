@@ -185,7 +185,7 @@ table_css <- c(
   "padding-bottom:.35em;vertical-align:bottom}",
   ".qst-table .qst-spanners th{text-align:center;white-space:normal;vertical-align:bottom;",
   "position:relative}",
-  ".qst-table .qst-spanners span{display:inline-block;max-width:9em}",
+  ".qst-table .qst-spanners span{display:inline-block;max-width:7.5em}",
   ".qst-table .qst-spanners th::after{content:\"\";position:absolute;left:.5em;right:.4em;",
   "bottom:0;border-bottom:.75px solid currentColor}",
   ".qst-table tbody tr:first-child>*{padding-top:.4em}",
@@ -235,9 +235,8 @@ raw_csv <- function(x) {
     text[is.na(column)] <- ""
     text
   }, character(nrow(data)))
-  csv_lines(list(
-    headings = names(data), cells = matrix(cells, nrow(data)), indent = rep(0, nrow(data))
-  ))
+  cells <- matrix(cells, nrow(data), ncol(data))
+  csv_lines(list(headings = names(data), cells = cells, indent = rep(0, nrow(data))))
 }
 
 # ---- Markdown ----
@@ -245,7 +244,8 @@ raw_csv <- function(x) {
 table_markdown <- function(x) {
   layout <- joined_headings(set_minus(table_layout(x)))
   lead <- strrep("&nbsp;", 4 * layout$indent)
-  cells <- matrix(markdown_escape(layout$cells), nrow(layout$cells))
+  cells <- layout$cells
+  cells[] <- markdown_escape(cells)
   cells[, 1] <- paste0(lead, cells[, 1])
   row <- function(text) paste0("| ", paste(text, collapse = " | "), " |")
   c(
@@ -267,8 +267,9 @@ markdown_escape <- function(text) {
 
 table_latex <- function(x) {
   layout <- set_minus(align_points(table_layout(x), "\u2007"))
-  cells <- matrix(latex_escape(layout$cells), nrow(layout$cells))
-  cells[, 1] <- paste0(ifelse(layout$indent > 0, "\\hspace*{1em}", ""), cells[, 1])
+  cells <- layout$cells
+  cells[] <- latex_escape(cells)
+  cells[, 1] <- paste0(latex_indent(layout), cells[, 1])
   row <- function(text) paste0(paste(text, collapse = " & "), " \\\\")
   body <- by_row(cells, row)
   under <- layout$subheadings
@@ -276,7 +277,9 @@ table_latex <- function(x) {
   c(
     "\\begin{table}[htbp]",
     "\\centering",
-    if (length(layout$caption) > 0) sprintf("\\caption{%s}", latex_escape(layout$caption)),
+    if (length(layout$caption) > 0) {
+      sprintf("\\caption{%s}\\smallskip", latex_escape(layout$caption))
+    },
     "\\small",
     "\\setlength{\\tabcolsep}{4pt}",
     sprintf("\\begin{tabular}{%s}", latex_columns(layout)),
@@ -313,10 +316,21 @@ latex_words <- c(
 )
 
 # Labels longer than about a third of a line are wrapped.
+latex_wraps <- function(layout) {
+  max(nchar(layout$cells[, 1], "width"), 0) > 32
+}
+
 latex_columns <- function(layout) {
-  longest <- max(nchar(layout$cells[, 1], "width"), 0)
-  first <- if (longest > 32) "p{0.32\\linewidth}" else "l"
+  first <- if (latex_wraps(layout)) "p{0.32\\linewidth}" else "l"
   paste0("@{}", first, paste(ifelse(layout$figures, "r", "l")[-1], collapse = ""), "@{}")
+}
+
+latex_indent <- function(layout) {
+  if (latex_wraps(layout)) {
+    sprintf("\\raggedright\\leftskip=%dem ", layout$indent)
+  } else {
+    ifelse(layout$indent > 0, sprintf("\\hspace*{%dem}", layout$indent), "")
+  }
 }
 
 latex_spanners <- function(layout) {
@@ -328,7 +342,7 @@ latex_spanners <- function(layout) {
   rules <- character()
   for (spanner in layout$spanners) {
     columns <- spanner$columns
-    text <- paste(latex_escape(wrap_text(spanner$text, 18)), collapse = "\\\\")
+    text <- paste(latex_escape(wrap_text(spanner$text, 7 * length(columns))), collapse = "\\\\")
     cells[columns[[1]]] <- sprintf(
       "\\multicolumn{%d}{c}{\\shortstack{%s}}", length(columns), text
     )
