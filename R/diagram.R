@@ -79,7 +79,7 @@ set_text <- function(paragraphs, node, size, fontsize) {
 # and the result's attribute `broken` says that one was.
 wrap_words <- function(words, tail, room, fontsize, bold) {
   whole <- length(words)
-  words <- unlist(lapply(words, break_word, room = room, fontsize = fontsize, bold = bold))
+  words <- unlist(lapply(words, break_drawn_word, room = room, fontsize = fontsize, bold = bold))
   broken <- length(words) > whole
   words <- c(words, tail[nzchar(tail)])
   width <- text_width(words, fontsize, bold)
@@ -99,7 +99,7 @@ wrap_words <- function(words, tail, room, fontsize, bold) {
   structure(lines, broken = broken)
 }
 
-break_word <- function(word, room, fontsize, bold) {
+break_drawn_word <- function(word, room, fontsize, bold) {
   letters <- strsplit(word, "")[[1]]
   if (length(letters) < 2 || text_width(word, fontsize, bold) <= room) {
     return(word)

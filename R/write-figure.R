@@ -3,9 +3,9 @@
 #' Draws a [flow()] or a ggplot2 figure into a PDF, SVG or PNG file. The file
 #' is written aside and renamed, so that a failure leaves the old one as it was.
 #'
-#' SVG comes from svglite and PNG from ragg when these packages are installed,
-#' else from grDevices; PDF from cairo where R has it, so that all of Unicode
-#' can be written.
+#' The files come from cairo where R has it, so that all of Unicode can be
+#' written; an SVG has its letters as outlines and looks the same with other
+#' fonts.
 #'
 #' @param x A [flow()] or a figure made with ggplot2.
 #' @param file The file; its extension is `pdf`, `svg` or `png`.
@@ -80,16 +80,8 @@ open_device <- function(type, path, width, height, dpi) {
     } else {
       grDevices::pdf(path, width, height)
     },
-    svg = if (requireNamespace("svglite", quietly = TRUE)) {
-      svglite::svglite(path, width, height)
-    } else {
-      grDevices::svg(path, width, height)
-    },
-    png = if (requireNamespace("ragg", quietly = TRUE)) {
-      ragg::agg_png(path, width, height, units = "in", res = dpi)
-    } else {
-      grDevices::png(path, width, height, units = "in", res = dpi,
-        type = if (cairo) "cairo" else getOption("bitmapType"))
-    }
+    svg = grDevices::svg(path, width, height),
+    png = grDevices::png(path, width, height, units = "in", res = dpi,
+      type = if (cairo) "cairo" else getOption("bitmapType"))
   )
 }
