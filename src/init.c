@@ -14,6 +14,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(qstr_hash_data, 5),
     ENTRY(qstr_hash_text, 1),
     ENTRY(qstr_pg_version, 0),
+    ENTRY(qstr_scale_score, 6),
     {NULL, NULL, 0},
 };
 

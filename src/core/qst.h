@@ -249,6 +249,51 @@ QST_MUST_USE qst_status qst_par_for(
 
 /* ---- Scoring: stat/score.c --------------------------------------------------------- */
 
+/* The answers that can be given: min, min + step, ..., min + n_steps * step. */
+typedef struct {
+    double min;
+    double step;     /* > 0 */
+    int32_t n_steps; /* 1 .. 2^20 */
+} qst_range;
+
+/*
+ * The answers to a scale: n_items columns (double or int32) of n_rows each.
+ * An answer's level is (answer - min) / step, and n_steps less that for a
+ * reversed item; levels are whole numbers, so all sums of them are exact. An
+ * answer that is no level (rounded to single precision) is a fault of status
+ * QST_ERANGE, with row, column and value in `err`: the first row that has one
+ * and its first column.
+ */
+typedef struct {
+    const qst_col *items;
+    const bool *reversed; /* n_items; NULL: none is */
+    ptrdiff_t n_items;
+    ptrdiff_t n_rows;
+    qst_range range;
+} qst_scale;
+
+typedef enum {
+    QST_SCORE_SUM,    /* mean of the answers given, times n_items */
+    QST_SCORE_MEAN,   /* mean of the answers given */
+    QST_SCORE_PERCENT /* 100 mean level / n_steps: percent of maximum possible */
+} qst_score_kind;
+
+typedef struct {
+    qst_score_kind kind;
+    double multiply;         /* the score by this; 1 if nothing is to change */
+    ptrdiff_t n_missing_max; /* 0 .. n_items - 1; with more missing answers a row's score is NA */
+} qst_score_rule;
+
+/*
+ * Scores every row: one pass over the columns, in runs of rows that stay in
+ * cache; nothing is copied and no memory is taken. `score_out` has n_rows
+ * doubles; `answered_out`, the number of answers, has n_rows or is NULL.
+ * QST_EARGUMENT for an unusable rule or a factor column, QST_EDIMENSION for
+ * columns of other lengths, QST_ENODATA for no rows. Threaded.
+ */
+QST_MUST_USE qst_status qst_scale_score(const qst_ctx *ctx, const qst_scale *scale,
+    const qst_score_rule *rule, double *score_out, int32_t *answered_out, qst_err *err);
+
 /* ---- Reliability: stat/reliability.c ------------------------------------------------ */
 
 /* ---- Answer quality: stat/quality.c -------------------------------------------------- */

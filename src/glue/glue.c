@@ -200,3 +200,26 @@ const int *qstr_ints(SEXP x, ptrdiff_t n, const char *argument)
     }
     return INTEGER_RO(x);
 }
+
+static const bool *read_reversed(SEXP reversed, ptrdiff_t n)
+{
+    if (TYPEOF(reversed) != LGLSXP || XLENGTH(reversed) != n) {
+        qstr_refuse("`reversed` must be TRUE or FALSE for each item.");
+    }
+    bool *flags = (bool *)R_alloc((size_t)n, sizeof *flags);
+    for (ptrdiff_t j = 0; j < n; j++) {
+        flags[j] = LOGICAL_RO(reversed)[j] == TRUE;
+    }
+    return flags;
+}
+
+qst_scale qstr_scale(SEXP columns, SEXP reversed, SEXP range)
+{
+    qst_scale scale = {.n_items = XLENGTH(columns)};
+    scale.items = qstr_cols(columns, "columns", &scale.n_rows);
+    scale.reversed = read_reversed(reversed, scale.n_items);
+    const double *numbers = qstr_doubles(range, 3, "range");
+    scale.range =
+        (qst_range){.min = numbers[0], .step = numbers[1], .n_steps = (int32_t)numbers[2]};
+    return scale;
+}

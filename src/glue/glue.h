@@ -68,6 +68,10 @@ const double *qstr_doubles(SEXP x, ptrdiff_t n, const char *argument);
 /* An integer vector of length n (any length if n < 0). */
 const int *qstr_ints(SEXP x, ptrdiff_t n, const char *argument);
 
+/* The answers to a scale: a list of number columns, which are reversed, and c(min, step, n_steps).
+ */
+qst_scale qstr_scale(SEXP columns, SEXP reversed, SEXP range);
+
 /* ---- Entries, in the order of init.c ---- */
 
 SEXP qstr_allocate_list(SEXP n_sexp, SEXP ratio_sexp, SEXP sizes_sexp, SEXP seed_sexp,
@@ -76,5 +80,7 @@ SEXP qstr_hash_data(
     SEXP head_sexp, SEXP data_sexp, SEXP n_rows_sexp, SEXP names_sexp, SEXP types_sexp);
 SEXP qstr_hash_text(SEXP text_sexp);
 SEXP qstr_pg_version(void);
+SEXP qstr_scale_score(SEXP columns_sexp, SEXP reversed_sexp, SEXP range_sexp, SEXP rule_sexp,
+    SEXP count_sexp, SEXP threads_sexp);
 
 #endif
