@@ -530,10 +530,10 @@ baseline_test_columns <- function(x) {
 }
 
 baseline_headings <- function(x, n_arms) {
-  tests <- c(statistic = "", df = "df", p.value = "P", smd = "SMD")[baseline_test_columns(x)]
+  tests <- baseline_test_columns(x)
   head <- function(each, statistic) {
-    tests[names(tests) == "statistic"] <- statistic
-    c("", rep(each, n_arms), unname(tests))
+    shown <- c(statistic = statistic, df = "df", p.value = "P", smd = "SMD")
+    c("", rep(each, n_arms), unname(shown[tests]))
   }
   list(count = head(c("N", "%"), "\u03c7\u00b2"), mean = head(c("Mean", "SD"), "F"))
 }

@@ -72,17 +72,6 @@ effect_columns <- c(
   "term", "label", "estimate", "std.error", "statistic", "df", "p.value", "conf.low", "conf.high"
 )
 
-check_labels <- function(labels) {
-  ok <- is.null(labels) || (is.character(labels) && length(names(labels)) == length(labels))
-  if (!ok) {
-    qst_abort("argument", sprintf(
-      "`labels` must be a character vector with names, as in c(sex = \"Gender\"), not %s.",
-      describe(labels)
-    ))
-  }
-  labels
-}
-
 # ---- Estimates ----
 
 effect_estimates <- function(fit, vcov, conf.level) {

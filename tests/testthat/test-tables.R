@@ -219,7 +219,7 @@ test_that("a binomial model is tested by z and a given covariance is used", {
   expect_match(attr(given, "notes"), "covariance matrix given", all = FALSE)
   expect_error(effects_table(fit, vcov = diag(3)), "2 by 2", class = "questrial_error_argument")
   expect_error(effects_table(mtcars), "`fit`", class = "questrial_error_argument")
-  expect_error(effects_table(fit, labels = "Weight"), "names", class = "questrial_error_argument")
+  expect_error(effects_table(fit, labels = "Weight"), "named", class = "questrial_error_argument")
 })
 
 test_that("rows and columns are taken as from a data frame", {
