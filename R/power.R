@@ -535,6 +535,49 @@ percent <- function(x, digits = 3) {
   paste0(shown, "%")
 }
 
+# ---- Picture ----
+
+#' The power curve of a trial
+#'
+#' Power against the number of participants, with the numbers planned marked.
+#'
+#' @param x What [sample_size()] or [power_of()] gave.
+#' @param ... Passed to [plot()]: titles, limits, `col`.
+#' @return Invisibly the data frame that was drawn: `n` (analysed in all), `power`.
+#' @examples
+#' plot(sample_size(delta = 4.2, sd = 11.7))
+#' plot(power_of(c(125, 117), delta = 4.2, sd = 11.7, cluster_size = c(12.5, 1), icc = 0.05))
+#' @export
+plot.sample_size <- function(x, ...) {
+  plot_power(x$design, x$n, x$power, ...)
+}
+
+#' @rdname plot.sample_size
+#' @export
+plot.power_of <- function(x, ...) {
+  plot_power(x$design, x$n * (1 - x$design$dropout), x$power, ...)
+}
+
+plot_power <- function(design, n, power, xlab = "Participants analysed in all", ylab = "Power",
+                       xlim = c(0, 2 * sum(n)), ylim = c(0, 1), las = 1, bty = "n", ...) {
+  fewest <- max(2 * design$cluster_size / n)
+  shares <- seq(min(max(fewest, 0.1), 1), 2, length.out = 200)
+  curve <- data.frame(
+    n = shares * sum(n),
+    power = vapply(shares, function(share) design_power(design, share * n), 0)
+  )
+  graphics::plot(
+    curve,
+    type = "l", xlab = xlab, ylab = ylab, xlim = xlim, ylim = ylim, las = las, bty = bty, ...
+  )
+  graphics::segments(c(sum(n), 0), c(0, power), sum(n), power, lty = 3)
+  graphics::points(sum(n), power, pch = 19)
+  graphics::text(
+    sum(n), power, sprintf("%s at %s", percent(power, 1), format(round(sum(n)))), adj = c(-0.1, 1.6)
+  )
+  invisible(curve)
+}
+
 #' @export
 as.data.frame.sample_size <- function(x, row.names = NULL, optional = FALSE, ...) {
   rows <- data.frame(arm = x$design$arms, exact = unname(x$exact), n = unname(x$n))

@@ -199,6 +199,40 @@ test_that("baseline and clusters: Teerenstra's factor, and groups made afterward
   )
 })
 
+# The covariance matrix of a cluster's baseline and follow-up scores, written out.
+test_that("baseline factors are those of the full covariance matrix", {
+  m <- 7
+  icc <- 0.2
+  one <- matrix(1 / m, m)
+  same <- icc * matrix(1, m, m) + (1 - icc) * diag(m)
+  factors <- function(baseline, covariance) {
+    v <- c(t(one) %*% baseline %*% one, t(one) %*% same %*% one, t(one) %*% covariance %*% one)
+    m * c(v[2] - v[3]^2 / v[1], v[1] + v[2] - 2 * v[3])
+  }
+  got <- function(correlation) {
+    vapply(c("ancova", "change"), function(analysis) {
+      design <- power_of(
+        1e4, 1, 1, icc = icc, cluster_size = m, correlation = correlation, analysis = analysis
+      )$design
+      variance_factor(design)[[1]]
+    }, 0)
+  }
+  close_to(got(0.6), factors(diag(m), 0.6 * diag(m)), 1e-12)
+  both <- icc * 0.8 * matrix(1, m, m) + (1 - icc) * 0.5 * diag(m)
+  close_to(got(c(0.5, 0.8)), factors(same, both), 1e-12)
+})
+
+test_that("the curve passes through the plan", {
+  grDevices::pdf(NULL)
+  on.exit(grDevices::dev.off())
+  plan <- sample_size(4.2, 11.7, ratio = 2)
+  curve <- plot(plan)
+  expect_false(is.unsorted(curve$power))
+  close_to(stats::approx(curve$n, curve$power, sum(plan$n))$y, plan$power, 1e-3)
+  expect_named(plot(power_of(60, 1, 2, dropout = 0.1, icc = 0.1, cluster_size = 9)),
+    c("n", "power"))
+})
+
 test_that("losses inflate what is randomised: 218 to be analysed, 15% lost, are 257", {
   got <- sample_size(4.2, 11.7, dropout = c(0, 0.15))
   expect_identical(got$recruit, c(control = 123, treated = 145))
