@@ -300,7 +300,134 @@ QST_MUST_USE qst_status qst_scale_score(const qst_ctx *ctx, const qst_scale *sca
 
 /* ---- Linear models: stat/glm.c ------------------------------------------------------- */
 
+/*
+ * Weighted least squares as lm does it, with no digit less. Columns that are
+ * combinations of those before them are aliased by lm's rule (a norm that
+ * falls below tol_alias times its own) and get NA.
+ *
+ * The fast way is the Gram matrix, formed in blocks of rows about the column
+ * means when the first column is constant, factored by Cholesky, and its
+ * solution corrected once by the residuals (Bjorck 1996, section 6.6.5). If
+ * its condition is above 1e4, or a column is near to the tolerance, the fit is
+ * done by Householder QR, corrected by residuals of the augmented system in
+ * double-double arithmetic (Bjorck 1967, BIT 7:257-278).
+ */
+typedef enum { QST_FAMILY_GAUSSIAN } qst_family;
+typedef enum { QST_LINK_IDENTITY } qst_link;
+
+typedef struct {
+    qst_family family;
+    qst_link link;
+    double tol_alias; /* 1e-7, in (0, 1) */
+} qst_glm_settings;
+
+void qst_glm_settings_default(qst_glm_settings *settings);
+
+/* n rows: the columns of x, the response, weights >= 0 (NULL: ones; rows of weight 0 are predicted
+ * but not fitted), offset (NULL: zeros). All finite. */
+typedef struct {
+    qst_cmat x;
+    const double *y;
+    const double *weights;
+    const double *offset;
+} qst_glm_data;
+
+/* Buffers of the caller, p columns of x, n rows. `leverage` may be NULL. */
+typedef struct {
+    double *coefficients; /* p; NA where aliased */
+    double *effects;      /* p; the square of effect j is what column j explains beyond the columns
+                             before it; 0 where aliased */
+    qst_mat covariance;   /* p x p, (X'WX)^-1; NA where aliased */
+    double *residuals;    /* n; y - fitted */
+    double *fitted;       /* n */
+    double *leverage;     /* n; diagonal of the hat matrix, 0 at weight 0 */
+} qst_glm_result;
+
+typedef enum { QST_GLM_BY_GRAM, QST_GLM_BY_QR } qst_glm_method;
+
+typedef struct {
+    ptrdiff_t rank;
+    ptrdiff_t n_used; /* rows of weight above 0 */
+    double deviance;  /* weighted sum of squared residuals */
+    double condition; /* of the scaled (and centred) Gram matrix in the 1-norm; NaN by QR */
+    qst_glm_method method;
+} qst_glm_info;
+
+/* Room for fits of at most this shape; one for each thread that fits. `ctx` must outlive it. */
+typedef struct qst_glm_work qst_glm_work;
+QST_MUST_USE qst_status qst_glm_work_new(
+    const qst_ctx *ctx, ptrdiff_t n_rows, ptrdiff_t n_cols, qst_glm_work **work_out, qst_err *err);
+void qst_glm_work_free(qst_glm_work *work);
+
+/*
+ * One fit. QST_EARGUMENT: a value that is not finite (row and column; column p
+ * means the response, offset taken off), a weight below 0 (row, column -1), a
+ * tolerance or a family that is not there; QST_EDIMENSION: more rows or
+ * columns than the workspace has, or no column; QST_ENODATA: no row of weight
+ * above 0.
+ */
+QST_MUST_USE qst_status qst_glm_fit(const qst_ctx *ctx, const qst_glm_settings *settings,
+    const qst_glm_data *data, qst_glm_work *work, const qst_glm_result *result,
+    qst_glm_info *info_out, qst_err *err);
+
 /* ---- Comparisons: stat/compare.c ------------------------------------------------------ */
+
+/* n values, their mean, and the sum of squares about it. */
+typedef struct {
+    double n, mean, ss;
+} qst_moments;
+
+/*
+ * Moments of x by group in one pass; `group` holds codes 1 .. n_groups. Rows
+ * where x or the group is missing are left out and counted. Means are given
+ * less *shift_out, the mean of all values, so that a large common part costs
+ * no digit of their differences; sums are double-double. A group without rows
+ * has n = 0 and NaN. QST_EARGUMENT: an infinite value or a code outside 1 ..
+ * n_groups (row, value); QST_ENODATA: no row with both.
+ */
+QST_MUST_USE qst_status qst_moments_by_group(const qst_ctx *ctx, const double *x,
+    const int32_t *group, ptrdiff_t n, int32_t n_groups, qst_moments *moments_out,
+    double *shift_out, ptrdiff_t *n_left_out, qst_err *err);
+
+/* A statistic, and what p-values and intervals are made of; NaN where it means nothing. */
+typedef struct {
+    double estimate, std_error, statistic;
+    double df;          /* of t or chi-square, or of the numerator of F */
+    double df_residual; /* of the denominator of F */
+} qst_test;
+
+/* Mean of a less mean of b over its standard error. Student: pooled variance, df n_a + n_b - 2.
+ * Welch (1947, Biometrika 34:28-35): separate variances, Satterthwaite's df. QST_ENODATA: too few
+ * values; QST_ESINGULAR: all of them equal. */
+QST_MUST_USE qst_status qst_test_student(
+    const qst_moments *a, const qst_moments *b, qst_test *test_out, qst_err *err);
+QST_MUST_USE qst_status qst_test_welch(
+    const qst_moments *a, const qst_moments *b, qst_test *test_out, qst_err *err);
+
+/* F test of equal means of k >= 2 groups; Welch's (1951, Biometrika 38:330-336) has weights
+ * n / variance. Errors as above, with the group as row. */
+QST_MUST_USE qst_status qst_test_anova(
+    const qst_moments *groups, ptrdiff_t k, qst_test *test_out, qst_err *err);
+QST_MUST_USE qst_status qst_test_welch_anova(
+    const qst_moments *groups, ptrdiff_t k, qst_test *test_out, qst_err *err);
+
+/* Pearson's chi-square of a table of counts; `correct` is Yates' correction, for 2 x 2 only.
+ * n_low_out counts cells whose expectation is below 5. QST_EARGUMENT: a count below 0 or not finite
+ * (row, column, value); QST_EDIMENSION: fewer than 2 rows or columns; QST_ENODATA: a row or a
+ * column of zeros (row or column). */
+QST_MUST_USE qst_status qst_test_chisq(
+    qst_cmat counts, bool correct, qst_test *test_out, ptrdiff_t *n_low_out, qst_err *err);
+
+/*
+ * Randomisation test of a difference in means: how many of n_replicates
+ * re-allocations of x to groups of the same sizes (group codes 1 and 2) have
+ * an absolute difference at least that observed; differences that agree to
+ * 1e-12 of the sum of absolute deviations count as equal. QST_EARGUMENT: a
+ * value not finite, another code; QST_ENODATA: an empty group; QST_ERANGE:
+ * n_replicates below 1 or above 2^32 - 1. Threaded.
+ */
+QST_MUST_USE qst_status qst_permute_means(const qst_ctx *ctx, const double *x, const int32_t *group,
+    ptrdiff_t n, int64_t n_replicates, uint64_t seed, int64_t *n_extreme_out, qst_err *err);
 
 /* ---- Random allocation: stat/allocate.c ------------------------------------------------ */
 

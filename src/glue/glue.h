@@ -79,6 +79,15 @@ SEXP qstr_allocate_list(SEXP n_sexp, SEXP ratio_sexp, SEXP sizes_sexp, SEXP seed
 SEXP qstr_hash_data(
     SEXP head_sexp, SEXP data_sexp, SEXP n_rows_sexp, SEXP names_sexp, SEXP types_sexp);
 SEXP qstr_hash_text(SEXP text_sexp);
+SEXP qstr_compare_moments(SEXP x_sexp, SEXP group_sexp);
+SEXP qstr_compare_means(SEXP moments_sexp, SEXP test_sexp);
+SEXP qstr_compare_chisq(SEXP counts_sexp, SEXP correct_sexp);
+SEXP qstr_compare_permute(
+    SEXP x_sexp, SEXP group_sexp, SEXP replicates_sexp, SEXP seed_sexp, SEXP threads_sexp);
+
+SEXP qstr_glm_fit(SEXP x_sexp, SEXP y_sexp, SEXP weights_sexp, SEXP offset_sexp, SEXP tol_sexp,
+    SEXP leverage_sexp, SEXP threads_sexp);
+
 SEXP qstr_pg_version(void);
 SEXP qstr_scale_score(SEXP columns_sexp, SEXP reversed_sexp, SEXP range_sexp, SEXP rule_sexp,
     SEXP count_sexp, SEXP threads_sexp);

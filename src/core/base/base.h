@@ -69,4 +69,73 @@ static inline ptrdiff_t qst__max(ptrdiff_t a, ptrdiff_t b)
     return a > b ? a : b;
 }
 
+/* ---- Double-double: an unevaluated sum high + low, about 31 digits (Dekker 1971, Numer. Math.
+ * 18:224-242; Knuth's two-sum). Nothing here may be compiled with value-changing optimisation. ----
+ */
+
+typedef struct {
+    double high, low;
+} qst__dd;
+
+/* a + b, exactly. */
+static inline qst__dd qst__two_sum(double a, double b)
+{
+    const double sum = a + b;
+    const double of_b = sum - a;
+    return (qst__dd){sum, (a - (sum - of_b)) + (b - of_b)};
+}
+
+/* a b, exactly unless it over- or underflows or |a| > 2^996. */
+static inline qst__dd qst__two_product(double a, double b)
+{
+    const double splitter = 134217729.0; /* 2^27 + 1 */
+    const double a_big = splitter * a, b_big = splitter * b;
+    const double a_high = a_big - (a_big - a), b_high = b_big - (b_big - b);
+    const double a_low = a - a_high, b_low = b - b_high;
+    const double product = a * b;
+    const double error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high);
+    return (qst__dd){product, error + a_low * b_low};
+}
+
+static inline qst__dd qst__dd_add(qst__dd x, double y)
+{
+    const qst__dd sum = qst__two_sum(x.high, y);
+    return qst__two_sum(sum.high, sum.low + x.low);
+}
+
+static inline qst__dd qst__dd_sum(qst__dd x, qst__dd y)
+{
+    const qst__dd sum = qst__two_sum(x.high, y.high);
+    return qst__two_sum(sum.high, sum.low + (x.low + y.low));
+}
+
+static inline qst__dd qst__dd_add_product(qst__dd x, double a, double b)
+{
+    return qst__dd_sum(x, qst__two_product(a, b));
+}
+
+static inline qst__dd qst__dd_times(qst__dd x, double y)
+{
+    const qst__dd product = qst__two_product(x.high, y);
+    return qst__two_sum(product.high, product.low + x.low * y);
+}
+
+static inline qst__dd qst__dd_product(qst__dd x, qst__dd y)
+{
+    const qst__dd product = qst__two_product(x.high, y.high);
+    return qst__two_sum(product.high, product.low + (x.high * y.low + x.low * y.high));
+}
+
+static inline qst__dd qst__dd_over(qst__dd x, double y)
+{
+    const double first = x.high / y;
+    const qst__dd rest = qst__dd_add_product(x, -first, y);
+    return qst__two_sum(first, rest.high / y);
+}
+
+static inline double qst__dd_value(qst__dd x)
+{
+    return x.high + x.low;
+}
+
 #endif

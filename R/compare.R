@@ -1,0 +1,645 @@
+#' Compare the arms of a trial
+#'
+#' One row for each contrast of two arms, or for one test of all of them.
+#' `compare_arms()` starts from data, `compare_summary()` from printed n, means
+#' and SDs, `compare_counts()` from a printed table of counts.
+#'
+#' | `test` | what | statistic | as in |
+#' |---|---|---|---|
+#' | `student` | pairs of arms, variance pooled over *the two arms compared* | t, df \eqn{n_1 + n_2 - 2} | `t.test(var.equal = TRUE)` |
+#' | `welch` | pairs, separate variances, Satterthwaite's df (Welch 1947) | t | `t.test()` |
+#' | `anova` | all arms, equal variances | F | `oneway.test(var.equal = TRUE)` |
+#' | `welch.anova` | all arms, weights \eqn{n/s^2} (Welch 1951) | F | `oneway.test()` |
+#' | `chisq` | counts, all arms, Pearson, without Yates' correction unless `correct` | chi-square | `chisq.test(correct = FALSE)` |
+#' | `fisher` | counts, all arms, exact | none | `fisher.test()` |
+#' | `permutation` | pairs: re-allocates the values of the two arms | the difference | |
+#'
+#' With `reference` pairs are each other arm against it; without, all pairs. A
+#' pair is the later level less the earlier one. For `chisq` and `fisher`,
+#' `reference` asks for pairs instead of one test of all arms.
+#'
+#' @section Effect size:
+#' `g` is Hedges' g: the difference over the SD pooled over the two arms, times
+#' the exact \eqn{J = \Gamma(m/2) / (\sqrt{m/2}\,\Gamma((m-1)/2))}{J =
+#' gamma(m/2) / (sqrt(m/2) gamma((m-1)/2))} with \eqn{m = n_1 + n_2 - 2}
+#' (Hedges & Olkin 1985, *Statistical Methods for Meta-Analysis*, p. 104). Its interval
+#' comes from the noncentral t distribution (Cumming & Finch 2001,
+#' <doi:10.1177/0013164401614002>): the noncentralities at which the observed
+#' pooled t is a quantile of the two tails, times
+#' \eqn{J\sqrt{1/n_1 + 1/n_2}}{J sqrt(1/n1 + 1/n2)}. It belongs to the pooled t for every `test`,
+#' so it need not exclude 0 exactly when Welch's or the permutation P falls
+#' below .05.
+#'
+#' @section Adjustment:
+#' P values are adjusted over the rows by [stats::p.adjust()]. Intervals are
+#' adjusted for `bonferroni` only (level \eqn{1 - (1 - c)/m}{1 - (1 - c)/m}); the
+#' other methods have no simple interval, and print a note that says so. `g` is
+#' not adjusted.
+#'
+#' @section Permutation:
+#' P is \eqn{(b + 1)/(m + 1)}{(b + 1)/(m + 1)}, where b of m random re-allocations have an
+#' absolute difference in means at least as large as the observed one (Phipson
+#' & Smyth 2010, <doi:10.2202/1544-6115.1585>). Simple re-allocation with arm
+#' sizes kept; strata and blocks are not replayed. The same `seed` gives the
+#' same P for any number of threads.
+#'
+#' @section Missing values:
+#' Rows where outcome or arm is missing are left out; how many is printed and
+#' stands in `attr(x, "n_left_out")`.
+#'
+#' @section Errors:
+#' `questrial_error_argument`: an unknown column, an outcome that does not fit
+#' the test, an infinite value, fewer than two arms; `questrial_error_no_data`: an
+#' arm or an answer without rows (field `value` names it), too few values;
+#' `questrial_error_singular`: values that do not vary.
+#'
+#' @param formula `outcome ~ arm`.
+#' @param data A data frame.
+#' @param test The test; see the table.
+#' @param adjust `"none"`, `"holm"`, `"bonferroni"`, `"hochberg"` or `"BH"`.
+#' @param reference An arm that the others are compared with.
+#' @param conf.level Level of the intervals.
+#' @param correct Yates' continuity correction, for tables of 2 x 2.
+#' @param replicates Number of re-allocations.
+#' @param seed A whole number from 0 to 2^53; without it R's generator gives
+#'   one. Kept in `attr(x, "seed")`.
+#' @param threads Number of threads; see [qst_threads()].
+#' @return A data frame of class `compare_arms`: `contrast`, `estimate`
+#'   (difference in means), `std.error`, `statistic`, `df`, `df.residual` (of the
+#'   denominator of F), `p.value`, `conf.low`, `conf.high`, `g`, `g.low`, `g.high`;
+#'   `NA` where a test has no such thing. Attributes `test`, `adjust`,
+#'   `conf.level`, `n_used`, `n_left_out`, `arms` (data frame of `arm`, `n`,
+#'   `mean`, `sd`, or the table of counts), `notes`.
+#' @seealso [fit_glm()] for adjusted differences.
+#' @examples
+#' compare_arms(weight ~ group, PlantGrowth)
+#' compare_arms(weight ~ group, PlantGrowth, "welch", reference = "ctrl", adjust = "holm")
+#' compare_arms(weight ~ group, PlantGrowth, "welch.anova")
+#' @export
+compare_arms <- function(formula, data,
+                         test = c(
+                           "student", "welch", "anova", "welch.anova", "chisq", "fisher",
+                           "permutation"
+                         ),
+                         adjust = "none", reference = NULL, conf.level = 0.95, correct = FALSE,
+                         replicates = 9999, seed = NULL, threads = NULL) {
+  how <- comparison(match_test(test, all_tests), adjust, reference, conf.level, correct)
+  frame <- comparison_frame(formula, data)
+  check_reference(reference, levels(frame$arm))
+  if (how$test %in% c("chisq", "fisher")) {
+    counts <- table(answer_factor(frame$outcome), frame$arm)
+    return(compare_tables(counts, how, frame$n_used, frame$n_left_out))
+  }
+  outcome <- numeric_outcome(frame$outcome, frame$name)
+  if (how$test == "permutation") {
+    return(compare_by_permutation(frame, outcome, how, replicates, seed, threads))
+  }
+  compare_moments(arm_moments(outcome, frame), how, frame$n_used, frame$n_left_out)
+}
+
+all_tests <- c("student", "welch", "anova", "welch.anova", "chisq", "fisher", "permutation")
+
+#' @rdname compare_arms
+#' @param n,mean,sd Numbers of values, means and standard deviations, one an arm.
+#' @param arm Names of the arms; by default those of `n` or `mean`, else numbers.
+#' @examples
+#'
+#' # From the printed means and SDs of Lemogne et al. (2020), Table 1:
+#' compare_summary(
+#'   n = c(117, 125, 120), mean = c(-2.36, 0.27, -0.57), sd = c(11.41, 8.00, 8.76),
+#'   arm = c("control", "balint", "narrative")
+#' )
+#' @export
+compare_summary <- function(n, mean, sd, arm = NULL,
+                            test = c("student", "welch", "anova", "welch.anova"),
+                            adjust = "none", reference = NULL, conf.level = 0.95) {
+  how <- comparison(match_test(test, all_tests[1:4]), adjust, reference, conf.level)
+  check_summary(n, mean, sd)
+  arm <- arm_names(arm, n, mean)
+  check_reference(reference, arm)
+  moments <- rbind(n = as.double(n), mean = mean, ss = (n - 1) * sd^2)
+  colnames(moments) <- arm
+  compare_moments(list(moments = moments, shift = 0), how, sum(n), NA)
+}
+
+#' @rdname compare_arms
+#' @param table A matrix, table or data frame of counts: answers in rows, arms
+#'   in columns.
+#' @examples
+#'
+#' # Gender in Table 1 of the same trial:
+#' compare_counts(rbind(female = c(75, 72, 66), male = c(42, 53, 54)))
+#' @export
+compare_counts <- function(table, test = c("chisq", "fisher"), adjust = "none", reference = NULL,
+                           correct = FALSE) {
+  how <- comparison(match_test(test, c("chisq", "fisher")), adjust, reference, 0.95, correct)
+  counts <- counts_matrix(table)
+  check_reference(reference, colnames(counts))
+  compare_tables(counts, how, sum(counts), NA)
+}
+
+# ---- Arguments ----
+
+match_test <- function(test, choices) {
+  if (is.character(test) && length(test) > 1) test <- test[[1]]
+  check_choice(test, choices, "test")
+}
+
+# How to compare, as one value.
+comparison <- function(test, adjust, reference, conf.level, correct = FALSE) {
+  check_choice(adjust, c("none", "holm", "bonferroni", "hochberg", "BH"), "adjust")
+  check_number(conf.level, "conf.level", min = 0, max = 1)
+  check_flag(correct, "correct")
+  list(
+    test = test, adjust = adjust, reference = reference, conf.level = conf.level,
+    correct = correct
+  )
+}
+
+check_reference <- function(reference, arms) {
+  if (length(arms) < 2) {
+    qst_abort("argument", sprintf(
+      "There is a single arm, %s; a comparison needs two. Check the filter on the data.",
+      enumerate(arms)
+    ), value = arms)
+  }
+  if (!is.null(reference)) {
+    check_choice(reference, arms, "reference")
+  }
+}
+
+# The two variables of `outcome ~ arm`, complete rows, arms as a factor.
+comparison_frame <- function(formula, data) {
+  if (!inherits(formula, "formula") || length(formula) != 3 || length(all.vars(formula[[3]])) != 1) {
+    qst_abort("argument", paste(
+      "`formula` must be outcome ~ arm with one variable on the right.",
+      "For adjusted differences use fit_glm()."
+    ))
+  }
+  check_data_frame(data)
+  check_known_variables(formula, names(data))
+  frame <- stats::model.frame(formula, data, na.action = stats::na.pass)
+  complete <- stats::complete.cases(frame)
+  if (!any(complete)) {
+    qst_abort("no_data", sprintf(
+      "No row has both `%s` and `%s`.", names(frame)[[1]], names(frame)[[2]]
+    ))
+  }
+  list(
+    outcome = frame[[1]][complete], name = names(frame)[[1]],
+    arm = comparison_arms(frame[[2]], complete, names(frame)[[2]]),
+    row = which(complete), n_used = sum(complete), n_left_out = sum(!complete)
+  )
+}
+
+# A level that never occurs, or only where the outcome is missing, is not dropped in silence.
+comparison_arms <- function(arm, complete, name) {
+  arm <- if (is.factor(arm)) arm else factor(arm)
+  used <- arm[complete]
+  empty <- levels(used)[tabulate(used, nlevels(used)) == 0]
+  if (length(empty) > 0) {
+    absent <- tabulate(arm, nlevels(arm))[levels(arm) == empty[[1]]] == 0
+    qst_abort("no_data", sprintf(
+      "Arm %s of `%s` has no rows%s. Use droplevels() if it is not to be compared.",
+      enumerate(empty), name, if (absent) "" else " with an outcome"
+    ), column = name, value = empty)
+  }
+  used
+}
+
+numeric_outcome <- function(outcome, name) {
+  if (!is.numeric(outcome) && !is.logical(outcome)) {
+    qst_abort("argument", sprintf(
+      "`%s` is not a number, so it has no mean. Use test = \"chisq\" or \"fisher\" for categories.",
+      name
+    ), column = name)
+  }
+  as.double(outcome)
+}
+
+answer_factor <- function(outcome) {
+  answer <- if (is.factor(outcome)) outcome else factor(outcome)
+  empty <- levels(answer)[tabulate(answer, nlevels(answer)) == 0]
+  if (length(empty) > 0) {
+    qst_abort("no_data", sprintf(
+      "Answer %s has no rows. Use droplevels() if it is not to be counted.", enumerate(empty)
+    ), value = empty)
+  }
+  if (nlevels(answer) < 2) {
+    qst_abort("argument", sprintf(
+      "There is a single answer, %s; a table needs two.", enumerate(levels(answer))
+    ), value = levels(answer))
+  }
+  answer
+}
+
+check_summary <- function(n, mean, sd) {
+  if (!is.numeric(n) || !is.numeric(mean) || !is.numeric(sd) ||
+    length(n) < 2 || length(mean) != length(n) || length(sd) != length(n)) {
+    qst_abort("argument", sprintf(
+      "`n`, `mean` and `sd` must be numbers, one for each of two or more arms, not %d, %d and %d.",
+      length(n), length(mean), length(sd)
+    ))
+  }
+  bad <- which(!(is.finite(n) & n >= 1 & n == round(n) & is.finite(mean) & is.finite(sd) & sd >= 0))
+  if (length(bad) > 0) {
+    k <- bad[[1]]
+    qst_abort("argument", sprintf(
+      paste(
+        "Arm %d has n = %s, mean = %s, sd = %s: n must be a whole number from 1, the mean a",
+        "number, the SD not below 0."
+      ), k, format(n[[k]]), format(mean[[k]]), format(sd[[k]])
+    ), row = k)
+  }
+}
+
+arm_names <- function(arm, n, mean) {
+  if (is.null(arm)) {
+    arm <- if (!is.null(names(n))) names(n) else names(mean)
+  }
+  if (is.null(arm)) {
+    arm <- seq_along(n)
+  }
+  if (length(arm) != length(n) || anyNA(arm) || anyDuplicated(arm) > 0) {
+    qst_abort("argument", sprintf(
+      "`arm` must be %d different names, not %s.", length(n), describe(arm)
+    ))
+  }
+  as.character(arm)
+}
+
+counts_matrix <- function(table) {
+  counts <- as.matrix(table)
+  if (!is.numeric(counts) || length(dim(counts)) != 2) {
+    qst_abort("argument", sprintf(
+      "`table` must be a matrix or data frame of counts, not %s.", describe(table)
+    ))
+  }
+  bad <- which(!(is.finite(counts) & counts >= 0 & counts == round(counts)), arr.ind = TRUE)
+  if (nrow(bad) > 0) {
+    qst_abort("argument", sprintf(
+      "`table` has %s in row %d, column %d; counts are whole numbers from 0.",
+      format(counts[bad[1, 1], bad[1, 2]]), bad[1, 1], bad[1, 2]
+    ), row = bad[[1, 1]], column = bad[[1, 2]], value = counts[bad[1, 1], bad[1, 2]])
+  }
+  storage.mode(counts) <- "double"
+  if (is.null(colnames(counts))) {
+    colnames(counts) <- seq_len(ncol(counts))
+  }
+  check_margins(counts)
+}
+
+check_margins <- function(counts) {
+  if (nrow(counts) < 2 || ncol(counts) < 2) {
+    qst_abort("dimension", sprintf(
+      "A table of %d x %d cannot be tested: answers in rows, arms in columns, two of each.",
+      nrow(counts), ncol(counts)
+    ))
+  }
+  row <- which(rowSums(counts) == 0)
+  column <- which(colSums(counts) == 0)
+  if (length(row) + length(column) > 0) {
+    qst_abort("no_data", sprintf(
+      "%s %d of the table holds zeros only. Leave it out.",
+      if (length(row) > 0) "Row" else "Column", c(row, column)[[1]]
+    ))
+  }
+  counts
+}
+
+# ---- Means ----
+
+# Moments as the core wants them: rows n, mean less shift, ss; a column an arm.
+arm_moments <- function(outcome, frame) {
+  core <- withCallingHandlers(
+    .Call(C_qstr_compare_moments, outcome, frame$arm),
+    questrial_error_argument = function(e) {
+      row <- frame$row[[e$row]]
+      qst_abort("argument", sprintf(
+        "`%s` is %s in row %d. Correct it or make it NA.", frame$name, format(e$value), row
+      ), row = row, column = frame$name, value = e$value)
+    }
+  )
+  dimnames(core$moments) <- list(c("n", "mean", "ss"), levels(frame$arm))
+  core
+}
+
+compare_moments <- function(core, how, n_used, n_left_out) {
+  moments <- core$moments
+  arms <- data.frame(
+    arm = colnames(moments), n = moments["n", ], mean = moments["mean", ] + core$shift,
+    sd = sqrt(moments["ss", ] / (moments["n", ] - 1)), row.names = NULL
+  )
+  rows <- if (how$test %in% c("anova", "welch.anova")) {
+    comparison_row("all arms", means_test(moments, how$test))
+  } else {
+    pairs <- arm_pairs(colnames(moments), how$reference)
+    level <- row_level(how, length(pairs))
+    do.call(rbind, lapply(pairs, function(pair) {
+      compare_pair(moments[, pair], how$test, level, how$conf.level)
+    }))
+  }
+  finish_comparison(rows, how, arms, n_used, n_left_out)
+}
+
+# Each pair as c(later, earlier).
+arm_pairs <- function(arms, reference) {
+  if (!is.null(reference)) {
+    return(lapply(setdiff(arms, reference), function(arm) c(arm, reference)))
+  }
+  utils::combn(arms, 2, FUN = rev, simplify = FALSE)
+}
+
+row_level <- function(how, n_rows) {
+  if (how$adjust == "bonferroni") 1 - (1 - how$conf.level) / n_rows else how$conf.level
+}
+
+means_test <- function(moments, test) {
+  arms <- colnames(moments)
+  withCallingHandlers(
+    .Call(C_qstr_compare_means, moments, test),
+    questrial_error_no_data = function(e) {
+      k <- if (is.na(e$row)) which.min(moments["n", ]) else e$row
+      qst_abort("no_data", sprintf(
+        "Arm `%s` has %d value%s, too few for this test.", arms[[k]], moments["n", k],
+        if (moments["n", k] == 1) "" else "s"
+      ), value = arms[[k]])
+    },
+    questrial_error_singular = function(e) {
+      k <- if (is.na(e$row)) seq_along(arms) else e$row
+      qst_abort("singular", sprintf(
+        "The values of %s do not vary, so there is no error to test by.", enumerate(arms[k])
+      ), value = arms[k])
+    }
+  )
+}
+
+compare_pair <- function(moments, test, level, g_level) {
+  result <- means_test(moments, test)
+  half <- stats::qt((1 + level) / 2, result$df) * result$std.error
+  result$conf.low <- result$estimate - half
+  result$conf.high <- result$estimate + half
+  row <- comparison_row(paste(colnames(moments), collapse = " - "), result)
+  row[c("g", "g.low", "g.high")] <- hedges_g(moments, g_level)
+  row
+}
+
+comparison_row <- function(contrast, result) {
+  part <- function(name) if (is.null(result[[name]])) NA_real_ else result[[name]]
+  row <- data.frame(
+    contrast = contrast, estimate = part("estimate"), std.error = part("std.error"),
+    statistic = part("statistic"), df = part("df"), df.residual = part("df.residual"),
+    p.value = part("p.value"), conf.low = part("conf.low"), conf.high = part("conf.high"),
+    g = NA_real_, g.low = NA_real_, g.high = NA_real_
+  )
+  if (is.na(row$p.value) && !is.na(row$statistic)) {
+    row$p.value <- upper_tail(row)
+  }
+  row
+}
+
+# t has an estimate, F a second df, chi-square neither.
+upper_tail <- function(row) {
+  if (!is.na(row$estimate)) {
+    2 * stats::pt(abs(row$statistic), row$df, lower.tail = FALSE)
+  } else if (!is.na(row$df.residual)) {
+    stats::pf(row$statistic, row$df, row$df.residual, lower.tail = FALSE)
+  } else {
+    stats::pchisq(row$statistic, row$df, lower.tail = FALSE)
+  }
+}
+
+# Hedges' g of the first column less the second, with its interval. NA with
+# fewer than 2 degrees of freedom, where J is not defined, or without variance.
+hedges_g <- function(moments, level) {
+  n <- moments["n", ]
+  df <- sum(n) - 2
+  pooled <- sqrt(sum(moments["ss", ]) / df)
+  if (df < 2 || pooled == 0) {
+    return(c(NA_real_, NA_real_, NA_real_))
+  }
+  unit <- sqrt(sum(1 / n))
+  j <- exp(lgamma(df / 2) - lgamma((df - 1) / 2)) / sqrt(df / 2)
+  t <- (moments[["mean", 1]] - moments[["mean", 2]]) / (pooled * unit)
+  j * unit * c(t, noncentral_limits(t, df, level))
+}
+
+# The noncentralities at which t is the upper and the lower tail's quantile.
+noncentral_limits <- function(t, df, level) {
+  tails <- c((1 + level) / 2, (1 - level) / 2)
+  # pt() warns where its last digits are in doubt; a limit needs far fewer.
+  excess <- function(ncp, p) suppressWarnings(stats::pt(t, df, ncp)) - p
+  reach <- 10 + 2 * abs(t)
+  vapply(tails, function(p) {
+    ends <- c(excess(t - reach, p), excess(t + reach, p))
+    if (anyNA(ends) || prod(sign(ends)) >= 0) {
+      return(NA_real_)
+    }
+    stats::uniroot(excess, t + c(-reach, reach), p = p, tol = 1e-10)$root
+  }, numeric(1))
+}
+
+# ---- Permutation ----
+
+compare_by_permutation <- function(frame, outcome, how, replicates, seed, threads) {
+  check_number(replicates, "replicates", min = 1, max = 2^32 - 1, whole = TRUE)
+  seed <- draw_seed(seed)
+  threads <- threads_to_use(threads)
+  core <- arm_moments(outcome, frame)
+  pairs <- arm_pairs(levels(frame$arm), how$reference)
+  rows <- lapply(pairs, function(pair) {
+    chosen <- frame$arm %in% pair
+    code <- as.integer(factor(frame$arm[chosen], levels = pair))
+    extreme <- .Call(
+      C_qstr_compare_permute, outcome[chosen], code, as.double(replicates), seed, threads
+    )
+    row <- comparison_row(
+      paste(pair, collapse = " - "),
+      list(
+        estimate = core$moments[["mean", pair[[1]]]] - core$moments[["mean", pair[[2]]]],
+        p.value = (extreme + 1) / (replicates + 1)
+      )
+    )
+    row[c("g", "g.low", "g.high")] <- hedges_g(core$moments[, pair], how$conf.level)
+    row
+  })
+  core$moments["ss", ] <- pmax(core$moments["ss", ], 0)
+  arms <- data.frame(
+    arm = levels(frame$arm), n = core$moments["n", ], mean = core$moments["mean", ] + core$shift,
+    sd = sqrt(core$moments["ss", ] / (core$moments["n", ] - 1)), row.names = NULL
+  )
+  result <- finish_comparison(do.call(rbind, rows), how, arms, frame$n_used, frame$n_left_out)
+  attr(result, "seed") <- seed
+  attr(result, "replicates") <- replicates
+  result
+}
+
+# ---- Counts ----
+
+compare_tables <- function(counts, how, n_used, n_left_out) {
+  tables <- if (is.null(how$reference)) {
+    list(`all arms` = counts)
+  } else {
+    pairs <- arm_pairs(colnames(counts), how$reference)
+    names <- vapply(pairs, paste, character(1), collapse = " - ")
+    stats::setNames(lapply(pairs, function(pair) counts[, pair]), names)
+  }
+  tests <- lapply(tables, counts_test, how = how)
+  rows <- do.call(rbind, Map(comparison_row, names(tables), tests))
+  finish_comparison(rows, how, counts, n_used, n_left_out, low_note(tests))
+}
+
+counts_test <- function(counts, how) {
+  # In a pair of arms an answer may be nobody's.
+  counts <- counts[rowSums(counts) > 0, , drop = FALSE]
+  check_margins(counts)
+  if (how$test == "fisher") {
+    return(list(p.value = fisher_p(counts)))
+  }
+  .Call(C_qstr_compare_chisq, matrix(as.double(counts), nrow(counts)), how$correct)
+}
+
+fisher_p <- function(counts) {
+  tryCatch(
+    stats::fisher.test(counts, workspace = 2e6)$p.value,
+    error = function(e) {
+      qst_abort("memory", paste(
+        "Fisher's exact test of this table needs more memory than it is given.",
+        "Use test = \"chisq\", or fisher.test(simulate.p.value = TRUE)."
+      ))
+    }
+  )
+}
+
+low_note <- function(tests) {
+  n_low <- vapply(tests, function(test) max(0, attr(test, "n_low")), numeric(1))
+  if (any(n_low > 0)) {
+    sprintf(
+      "%d cell%s with an expected count below 5: chi-square is approximate; see test = \"fisher\".",
+      max(n_low), if (max(n_low) == 1) "" else "s"
+    )
+  }
+}
+
+# ---- The result ----
+
+finish_comparison <- function(rows, how, arms, n_used, n_left_out, notes = NULL) {
+  rows$p.value <- stats::p.adjust(rows$p.value, how$adjust)
+  row.names(rows) <- NULL
+  structure(rows,
+    class = c("compare_arms", "data.frame"), test = how$test, adjust = how$adjust,
+    conf.level = how$conf.level, correct = how$correct, n_used = n_used,
+    n_left_out = n_left_out, arms = arms, notes = c(adjust_note(how, nrow(rows)), notes)
+  )
+}
+
+adjust_note <- function(how, n_rows) {
+  if (how$adjust == "none") {
+    return(if (n_rows > 1) sprintf("P values of %d contrasts, not adjusted.", n_rows))
+  }
+  has_interval <- how$test %in% c("student", "welch")
+  sprintf(
+    "P values adjusted for %d contrast%s (%s)%s.", n_rows, if (n_rows == 1) "" else "s",
+    how$adjust,
+    if (!has_interval) {
+      ""
+    } else if (how$adjust == "bonferroni") {
+      "; intervals of the differences too, those of g not"
+    } else {
+      "; intervals not, for which this method has none"
+    }
+  )
+}
+
+test_title <- function(test, correct, replicates) {
+  switch(test,
+    student = "Student's t test (variance pooled over the two arms)",
+    welch = "Welch's t test (separate variances)",
+    anova = "One-way analysis of variance",
+    welch.anova = "Welch's analysis of variance (separate variances)",
+    chisq = if (isTRUE(correct)) "Pearson's chi-square, Yates' correction" else "Pearson's chi-square",
+    fisher = "Fisher's exact test",
+    permutation = sprintf(
+      "Randomisation test of the difference in means (%s re-allocations)",
+      format(replicates, big.mark = ",", scientific = FALSE)
+    )
+  )
+}
+
+#' @export
+format.compare_arms <- function(x, digits = 4, ...) {
+  number <- function(v) ifelse(is.na(v), "", trimws(formatC(v, digits = digits, format = "fg", flag = "#")))
+  both <- function(low, high) ifelse(is.na(low), "", paste0("[", number(low), ", ", number(high), "]"))
+  level <- if (is.null(attr(x, "conf.level"))) 95 else 100 * attr(x, "conf.level")
+  df <- ifelse(is.na(x$df.residual), plain_number(x$df),
+    paste0(plain_number(x$df), ", ", plain_number(x$df.residual))
+  )
+  table <- data.frame(
+    difference = number(x$estimate), CI = both(x$conf.low, x$conf.high),
+    statistic = number(x$statistic), df = df,
+    P = ifelse(is.na(x$p.value), "", format.pval(x$p.value, digits = 3, eps = 1e-4)),
+    g = number(x$g), CI_g = both(x$g.low, x$g.high)
+  )
+  names(table) <- c(
+    "difference", sprintf("%g%% CI", level), statistic_name(attr(x, "test")), "df", "P", "g",
+    sprintf("%g%% CI of g", level)
+  )
+  table[vapply(table, function(column) any(nzchar(column)), logical(1))]
+}
+
+statistic_name <- function(test) {
+  switch(if (is.null(test)) "none" else test,
+    student = "t", welch = "t", anova = "F", welch.anova = "F", chisq = "chi-square", "statistic"
+  )
+}
+
+plain_number <- function(x) {
+  ifelse(is.na(x), "", formatC(x, digits = 4, format = "fg", width = 1))
+}
+
+#' @export
+print.compare_arms <- function(x, ...) {
+  if (is.null(attr(x, "test"))) {
+    return(invisible(print.data.frame(x)))
+  }
+  cat(test_title(attr(x, "test"), attr(x, "correct"), attr(x, "replicates")), "\n\n", sep = "")
+  table <- as.matrix(format(x))
+  rownames(table) <- x$contrast
+  print(table, quote = FALSE, right = TRUE)
+  n_left_out <- attr(x, "n_left_out")
+  used <- sprintf(
+    "n = %s%s.", format(attr(x, "n_used"), big.mark = ","),
+    if (is.na(n_left_out)) "" else sprintf(", %d left out for missing values", n_left_out)
+  )
+  seed <- attr(x, "seed")
+  notes <- c(used, if (!is.null(seed)) sprintf("Seed %.0f.", seed), attr(x, "notes"))
+  cat("\n", paste(strwrap(paste(notes, collapse = " "), width = 79), collapse = "\n"), "\n", sep = "")
+  invisible(x)
+}
+
+#' Tidy data frames from a comparison
+#'
+#' @param x A result of [compare_arms()].
+#' @param ... Nothing; an unknown argument is an error.
+#' @return A plain data frame: the rows for `tidy()`; `glance()` has one row
+#'   with `test`, `adjust`, `nobs` and `left.out`.
+#' @examples
+#' if (requireNamespace("generics", quietly = TRUE)) {
+#'   generics::tidy(compare_arms(weight ~ group, PlantGrowth))
+#' }
+#' @name compare_arms_tidiers
+#' @exportS3Method generics::tidy
+tidy.compare_arms <- function(x, ...) {
+  check_no_dots(...)
+  data.frame(lapply(stats::setNames(seq_along(x), names(x)), function(j) x[[j]]))
+}
+
+#' @rdname compare_arms_tidiers
+#' @exportS3Method generics::glance
+glance.compare_arms <- function(x, ...) {
+  check_no_dots(...)
+  data.frame(
+    test = attr(x, "test"), adjust = attr(x, "adjust"), nobs = attr(x, "n_used"),
+    left.out = attr(x, "n_left_out")
+  )
+}

@@ -1,0 +1,556 @@
+#include "la/la.h"
+
+#include <math.h>
+
+/* Condition of the scaled Gram matrix above which it may cost more than four of sixteen digits. */
+#define MAX_CONDITION 1e4
+/* What rounding leaves of the squared norm of a column that is exactly aliased. */
+#define GRAM_FLOOR 4e-15
+/* Squared norms that fall below this share are left to QR to judge. */
+#define GRAM_DOUBT 1e-10
+/* Each correction by QR gains at least as many digits as the factorisation has right. */
+#define MAX_CORRECTIONS 4
+
+struct qst_glm_work {
+    qst__arena arena;
+    ptrdiff_t n_rows, n_cols;
+    double *response; /* n: y less offset, what is fitted */
+    double *shifts;   /* p + 1 */
+    double *pivots;   /* p */
+    double *scales;   /* p */
+    double *cross;    /* p + 1 */
+    double *change;   /* p */
+    bool *is_constant;
+    double *gram, *factor, *inverse; /* (p + 1)^2, p^2, p^2 */
+    /* Only when QR is needed: */
+    qst__qr qr;
+    double *root_weights, *target, *scaled_residuals;
+};
+
+/* One fit: what all its steps read. */
+typedef struct {
+    const qst_ctx *ctx;
+    const qst_glm_settings *settings;
+    qst_glm_work *work;
+    const qst_glm_result *result;
+    qst_glm_info *info;
+    qst__rows rows; /* response in place of y */
+    qst_mat gram, factor, inverse;
+    double constant; /* value of the first column if columns are centred, else 0 */
+} fit;
+
+void qst_glm_settings_default(qst_glm_settings *settings)
+{
+    *settings = (qst_glm_settings){
+        .family = QST_FAMILY_GAUSSIAN, .link = QST_LINK_IDENTITY, .tol_alias = 1e-7};
+}
+
+/* ---- Workspace ---- */
+
+static qst_status make_rooms(qst_glm_work *work, qst_err *err)
+{
+    const ptrdiff_t p = work->n_cols;
+    const struct {
+        double **room;
+        ptrdiff_t n;
+    } rooms[] = {{&work->response, work->n_rows}, {&work->shifts, p + 1}, {&work->pivots, p},
+        {&work->scales, p}, {&work->cross, p + 1}, {&work->change, p},
+        {&work->gram, (p + 1) * (p + 1)}, {&work->factor, p * p}, {&work->inverse, p * p}};
+    qst_status status =
+        qst__arena_array(&work->arena, p + 1, sizeof(bool), &work->is_constant, err);
+    for (size_t k = 0; k < sizeof rooms / sizeof *rooms && status == QST_OK; k++) {
+        status = qst__arena_array(&work->arena, rooms[k].n, sizeof(double), rooms[k].room, err);
+    }
+    return status;
+}
+
+qst_status qst_glm_work_new(
+    const qst_ctx *ctx, ptrdiff_t n_rows, ptrdiff_t n_cols, qst_glm_work **work_out, qst_err *err)
+{
+    *work_out = NULL;
+    if (n_rows < 0 || n_cols < 1 || n_cols > INT32_MAX) {
+        return qst__fail(err, QST_EDIMENSION,
+            "a model of %td rows and %td columns cannot be fitted", n_rows, n_cols);
+    }
+    /* The workspace lives in its own arena, so that one call frees all. */
+    qst__arena arena;
+    qst__arena_init(&arena, ctx);
+    qst_glm_work *work = NULL;
+    qst_status status = qst__arena_array(&arena, 1, sizeof *work, &work, err);
+    if (status == QST_OK) {
+        *work = (qst_glm_work){.arena = arena, .n_rows = n_rows, .n_cols = n_cols};
+        status = make_rooms(work, err);
+        arena = work->arena;
+    }
+    if (status != QST_OK) {
+        qst__arena_free(&arena);
+        return status;
+    }
+    *work_out = work;
+    return QST_OK;
+}
+
+void qst_glm_work_free(qst_glm_work *work)
+{
+    if (work != NULL) {
+        qst__arena arena = work->arena;
+        qst__arena_free(&arena);
+    }
+}
+
+static qst_status make_qr_rooms(qst_glm_work *work, qst_err *err)
+{
+    if (work->scaled_residuals != NULL) {
+        return QST_OK;
+    }
+    const ptrdiff_t n = work->n_rows;
+    qst_status status = qst__qr_make(&work->arena, n, work->n_cols, &work->qr, err);
+    if (status == QST_OK) {
+        status = qst__arena_array(&work->arena, n, sizeof(double), &work->root_weights, err);
+    }
+    if (status == QST_OK) {
+        status = qst__arena_array(&work->arena, n, sizeof(double), &work->target, err);
+    }
+    if (status == QST_OK) {
+        status = qst__arena_array(&work->arena, n, sizeof(double), &work->scaled_residuals, err);
+    }
+    return status;
+}
+
+/* ---- Checks ---- */
+
+static qst_status check_shape(const qst_glm_settings *settings, const qst_glm_data *data,
+    const qst_glm_work *work, qst_err *err)
+{
+    if (settings->family != QST_FAMILY_GAUSSIAN || settings->link != QST_LINK_IDENTITY) {
+        return qst__fail(err, QST_EARGUMENT, "only gaussian models with identity link are fitted");
+    }
+    if (!(settings->tol_alias > 0.0 && settings->tol_alias < 1.0)) {
+        return qst__fail(
+            err, QST_EARGUMENT, "tolerance %g is not between 0 and 1", settings->tol_alias);
+    }
+    if (data->x.n_cols < 1 || data->x.n_cols > work->n_cols || data->x.n_rows > work->n_rows) {
+        return qst__fail(err, QST_EDIMENSION, "%td x %td do not fit a workspace for %td x %td",
+            data->x.n_rows, data->x.n_cols, work->n_rows, work->n_cols);
+    }
+    return QST_OK;
+}
+
+static qst_status count_used(const qst_glm_data *data, ptrdiff_t *n_used_out, qst_err *err)
+{
+    *n_used_out = data->x.n_rows;
+    for (ptrdiff_t i = 0; data->weights != NULL && i < data->x.n_rows; i++) {
+        if (!(data->weights[i] >= 0.0 && isfinite(data->weights[i]))) {
+            return qst__fail_at(err, QST_EARGUMENT, i, -1, data->weights[i],
+                "weight %g in row %td is not a number from 0", data->weights[i], i + 1);
+        }
+        *n_used_out -= data->weights[i] == 0.0;
+    }
+    return *n_used_out > 0 ? QST_OK : qst__fail(err, QST_ENODATA, "no row has a weight above 0");
+}
+
+/* What is regressed on x. Families that iterate put their working response here. */
+static void set_response(const qst_glm_data *data, double *response)
+{
+    for (ptrdiff_t i = 0; i < data->x.n_rows; i++) {
+        response[i] = data->offset != NULL ? data->y[i] - data->offset[i] : data->y[i];
+    }
+}
+
+/* ---- By the Gram matrix ---- */
+
+static double *diagonal(qst_mat m, ptrdiff_t j)
+{
+    return m.data + j + j * m.ld;
+}
+
+/* Columns are centred when the first of them is constant, so that the means do not spoil the
+ * condition; the first itself is not. */
+static qst_status choose_shifts(fit *f, qst_err *err)
+{
+    qst_glm_work *work = f->work;
+    const ptrdiff_t p = f->rows.x.n_cols;
+    const qst_status status =
+        qst__column_means(f->ctx, &f->rows, work->shifts, work->is_constant, err);
+    if (status != QST_OK) {
+        return status;
+    }
+    f->constant = work->is_constant[0] ? work->shifts[0] : 0.0;
+    work->shifts[0] = 0.0;
+    for (ptrdiff_t j = 0; j <= p && f->constant == 0.0; j++) {
+        work->shifts[j] = 0.0;
+    }
+    return QST_OK;
+}
+
+/* Shift of column j as a multiple of the constant column. */
+static double multiple(const fit *f, ptrdiff_t j)
+{
+    return f->constant != 0.0 ? f->work->shifts[j] / f->constant : 0.0;
+}
+
+/* factor = the Gram matrix of the columns of x with unit diagonal; scales = what they are divided
+ * by. */
+static void scale_gram(const fit *f)
+{
+    const ptrdiff_t p = f->rows.x.n_cols;
+    double *scales = f->work->scales;
+    for (ptrdiff_t j = 0; j < p; j++) {
+        const double norm = sqrt(*diagonal(f->gram, j));
+        scales[j] = norm > 0.0 ? norm : 1.0;
+    }
+    for (ptrdiff_t j = 0; j < p; j++) {
+        for (ptrdiff_t i = 0; i < p; i++) {
+            f->factor.data[i + j * p] = f->gram.data[i + j * f->gram.ld] / scales[i] / scales[j];
+        }
+    }
+}
+
+/* Is it beyond doubt, for every column, whether lm would alias it? lm measures a column by its
+ * norm before centring. */
+static bool is_alias_clear(const fit *f)
+{
+    const double tol_squared = f->settings->tol_alias * f->settings->tol_alias;
+    const double doubt = fmax(GRAM_DOUBT, 1e4 * tol_squared);
+    for (ptrdiff_t j = 0; j < f->rows.x.n_cols; j++) {
+        const double centred = *diagonal(f->gram, j);
+        const double of_mean = multiple(f, j);
+        const double raw = centred + *diagonal(f->gram, 0) * of_mean * of_mean;
+        const double pivot = f->work->pivots[j];
+        const bool is_gone = pivot <= GRAM_FLOOR && GRAM_FLOOR < tol_squared;
+        if (!is_gone && pivot * centred <= doubt * raw) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Factor and inverse of the scaled Gram matrix; false if they cannot be trusted. */
+static bool factor_gram(fit *f)
+{
+    scale_gram(f);
+    const double norm = qst__norm_1(qst__view(f->factor));
+    f->info->rank = qst__cholesky(f->factor, GRAM_FLOOR, f->work->pivots);
+    qst__inverse_gram(qst__view(f->factor), f->inverse);
+    f->info->condition = norm * qst__norm_1(qst__view(f->inverse));
+    return f->info->condition <= MAX_CONDITION && is_alias_clear(f);
+}
+
+/* From unit diagonal to the columns as they are, centred. */
+static void unscale(const fit *f)
+{
+    const ptrdiff_t p = f->rows.x.n_cols;
+    const double *scales = f->work->scales;
+    for (ptrdiff_t j = 0; j < p; j++) {
+        for (ptrdiff_t i = 0; i < p; i++) {
+            f->factor.data[i + j * p] *= scales[j];
+            f->inverse.data[i + j * p] /= scales[i] * scales[j];
+        }
+    }
+}
+
+/* Coefficients of the centred columns, corrected once; residuals and deviance with them. The
+ * correction stays in work->change. */
+static qst_status solve_gram(fit *f, qst_err *err)
+{
+    qst_glm_work *work = f->work;
+    const qst_glm_result *result = f->result;
+    const ptrdiff_t p = f->rows.x.n_cols;
+    const qst_cmat r = qst__view(f->factor);
+    for (ptrdiff_t j = 0; j < p; j++) {
+        result->effects[j] = f->gram.data[j + p * f->gram.ld];
+    }
+    qst__solve_upper_transposed(r, result->effects);
+    for (ptrdiff_t j = 0; j < p; j++) {
+        result->coefficients[j] = result->effects[j];
+    }
+    qst__solve_upper(r, result->coefficients);
+    qst_status status =
+        qst__residuals(f->ctx, &f->rows, result->coefficients, result->residuals, work->cross, err);
+    if (status != QST_OK) {
+        return status;
+    }
+    qst__solve_upper_transposed(r, work->cross);
+    qst__solve_upper(r, work->cross);
+    for (ptrdiff_t j = 0; j < p; j++) {
+        const qst__dd sum = qst__two_sum(result->coefficients[j], work->cross[j]);
+        result->coefficients[j] = sum.high;
+        work->change[j] = sum.low;
+    }
+    status =
+        qst__residuals(f->ctx, &f->rows, result->coefficients, result->residuals, work->cross, err);
+    f->info->deviance = work->cross[p];
+    return status;
+}
+
+/* Coefficients and covariance of the constant once the columns are no longer centred:
+ * b_0 = g_0 + c_y - sum_j c_j g_j, with shifts c as multiples of the constant column. */
+static void uncentre(const fit *f)
+{
+    const ptrdiff_t p = f->rows.x.n_cols;
+    double *b = f->result->coefficients;
+    const qst_mat v = f->inverse;
+    qst__dd constant = {b[0], f->work->change[0]};
+    constant = qst__dd_add(constant, multiple(f, p));
+    for (ptrdiff_t j = 1; j < p; j++) {
+        const qst__dd slope = {b[j], f->work->change[j]};
+        constant = qst__dd_sum(constant, qst__dd_times(slope, -multiple(f, j)));
+    }
+    b[0] = qst__dd_value(constant);
+    f->result->effects[0] += f->factor.data[0] * multiple(f, p);
+    for (ptrdiff_t j = 1; j < p; j++) {
+        for (ptrdiff_t k = 0; k < p; k++) {
+            v.data[k * v.ld] -= multiple(f, j) * v.data[j + k * v.ld];
+        }
+    }
+    for (ptrdiff_t j = 1; j < p; j++) {
+        v.data[0] -= multiple(f, j) * v.data[j * v.ld];
+    }
+    for (ptrdiff_t j = 1; j < p; j++) {
+        v.data[j] = v.data[j * v.ld];
+    }
+}
+
+static qst_status fit_by_gram(fit *f, bool *is_done_out, qst_err *err)
+{
+    *is_done_out = false;
+    qst_status status = choose_shifts(f, err);
+    if (status == QST_OK) {
+        status = qst__gram(f->ctx, &f->rows, f->gram, err);
+    }
+    if (status != QST_OK || !factor_gram(f)) {
+        return status;
+    }
+    f->info->method = QST_GLM_BY_GRAM;
+    unscale(f);
+    status = solve_gram(f, err);
+    if (status == QST_OK && f->result->leverage != NULL) {
+        status = qst__leverage(f->ctx, &f->rows, qst__view(f->factor), f->result->leverage, err);
+    }
+    if (status == QST_OK && f->constant != 0.0) {
+        uncentre(f);
+    }
+    *is_done_out = status == QST_OK;
+    return status;
+}
+
+/* ---- By QR ---- */
+
+static void fill_qr(const fit *f)
+{
+    qst_glm_work *work = f->work;
+    work->qr.a.n_rows = f->rows.x.n_rows;
+    work->qr.a.n_cols = f->rows.x.n_cols;
+    for (ptrdiff_t i = 0; i < f->rows.x.n_rows; i++) {
+        work->root_weights[i] = f->rows.weights != NULL ? sqrt(f->rows.weights[i]) : 1.0;
+        work->scaled_residuals[i] = 0.0;
+    }
+    for (ptrdiff_t j = 0; j < f->rows.x.n_cols; j++) {
+        for (ptrdiff_t i = 0; i < f->rows.x.n_rows; i++) {
+            work->qr.a.data[i + j * work->qr.a.ld] =
+                work->root_weights[i] * f->rows.x.data[i + j * f->rows.x.ld];
+        }
+    }
+}
+
+static qst__dd predicted_error(const fit *f, ptrdiff_t i)
+{
+    qst__dd error = {f->work->response[i], 0.0};
+    for (ptrdiff_t k = 0; k < f->info->rank; k++) {
+        const ptrdiff_t j = f->work->qr.pivot[k];
+        const double x = f->rows.x.data[i + j * f->rows.x.ld];
+        error = qst__dd_add_product(error, -x, f->result->coefficients[j]);
+    }
+    return error;
+}
+
+/* target = S (z - X b) - r, where S are the root weights and r the scaled residuals so far. */
+static void error_of_rows(const fit *f)
+{
+    qst_glm_work *work = f->work;
+    for (ptrdiff_t i = 0; i < f->rows.x.n_rows; i++) {
+        const qst__dd error = qst__dd_times(predicted_error(f, i), work->root_weights[i]);
+        work->target[i] = qst__dd_value(qst__dd_add(error, -work->scaled_residuals[i]));
+    }
+}
+
+/* cross[k] = -(S x_j)' r for the column j in place k. */
+static void error_of_columns(const fit *f)
+{
+    const qst_glm_work *work = f->work;
+    for (ptrdiff_t k = 0; k < f->info->rank; k++) {
+        const double *column = f->rows.x.data + work->qr.pivot[k] * f->rows.x.ld;
+        qst__dd sum = {0.0, 0.0};
+        for (ptrdiff_t i = 0; i < f->rows.x.n_rows; i++) {
+            const qst__dd scaled =
+                qst__two_product(work->root_weights[i], work->scaled_residuals[i]);
+            sum = qst__dd_sum(sum, qst__dd_times(scaled, column[i]));
+        }
+        work->cross[k] = -qst__dd_value(sum);
+    }
+}
+
+/*
+ * One step for the augmented system r + A b = S z, A'r = 0 from the errors of
+ * both equations (Bjorck 1967): with A = Q [R; 0], h = R'^-1 cross,
+ * d = Q' target, db = R^-1 (d_1 - h), dr = Q [h; d_2]. The first step, from
+ * zeros, is the plain solution. Returns the largest relative change of b.
+ */
+static double correct(const fit *f, bool is_first)
+{
+    qst_glm_work *work = f->work;
+    const ptrdiff_t rank = f->info->rank;
+    const qst_cmat r = {work->qr.a.data, rank, rank, work->qr.a.ld};
+    error_of_rows(f);
+    error_of_columns(f);
+    qst__qr_qty(&work->qr, work->target);
+    qst__solve_upper_transposed(r, work->cross);
+    for (ptrdiff_t k = 0; k < rank; k++) {
+        work->change[k] = work->target[k] - work->cross[k];
+        if (is_first) {
+            f->result->effects[work->qr.pivot[k]] = work->target[k];
+        }
+        work->target[k] = work->cross[k];
+    }
+    qst__solve_upper(r, work->change);
+    qst__qr_qy(&work->qr, work->target);
+    double largest = 0.0;
+    for (ptrdiff_t k = 0; k < rank; k++) {
+        double *b = f->result->coefficients + work->qr.pivot[k];
+        *b += work->change[k];
+        largest = fmax(largest, *b != 0.0 ? fabs(work->change[k] / *b) : 0.0);
+    }
+    for (ptrdiff_t i = 0; i < f->rows.x.n_rows; i++) {
+        work->scaled_residuals[i] += work->target[i];
+    }
+    return largest;
+}
+
+static qst_status solve_qr(fit *f, qst_err *err)
+{
+    for (ptrdiff_t j = 0; j < f->rows.x.n_cols; j++) {
+        f->result->coefficients[j] = 0.0;
+        f->result->effects[j] = 0.0;
+    }
+    qst__ticker ticker;
+    qst__ticker_init(&ticker, f->ctx);
+    double change = 1.0;
+    for (int k = 0; k <= MAX_CORRECTIONS && change > 0x1p-53; k++) {
+        change = correct(f, k == 0);
+        const qst_status status = qst__tick(&ticker, err);
+        if (status != QST_OK) {
+            return status;
+        }
+    }
+    return QST_OK;
+}
+
+static void residuals_of_qr(const fit *f)
+{
+    const qst_glm_work *work = f->work;
+    qst__dd sum = {0.0, 0.0};
+    for (ptrdiff_t i = 0; i < f->rows.x.n_rows; i++) {
+        const double root = work->root_weights[i];
+        const double scaled = work->scaled_residuals[i];
+        f->result->residuals[i] = root > 0.0 ? scaled / root : qst__dd_value(predicted_error(f, i));
+        sum = qst__dd_add_product(sum, scaled, scaled);
+    }
+    f->info->deviance = qst__dd_value(sum);
+}
+
+/* Squares of the first columns of Q, which are Q times unit vectors. */
+static void leverage_of_qr(const fit *f)
+{
+    qst_glm_work *work = f->work;
+    const ptrdiff_t n = f->rows.x.n_rows;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        f->result->leverage[i] = 0.0;
+    }
+    for (ptrdiff_t k = 0; k < f->info->rank; k++) {
+        for (ptrdiff_t i = 0; i < n; i++) {
+            work->target[i] = i == k ? 1.0 : 0.0;
+        }
+        qst__qr_qy(&work->qr, work->target);
+        for (ptrdiff_t i = 0; i < n; i++) {
+            f->result->leverage[i] += work->target[i] * work->target[i];
+        }
+    }
+}
+
+static qst_status fit_by_qr(fit *f, qst_err *err)
+{
+    qst_status status = make_qr_rooms(f->work, err);
+    if (status != QST_OK) {
+        return status;
+    }
+    fill_qr(f);
+    status = qst__qr_factor(f->ctx, &f->work->qr, f->settings->tol_alias, err);
+    if (status != QST_OK) {
+        return status;
+    }
+    f->info->method = QST_GLM_BY_QR;
+    f->info->condition = (double)NAN;
+    f->info->rank = f->work->qr.rank;
+    status = solve_qr(f, err);
+    residuals_of_qr(f);
+    qst__qr_r(&f->work->qr, f->factor);
+    qst__inverse_gram(qst__view(f->factor), f->inverse);
+    if (f->result->leverage != NULL) {
+        leverage_of_qr(f);
+    }
+    return status;
+}
+
+/* ---- The fit ---- */
+
+/* Fitted values, covariance, and NA for what is aliased. */
+static void finish(const fit *f, const double *y)
+{
+    const qst_glm_result *result = f->result;
+    const ptrdiff_t p = f->rows.x.n_cols;
+    for (ptrdiff_t i = 0; i < f->rows.x.n_rows; i++) {
+        result->fitted[i] = y[i] - result->residuals[i];
+    }
+    for (ptrdiff_t j = 0; j < p; j++) {
+        const bool j_aliased = *diagonal(f->factor, j) == 0.0;
+        result->coefficients[j] = j_aliased ? qst_na_real() : result->coefficients[j];
+        for (ptrdiff_t i = 0; i < p; i++) {
+            const bool aliased = j_aliased || *diagonal(f->factor, i) == 0.0;
+            result->covariance.data[i + j * result->covariance.ld] =
+                aliased ? qst_na_real() : f->inverse.data[i + j * p];
+        }
+    }
+}
+
+qst_status qst_glm_fit(const qst_ctx *ctx, const qst_glm_settings *settings,
+    const qst_glm_data *data, qst_glm_work *work, const qst_glm_result *result,
+    qst_glm_info *info_out, qst_err *err)
+{
+    qst_status status = check_shape(settings, data, work, err);
+    if (status == QST_OK) {
+        status = count_used(data, &info_out->n_used, err);
+    }
+    if (status != QST_OK) {
+        return status;
+    }
+    set_response(data, work->response);
+    const ptrdiff_t p = data->x.n_cols;
+    fit f = {.ctx = ctx,
+        .settings = settings,
+        .work = work,
+        .result = result,
+        .info = info_out,
+        .rows = {data->x, work->response, data->weights, work->shifts},
+        .gram = {work->gram, p + 1, p + 1, p + 1},
+        .factor = {work->factor, p, p, p},
+        .inverse = {work->inverse, p, p, p}};
+    bool is_done;
+    status = fit_by_gram(&f, &is_done, err);
+    if (status == QST_OK && !is_done) {
+        status = fit_by_qr(&f, err);
+    }
+    if (status == QST_OK) {
+        finish(&f, data->y);
+    }
+    return status;
+}
