@@ -115,7 +115,7 @@ compare_summary <- function(n, mean, sd, arm = NULL,
                             adjust = "none", reference = NULL, conf.level = 0.95) {
   how <- comparison(match_test(test, all_tests[1:4]), adjust, reference, conf.level)
   check_summary(n, mean, sd)
-  arm <- arm_names(arm, n, mean)
+  arm <- names_of_arms(arm, n, mean)
   check_reference(reference, arm)
   moments <- rbind(n = as.double(n), mean = mean, ss = (n - 1) * sd^2)
   colnames(moments) <- arm
@@ -253,7 +253,7 @@ check_summary <- function(n, mean, sd) {
   }
 }
 
-arm_names <- function(arm, n, mean) {
+names_of_arms <- function(arm, n, mean) {
   if (is.null(arm)) {
     arm <- if (!is.null(names(n))) names(n) else names(mean)
   }
