@@ -13,8 +13,9 @@
 #' out and `smd = TRUE` shows the size of the imbalance instead.
 #'
 #' Categories of a factor that nobody has are shown with 0, take no part in the
-#' test and are named in a note. Rows without arm are left out and counted in a
-#' note.
+#' test and are named in a note. An arm in which nobody has a value of a
+#' characteristic (attendance in a control group) is left empty and out of the
+#' test. Rows without arm are left out and counted in a note.
 #'
 #' @param formula `arm ~ sex + age`: the arm and the characteristics, in printed
 #'   order; `.` for all other columns. `~ sex + age` makes one column of all.
@@ -47,7 +48,8 @@
 #' @section Errors:
 #' `questrial_error_argument` for a column that is not there, is an expression
 #' or cannot be counted or summarised; `questrial_error_no_data` for an empty
-#' data frame or an arm without rows, which is named.
+#' data frame or an arm without rows, which is named; `questrial_error_range`
+#' for an infinite number, with its row.
 #' @section Peers:
 #' tableone shows no statistics and averages the SMD over pairs of arms;
 #' gtsummary pastes N and % into one cell and shows the statistic only on
@@ -261,7 +263,7 @@ factor_rows <- function(column, name, arm, labels, options) {
 }
 
 number_rows <- function(data, name, arm, within, labels, options) {
-  x <- as.numeric(data[[name]])
+  x <- finite_numbers(data[[name]], name)
   all <- number_row(x, arm, name, variable_label(data[[name]], name, labels), options)
   parts <- lapply(unname(within[names(within) == name]), function(by) {
     categories <- as_category(data[[by]])
@@ -273,6 +275,16 @@ number_rows <- function(data, name, arm, within, labels, options) {
     })
   })
   c(list(all), unlist(parts, recursive = FALSE))
+}
+
+finite_numbers <- function(column, name) {
+  infinite <- which(is.infinite(column))
+  if (length(infinite) > 0) {
+    qst_abort("range", sprintf(
+      "`%s` is infinite in row %d. Correct it or make it NA.", name, infinite[[1]]
+    ), column = name, row = infinite[[1]], value = column[[infinite[[1]]]])
+  }
+  as.numeric(column)
 }
 
 number_row <- function(x, arm, name, label, options, ...) {
@@ -415,24 +427,54 @@ baseline_notes <- function(data, columns, arm, labels, options) {
   c(
     if (options$percent == "row") "Percentages are of the category.",
     if (options$missing == "note") missing_note(data, columns$others, arm, labels),
+    absent_note(data, columns$others, arm, columns$arm, labels),
     empty_note(data, columns$others, labels),
     if (anyNA(arm)) sprintf("Left out: %d without %s.", sum(is.na(arm)), columns$arm)
   )
 }
 
-# "Missing: living status 13 (4, 5, 4)", in the order of the arms.
+# "living status 13 (4, 5, 4)", in the order of the arms. An arm without any
+# value was not asked: that is another note.
 missing_note <- function(data, names, arm, labels) {
-  each <- vapply(names, function(name) {
-    n <- tabulate(arm[is.na(data[[name]])], nlevels(arm))
-    label <- variable_label(data[[name]], name, labels)
-    by_arm <- if (length(n) > 1) sprintf(" (%s)", paste(n, collapse = ", ")) else ""
-    if (sum(n) > 0) sprintf("%s %d%s", label, sum(n), by_arm) else ""
-  }, "")
-  each <- each[nzchar(each)]
-  if (length(each) > 0) {
+  n_missing <- missing_by_arm(data, names, arm)
+  n_missing[absent_by_arm(n_missing, arm)] <- 0
+  some <- rowSums(n_missing) > 0
+  if (any(some)) {
+    shown <- variable_labels(data, names[some], labels)
+    by_arm <- apply(n_missing[some, , drop = FALSE], 1, paste, collapse = ", ")
+    by_arm <- if (nlevels(arm) > 1) sprintf(" (%s)", by_arm) else ""
+    each <- paste0(shown, " ", rowSums(n_missing)[some], by_arm)
     order <- if (nlevels(arm) > 1) ", in the order of the columns" else ""
     sprintf("Missing values%s: %s.", order, paste(each, collapse = "; "))
   }
+}
+
+absent_note <- function(data, names, arm, name, labels) {
+  absent <- absent_by_arm(missing_by_arm(data, names, arm), arm)
+  some <- rowSums(absent) > 0
+  if (any(some)) {
+    shown <- variable_labels(data, names[some], labels)
+    arms <- apply(absent[some, , drop = FALSE], 1, function(here) {
+      paste(level_label(name, levels(arm)[here], labels), collapse = ", ")
+    })
+    sprintf("No values: %s.", paste(sprintf("%s (%s)", shown, arms), collapse = "; "))
+  }
+}
+
+# Rows: variables; columns: arms.
+missing_by_arm <- function(data, names, arm) {
+  counts <- vapply(names, function(name) {
+    tabulate(arm[is.na(data[[name]])], nlevels(arm))
+  }, integer(nlevels(arm)))
+  matrix(counts, length(names), nlevels(arm), byrow = TRUE)
+}
+
+absent_by_arm <- function(n_missing, arm) {
+  n_missing == rep(tabulate(arm, nlevels(arm)), each = nrow(n_missing))
+}
+
+variable_labels <- function(data, names, labels) {
+  vapply(names, function(name) variable_label(data[[name]], name, labels), "")
 }
 
 empty_note <- function(data, names, labels) {
@@ -502,6 +544,8 @@ arm_cells <- function(values, kind, options) {
   digits <- options$digits
   number <- function(x, digits) format_number(x, digits, options$dialect)
   is_mean <- kind == "mean"
+  # A share of nobody has no percentage, and its 0 would look like an answer.
+  values[[1]][kind == "count" & is.na(values[[2]])] <- NA
   cbind(
     ifelse(is_mean, number(values[[3]], digits[["mean"]]), number(values[[1]], 0)),
     ifelse(is_mean, number(values[[4]], digits[["sd"]]), number(values[[2]], digits[["percent"]]))

@@ -16,9 +16,8 @@
 #'   (`c(sex = "Gender")`) or by term (`c(sexfemale = "Female gender")`). Names
 #'   that match nothing are ignored, so that one vector serves several tables.
 #'   Without it, the attribute `"label"` of a column, or its name.
-#' @param vcov Standard errors other than the model's own, as in
-#'   [fit_glm()]'s `tidy()`: a type such as `"HC2"`, or a matrix. For `lm` only
-#'   a matrix.
+#' @param vcov Covariance matrix of the coefficients, where not the model's own
+#'   is wanted, for example a robust one.
 #' @param conf.level Level of the intervals.
 #' @param constant Where the constant stands: first, last or not at all.
 #' @param digits Decimals of estimate, interval, SE and statistic.
@@ -211,13 +210,7 @@ rows_note <- function(fit) {
 }
 
 errors_note <- function(df, vcov) {
-  kind <- if (is.null(vcov)) {
-    "from the model"
-  } else if (is.character(vcov)) {
-    vcov
-  } else {
-    "from the covariance matrix given"
-  }
+  kind <- if (is.null(vcov)) "from the model" else "from the covariance matrix given"
   tested <- if (length(unique(df)) > 1) {
     "t tests on the degrees of freedom shown"
   } else if (is.infinite(df[[1]])) {

@@ -116,6 +116,18 @@ test_that("a level without rows is shown as 0, left out of the test and named", 
   expect_identical(attr(table, "notes"), "Nobody is in: other (gender).")
 })
 
+test_that("an arm that was not asked is empty, out of the test and named", {
+  data <- students()
+  counts <- rbind(none = c(69, 74), one = c(42, 40), more = c(14, 6))
+  data$absences <- NA_character_
+  data$absences[data$arm != "control"] <- rep(rep(rownames(counts), 2), counts)
+  table <- baseline_table(arm ~ absences, data)
+  shown <- format(table)
+  expect_identical(unlist(shown[1, 8:10], use.names = FALSE), c("3.323", "2", ".19"))
+  expect_true(all(shown[[2]] == ""))
+  expect_identical(attr(table, "notes"), "No values: absences (control).")
+})
+
 test_that("odd columns make a table and no nonsense", {
   data <- students()[c(1:5, 118:122, 243:247), c("arm", "score")]
   data$one <- factor("same")
@@ -160,6 +172,10 @@ test_that("wrong input to baseline_table() is named", {
   data$list <- as.list(seq_len(362))
   expect_error(baseline_table(arm ~ list, data), "`list`", class = argument)
   expect_error(baseline_table(arm ~ when, data), "`when`", class = argument)
+  infinite <- transform(data, score = replace(score, 9, Inf))
+  error <- expect_error(baseline_table(arm ~ score, infinite), "row 9",
+    class = "questrial_error_range")
+  expect_identical(error$row, 9L)
   data$arm[7] <- NA
   expect_match(attr(baseline_table(arm ~ score, data), "notes"), "Left out: 1 without arm.")
 })
