@@ -69,7 +69,7 @@ baseline_table <- function(formula, data, within = NULL, total = FALSE, test = T
                            labels = NULL, digits = c(percent = 1, mean = 1, sd = 1, statistic = 3),
                            p_style = c("significant", "decimals"), dialect = c("r", "spss"),
                            caption = "Baseline characteristics") {
-  check_data_frame(data)
+  data <- as.data.frame(check_data_frame(data))
   check_labels(labels)
   check_string(caption, "caption")
   options <- baseline_options(total, test, smd, missing, percent, digits, p_style, dialect)
@@ -499,6 +499,9 @@ empty_note <- function(data, names, labels) {
 #' @export
 format.baseline_table <- function(x, ...) {
   check_no_dots(...)
+  if (!all(c("variable", "level", "label", "kind") %in% names(x))) {
+    return(format(as.data.frame(x)))
+  }
   arms <- shown_arms(x)
   body <- cbind(baseline_label(x), do.call(cbind, arms$cells), baseline_tests(x))
   block <- baseline_block(x)
@@ -570,7 +573,8 @@ baseline_tests <- function(x) {
 baseline_test_columns <- function(x) {
   options <- attr(x, "options")
   wanted <- c(if (options$test) c("statistic", "df", "p.value"), if (options$smd) "smd")
-  intersect(wanted, names(x))
+  gone <- if (!"df.residual" %in% names(x)) "df"
+  setdiff(intersect(wanted, names(x)), gone)
 }
 
 baseline_headings <- function(x, n_arms) {

@@ -174,7 +174,8 @@ html_notes <- function(layout) {
 table_css <- c(
   ".qst-table{border-collapse:collapse;margin:1.5em 0;font-size:0.95em;line-height:1.35;",
   "font-variant-numeric:tabular-nums lining-nums;border-bottom:0}",
-  ".qst-table caption{text-align:left;font-weight:600;padding:0 0 .5em}",
+  ".qst-table caption{text-align:left;font-weight:600;padding:0 0 .5em;color:inherit}",
+  ".qst-table thead{background:none}",
   ".qst-table th,.qst-table td{padding:.18em .55em;text-align:right;vertical-align:top;",
   "font-weight:normal;white-space:nowrap;border:0;background:none}",
   ".qst-table th:first-child,.qst-table .qst-text{text-align:left;white-space:normal;",

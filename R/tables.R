@@ -17,7 +17,8 @@
 #'
 #' @param x A printed table, of class `questrial_table`.
 #' @param i,j Rows and columns, as for a data frame. Columns that are left out
-#'   are not printed; a single column is dropped to a vector as usual.
+#'   are not printed, and without any column that is, the raw ones are; a
+#'   single column is dropped to a vector as usual.
 #' @param drop As for a data frame.
 #' @param row.names,optional Ignored; there for the generic function.
 #' @param ... Nothing; an unknown argument is an error.
@@ -89,6 +90,9 @@ default_columns <- function(data) {
 format.questrial_table <- function(x, ...) {
   check_no_dots(...)
   columns <- printed_columns(x)
+  if (length(columns) == 0) {
+    return(format(as.data.frame(x)))
+  }
   cells <- lapply(columns, function(column) {
     values <- unname(unclass(x)[column$from])
     do.call(cell_formats[[column$as]], c(values, column$options))

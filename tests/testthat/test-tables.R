@@ -260,4 +260,11 @@ test_that("a part of a baseline table still prints", {
   one_arm <- table[c("variable", "level", "label", "kind", "n_control", "percent_control",
     "mean_control", "sd_control")]
   expect_identical(names(format(one_arm)), c("Characteristic", "N", "%"))
+  no_labels <- table[c("variable", "n_control")]
+  expect_identical(names(format(no_labels)), c("variable", "n_control"))
+  expect_output(print(no_labels), "n_control")
+  no_residual <- table[setdiff(names(table), "df.residual")]
+  expect_false("df" %in% names(format(no_residual)))
+  effects <- effects_table(lm(mpg ~ wt, mtcars))
+  expect_output(print(effects[c("term", "df")]), "(Intercept)", fixed = TRUE)
 })
