@@ -24,14 +24,14 @@ philox <- function(counter, key) {
 stream <- function(seed, list, stratum, block) {
   state <- list2env(list(count = 0, left = numeric()))
   word <- function() {
-    if (length(state$left) == 0) {
+    left <- state$left
+    if (length(left) == 0) {
       counter <- c(state$count, block, stratum, 12 * 2^24 + list)
-      state$left <- philox(counter, c(seed %% 2^32, seed %/% 2^32))
-      state$count <- state$count + 1
+      left <- philox(counter, c(seed %% 2^32, seed %/% 2^32))
+      assign("count", state$count + 1, envir = state)
     }
-    first <- state$left[1]
-    state$left <- state$left[-1]
-    first
+    assign("left", left[-1], envir = state)
+    left[1]
   }
   function(n) {
     repeat {
