@@ -171,8 +171,16 @@ check_prespecified <- function(prespecified) {
   as.character(prespecified)
 }
 
-# One column cannot be two things at once.
+# One column cannot be two things at once, nor be called as analyse() calls
+# what it makes.
 check_distinct <- function(plan) {
+  kept <- unlist(plan[c("arm", "id", "cluster", "covariates", "attendance", "subgroups")])
+  taken <- intersect(kept, c("baseline", "followup", "change", "outcome", "set"))
+  if (length(taken) > 0) {
+    qst_abort("argument", sprintf(
+      "analyse() makes a column %s of its own. Give yours another name.", enumerate(taken)
+    ))
+  }
   roles <- unlist(plan[c("arm", "id", "cluster", "covariates", "baseline", "followup")])
   twice <- unique(roles[duplicated(roles)])
   if (length(twice) > 0) {
@@ -205,7 +213,6 @@ outcome_words <- function(plan) {
 
 # The protocol, one entry a paragraph: named character vector.
 protocol <- function(plan) {
-  scale <- plan$instrument$scales[[plan$scale]]
   c(
     "Outcome" = sprintf("%s: %s.", outcome_label(plan), outcome_words(plan)),
     "Score" = score_words(plan$instrument, plan$scale),
