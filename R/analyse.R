@@ -186,15 +186,41 @@ analysis_rows <- function(cohort) {
 # ---- The parts ----
 
 trial_flow <- function(plan, cohort) {
-  exclusion <- exclusion_reason(plan, cohort)
-  stop("filled at the seam")
+  imputed <- list("Baseline score missing, set to the mean" = cohort$baseline_imputed)
+  flow(cohort,
+    steps = list(
+      "Followed up" = flow_step(list("No score at follow-up" = cohort$set == "lost")),
+      "Analysed" = flow_step(
+        exclusion_reason(plan, cohort),
+        note = if (any(cohort$baseline_imputed)) imputed
+      )
+    ),
+    by = plan$arm, id = plan$id,
+    cluster = if (!is.null(plan$cluster)) {
+      stats::setNames(plan$cluster, label_of(plan, plan$cluster))
+    }
+  )
+}
+
+# Table 1 of those analysed; the baseline score within each subgroup too.
+trial_baseline <- function(plan, rows) {
+  variables <- unique(c(plan$covariates, plan$subgroups, plan$attendance, "baseline"))
+  within <- stats::setNames(plan$subgroups, rep("baseline", length(plan$subgroups)))
+  factors <- !vapply(rows[plan$subgroups], is.numeric, NA)
+  baseline_table(trial_formula(plan$arm, variables), rows,
+    within = if (any(factors)) within[factors],
+    labels = c(plan$labels, baseline = outcome_label(plan)), dialect = plan$dialect
+  )
 }
 
 # Why somebody with a follow-up score is not analysed: the first covariate
 # that is missing, in the plan's order.
 exclusion_reason <- function(plan, cohort) {
-  reason <- rep(NA_character_, nrow(cohort))
   needed <- c(plan$covariates, if (plan$baseline_missing == "exclude") "baseline")
+  if (length(needed) == 0) {
+    return(NULL)
+  }
+  reason <- rep(NA_character_, nrow(cohort))
   for (column in needed) {
     absent <- is.na(cohort[[column]]) & is.na(reason) & cohort$set == "excluded"
     reason[absent] <- sprintf("%s missing", label_of(plan, column))
@@ -225,8 +251,10 @@ arm_summary <- function(plan, rows) {
 
 # `outcome ~ arm + ...` with the plan's names.
 trial_formula <- function(outcome, terms) {
-  stats::reformulate(vapply(terms, function(x) deparse(as.name(x), backtick = TRUE), ""), outcome)
+  stats::reformulate(vapply(terms, quoted, ""), as.name(outcome))
 }
+
+quoted <- function(name) deparse(as.name(name), backtick = TRUE)
 
 trial_contrasts <- function(plan, rows, test = plan$test, adjust = "none") {
   compare_arms(trial_formula("outcome", plan$arm), rows,
@@ -253,8 +281,6 @@ trial_interaction <- function(plan, rows) {
   })
   do.call(rbind, tests)
 }
-
-quoted <- function(name) deparse(as.name(name), backtick = TRUE)
 
 # The last row of anova() of two nested fits.
 f_test <- function(table, term) {
@@ -284,18 +310,9 @@ trial_attendance <- function(plan, rows) {
 # Rows of the flow's last boxes, of the table's heads and of the model are one
 # and the same, or nothing is returned.
 check_counts_agree <- function(analysis) {
-  n <- c(
-    `rows analysed` = sum(analysis$data$set == "analysed"),
-    `the flow's last boxes` = flow_end(analysis$flow),
-    `the model` = stats::nobs(analysis$model),
-    `the summary by arm` = sum(analysis$change$n)
-  )
-  if (length(unique(n)) > 1) {
-    qst_abort("dimension", sprintf(
-      "The parts of the analysis disagree on who is analysed: %s.",
-      paste(sprintf("%s %d", names(n), n), collapse = ", ")
-    ))
-  }
+  flow_check(analysis$flow, stats::nobs(analysis$model), "the model")
+  by_arm <- stats::setNames(analysis$change$n, analysis$change$arm)
+  flow_check(analysis$flow, by_arm, "the summary by arm")
 }
 
 #' @export

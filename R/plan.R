@@ -104,7 +104,7 @@ balint_plan <- function() {
     labels = c(
       outcome = "Empathy (JSPE-MS)", arm = "Arm", sex = "Gender",
       parents = "Parental education", living = "Living status",
-      specialty = "Specialty choice", absences = "Absences", group = "Small group"
+      specialty = "Specialty choice", absences = "Absences", group = "small groups"
     )
   )
 }
@@ -151,13 +151,6 @@ covariate_names <- function(covariates) {
     covariates <- attr(terms, "term.labels")
   }
   check_names(covariates, "covariates")
-}
-
-check_labels <- function(labels) {
-  if (!is.null(labels) && (!is.character(labels) || is.null(names(labels)))) {
-    qst_abort("argument", "`labels` must be a named character vector: c(sex = \"Gender\").")
-  }
-  labels
 }
 
 check_prespecified <- function(prespecified) {
