@@ -98,6 +98,18 @@ check_string <- function(x, arg) {
   x
 }
 
+# Printed labels, named by column, term or level.
+check_labels <- function(labels) {
+  ok <- is.null(labels) || (is.character(labels) && length(names(labels)) == length(labels))
+  if (!ok) {
+    qst_abort("argument", sprintf(
+      "`labels` must be a character vector with names, as in c(sex = \"Gender\"), not %s.",
+      describe(labels)
+    ))
+  }
+  labels
+}
+
 # Arguments that a method does not know are an error, so that a misspelt one
 # is not silently ignored.
 check_no_dots <- function(...) {

@@ -187,13 +187,13 @@ check_distinct <- function(plan) {
 
 # What tables call a column.
 label_of <- function(plan, column) {
-  label <- plan$labels[column]
-  ifelse(is.na(label) | lengths(label) == 0, column, label)
+  known <- column %in% names(plan$labels)
+  column[known] <- plan$labels[column[known]]
+  unname(column)
 }
 
 outcome_label <- function(plan) {
-  label <- plan$labels["outcome"]
-  if (is.null(label) || is.na(label)) plan$instrument$title else unname(label)
+  if ("outcome" %in% names(plan$labels)) plan$labels[["outcome"]] else plan$instrument$title
 }
 
 outcome_words <- function(plan) {

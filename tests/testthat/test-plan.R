@@ -29,7 +29,7 @@ test_that("what cannot be planned is refused by name", {
     class = "questrial_error_argument"
   )
   expect_error(invented_plan(prespecified = "ancove"), "ancove", class = "questrial_error_argument")
-  expect_error(invented_plan(labels = "Sex"), "named character", class = "questrial_error_argument")
+  expect_error(invented_plan(labels = "Sex"), "with names", class = "questrial_error_argument")
   expect_error(invented_plan(instrument = "no-such"), class = "questrial_error_argument")
   expect_error(invented_plan(scale = "no-such"), class = "questrial_error_argument")
 })
