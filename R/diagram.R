@@ -254,6 +254,9 @@ text_grobs <- function(layout, scale) {
     gp = grid::gpar(fontsize = layout$fontsize * scale, col = diagram_colours[["text"]],
       fontface = ifelse(lines$bold, "bold", "plain"))
   )
+  if (nrow(bullets) == 0) {
+    return(text)
+  }
   bullet <- grid::circleGrob(
     grid::unit(bullets$x - 0.55 * layout$size$em, "native"), grid::unit(bullets$y, "native"),
     r = grid::unit(0.14 * layout$size$em * scale, "mm"),

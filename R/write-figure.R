@@ -11,7 +11,8 @@
 #' @param file The file; its extension is `pdf`, `svg` or `png`.
 #' @param width,height Size in mm. A journal's page is 170 mm wide and its
 #'   column 85. Without `height`, a flow gets what it needs on the device, as
-#'   [flow_size()] says it for PDF, and other figures get 0.62 of the width.
+#'   [flow_size()] says it for PDF, the package's other figures what their
+#'   lines need, and any ggplot2 figure 0.62 of the width.
 #' @param dpi Dots per inch of a PNG.
 #' @return `file`, invisibly.
 #' @section Errors:
@@ -61,7 +62,8 @@ check_extension <- function(file) {
 # Measured on the kind of device that will draw it, since their fonts differ.
 figure_height <- function(x, width, type) {
   if (!inherits(x, "flow")) {
-    return(0.62 * width)
+    wanted <- attr(x, "height")
+    return(if (is.null(wanted)) 0.62 * width else wanted)
   }
   file <- tempfile(fileext = paste0(".", type))
   on.exit(unlink(file))

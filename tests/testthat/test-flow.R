@@ -317,6 +317,14 @@ test_that("flow_size() says what a device needs, and too small a one is warned o
   expect_gt(flow_size(x, width = 30)[["width"]], 30)
 })
 
+test_that("a flow without reasons, notes or leavers is drawn", {
+  data <- data.frame(arm = c("a", "b"), lost = c(TRUE, FALSE))
+  for (steps in list(list("Analysed" = ~ lost), list("Analysed" = NULL))) {
+    file <- withr::local_tempfile(fileext = ".pdf")
+    expect_silent(write_figure(flow(data, steps, "arm"), file))
+  }
+})
+
 test_that("the user's device stays theirs", {
   file <- withr::local_tempfile(fileext = ".pdf")
   grDevices::pdf(file)
