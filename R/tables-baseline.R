@@ -84,7 +84,10 @@ baseline_table <- function(formula, data, within = NULL, total = FALSE, test = T
     bind_rows(rows, arms$key),
     kind = "baseline",
     caption = caption,
-    notes = baseline_notes(data, columns, arm, labels, options)
+    notes = c(
+      baseline_notes(data, columns, arm, labels, options),
+      if (options$test) approximate_note(rows)
+    )
   )
   structure(table, columns = NULL, arms = arms, options = options)
 }
@@ -318,12 +321,13 @@ table_row <- function(variable, label, kind, level = NA_character_, within = NA_
   list(
     words = c(variable, within, level, label, kind, test$test),
     arms = list(n = n, percent = percent, mean = mean, sd = sd),
-    test = c(test$statistic, test$df, test$df.residual, test$p.value, smd)
+    test = c(test$statistic, test$df, test$df.residual, test$p.value, smd),
+    approximate = test$approximate
   )
 }
 
 no_test <- list(
-  test = NA_character_, statistic = NA_real_, df = NA_real_, df.residual = NA_real_,
+  test = NA_character_, approximate = FALSE, statistic = NA_real_, df = NA_real_, df.residual = NA_real_,
   p.value = NA_real_
 )
 
@@ -367,32 +371,23 @@ count_table <- function(categories, arm) {
 # Pearson's chi-squared of the categories and arms that have anybody.
 test_counts <- function(counts) {
   counts <- counts[rowSums(counts) > 0, colSums(counts) > 0, drop = FALSE]
-  if (any(dim(counts) < 2)) {
-    return(no_test)
-  }
-  expected <- outer(rowSums(counts), colSums(counts)) / sum(counts)
-  statistic <- sum((counts - expected)^2 / expected)
-  df <- prod(dim(counts) - 1)
-  p <- stats::pchisq(statistic, df, lower.tail = FALSE)
-  list(test = "chisq", statistic = statistic, df = df, df.residual = NA_real_, p.value = p)
+  if (any(dim(counts) < 2)) no_test else test_cells("chisq", compare_counts(counts))
 }
 
-# One-way analysis of variance from each arm's n, mean and SD.
+# One-way analysis of variance of the arms that have anybody; an arm of one has
+# no SD and adds nothing to the error.
 test_means <- function(n, mean, sd) {
   used <- n > 0
-  df <- sum(used) - 1
-  residual <- sum(n) - df - 1
-  if (df < 1 || residual < 1) {
+  sd[n == 1] <- 0
+  if (sum(used) < 2 || sum(n) <= sum(used) || all(sd[used] == 0)) {
     return(no_test)
   }
-  grand <- sum((n * mean)[used]) / sum(n)
-  between <- sum((n * (mean - grand)^2)[used]) / df
-  within <- sum(((n - 1) * sd^2)[n > 1]) / residual
-  statistic <- between / within
-  list(
-    test = "F", statistic = statistic, df = df, df.residual = residual,
-    p.value = stats::pf(statistic, df, residual, lower.tail = FALSE)
-  )
+  test_cells("F", compare_summary(n[used], mean[used], sd[used], test = "anova"))
+}
+
+test_cells <- function(name, comparison) {
+  cells <- unclass(comparison)[c("statistic", "df", "df.residual", "p.value")]
+  c(list(test = name, approximate = length(attr(comparison, "notes")) > 0), cells)
 }
 
 largest_smd <- function(n_arms, smd) {
@@ -458,6 +453,16 @@ absent_note <- function(data, names, arm, name, labels) {
       paste(level_label(name, levels(arm)[here], labels), collapse = ", ")
     })
     sprintf("No values: %s.", paste(sprintf("%s (%s)", shown, arms), collapse = "; "))
+  }
+}
+
+approximate_note <- function(rows) {
+  labels <- vapply(Filter(function(row) row$approximate, rows), function(row) row$words[[4]], "")
+  if (length(labels) > 0) {
+    sprintf(
+      "Some expected counts are below 5, and chi-squared is approximate: %s.",
+      paste(labels, collapse = ", ")
+    )
   }
 }
 

@@ -74,6 +74,9 @@ effect_columns <- c(
 # ---- Estimates ----
 
 effect_estimates <- function(fit, vcov, conf.level) {
+  if (inherits(fit, "fit_glm") && is.null(vcov)) {
+    return(tidy.fit_glm(fit, conf.int = TRUE, conf.level = conf.level))
+  }
   estimate <- tryCatch(stats::coef(fit), error = function(e) NULL)
   if (!is.numeric(estimate) || length(estimate) == 0 || is.null(names(estimate))) {
     qst_abort("argument", sprintf(
@@ -195,6 +198,7 @@ effects_notes <- function(fit, effects, variables, vcov) {
     reference_note(variables, effects$term),
     rows_note(fit),
     errors_note(effects$df, vcov),
+    if (inherits(fit, "fit_glm")) fit$notes,
     if (length(collinear) > 0) {
       sprintf("Not estimable, collinear with others: %s.", paste(collinear, collapse = ", "))
     }

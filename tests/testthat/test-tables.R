@@ -116,6 +116,12 @@ test_that("a level without rows is shown as 0, left out of the test and named", 
   expect_identical(attr(table, "notes"), "Nobody is in: other (gender).")
 })
 
+test_that("a chi-squared of few is marked as approximate", {
+  data <- data.frame(arm = rep(c("a", "b"), each = 9), rare = rep(c("no", "yes"), c(16, 2)))
+  expect_match(attr(baseline_table(arm ~ rare, data), "notes"), "below 5.*: rare[.]$")
+  expect_length(attr(baseline_table(arm ~ rare, data, test = FALSE), "notes"), 0)
+})
+
 test_that("an arm that was not asked is empty, out of the test and named", {
   data <- students()
   counts <- rbind(none = c(69, 74), one = c(42, 40), more = c(14, 6))
@@ -198,6 +204,18 @@ test_that("Table 2 holds lm's numbers and says what they refer to", {
     "Standard errors from the model; t tests on 353 degrees of freedom."
   ))
   expect_identical(names(format(table)), c("Term", "Estimate", "95% CI", "SE", "t", "P"))
+})
+
+test_that("fits of fit_glm() and lm() give the same Table 2", {
+  data <- students()
+  data$score[1:3] <- NA
+  formula <- score ~ arm * gender + living
+  ours <- effects_table(fit_glm(formula, data))
+  theirs <- effects_table(lm(formula, data))
+  expect_equal(as.data.frame(ours), as.data.frame(theirs), tolerance = 1e-10)
+  expect_identical(attr(ours, "notes"), attr(theirs, "notes"))
+  data$living <- factor(data$living, c("alone", "parents", "neither", "boat"))
+  expect_match(attr(effects_table(fit_glm(formula, data)), "notes"), "boat", all = FALSE)
 })
 
 test_that("the constant stands where it is asked for", {
