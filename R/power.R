@@ -32,7 +32,7 @@
 #'   exist at baseline with the same ICC and are randomised whole; then
 #'   r = (m icc cluster + (1 - icc) subject) / DE is the correlation of their
 #'   means, and the factors are DE (1 - r^2) (Teerenstra et al. 2012) and
-#'   2 DE (1 - r).
+#'   2 DE (1 - r). Where sizes vary, m (1 + cv^2) stands for m.
 #' - **Losses** (`dropout`): numbers to be randomised are those to be analysed,
 #'   divided by 1 - dropout. `n` of `power_of()` are the randomised.
 #'
@@ -41,11 +41,12 @@
 #'
 #' @param delta Difference of two means, in the outcome's units.
 #' @param sd Standard deviation of the outcome: one, or one for each of two arms.
+#'   With `correlation` that of the follow-up score, which the baseline shares.
 #' @param means Means of two or more arms; names become the arms'.
 #' @param proportions Two proportions, between 0 and 1.
 #' @param power Power wanted.
 #' @param alpha Level of significance.
-#' @param alternative `"two.sided"` or `"one.sided"`.
+#' @param alternative `"two.sided"` or `"one.sided"` (not with `means`).
 #' @param ratio Size of the second arm for each participant of the first; with
 #'   `means` one number for each arm.
 #' @param correlation Correlation of baseline and follow-up scores, or
@@ -63,8 +64,9 @@
 #'   arm.
 #' @param method For proportions; see the section *Methods*.
 #' @return `sample_size()`: class `sample_size`, a list of `n` (to be analysed in
-#'   each arm), `recruit` (to be randomised), `clusters` (NA without), `exact` (of
-#'   `n`, before rounding), `power` (at `n`), `design`. `power_of()`: class
+#'   each arm), `recruit` (to be randomised), `clusters` (NA without), `exact` (`n`
+#'   before rounding), `power` (at `n`), `target` (the power wanted), `design`
+#'   (the arguments, one value for each arm). `power_of()`: class
 #'   `power_of`, a list of `power`, `n`, `design`. `tidy()` gives one row for each
 #'   arm, `as.data.frame()` the same.
 #' @section Errors:
@@ -80,6 +82,8 @@
 #' @seealso [which_formula()] for a printed number. [stats::power.t.test()],
 #'   [stats::power.anova.test()] and [stats::power.prop.test()] give the same
 #'   where they apply; the first and the last leave out the far tail by default.
+#'   In SAS: PROC POWER, TWOSAMPLEMEANS (TEST=DIFF, DIFF_SATT), ONEWAYANOVA,
+#'   TWOSAMPLEFREQ.
 #' @examples
 #' # The trial of Lemogne et al. (2020) planned 124 in each arm.
 #' sample_size(delta = 4.2, sd = 11.7)
@@ -269,6 +273,9 @@ check_together <- function(design) {
       "Give `cluster_size`, or leave them out."
     ))
   }
+  if (design$kind == "means" && design$sides == 1) {
+    qst_abort("argument", "`means` has no one-sided test. Leave `alternative` out.")
+  }
   uneven <- length(unique(design$cluster_size)) > 1 || length(unique(design$icc)) > 1
   if (uneven && design$kind == "means") {
     qst_abort("argument", paste(
@@ -357,26 +364,32 @@ power_of_f <- function(design, n) {
   stats::pf(critical, df_between, df_within, ncp, lower.tail = FALSE)
 }
 
-# |estimate| / SE exceeds z: se_null and se_true are its standard errors under
-# the hypothesis and under the alternative.
 power_of_z <- function(design, n) {
   effective <- n / variance_factor(design)
-  p <- design$effect
-  pooled <- stats::weighted.mean(p, effective)
-  terms <- switch(design$method,
-    arcsine = c(effect = abs(diff(2 * asin(sqrt(p)))), null = 1, true = 1, shift = 0),
-    c(
-      effect = abs(diff(p)), null = sqrt(pooled * (1 - pooled)), true = NA,
-      shift = if (design$method == "continuity") sum(1 / effective) / 2 else 0
-    )
-  )
-  width <- sqrt(sum(1 / effective))
-  se_null <- terms[["null"]] * width
-  se_true <- if (is.na(terms[["true"]])) sqrt(sum(p * (1 - p) / effective)) else width
+  scale <- if (design$method == "arcsine") arcsine_scale else proportion_scale
+  test <- scale(design$effect, effective)
   z <- stats::qnorm(design$alpha / design$sides, lower.tail = FALSE)
-  needed <- z * se_null + terms[["shift"]]
-  near <- stats::pnorm((terms[["effect"]] - needed) / se_true)
-  if (design$sides == 2) near + stats::pnorm((-terms[["effect"]] - needed) / se_true) else near
+  needed <- z * test$se_null
+  if (design$method == "continuity") {
+    needed <- needed + sum(1 / effective) / 2
+  }
+  near <- stats::pnorm((test$effect - needed) / test$se)
+  if (design$sides == 2) near + stats::pnorm((-test$effect - needed) / test$se) else near
+}
+
+# The effect and its standard errors, under the hypothesis and under the truth.
+proportion_scale <- function(p, n) {
+  pooled <- stats::weighted.mean(p, n)
+  list(
+    effect = abs(diff(p)), se_null = sqrt(pooled * (1 - pooled) * sum(1 / n)),
+    se = sqrt(sum(p * (1 - p) / n))
+  )
+}
+
+# Cohen's h (1988, chapter 6); the variance does not depend on the proportion.
+arcsine_scale <- function(p, n) {
+  se <- sqrt(sum(1 / n))
+  list(effect = abs(diff(2 * asin(sqrt(p)))), se_null = se, se = se)
 }
 
 # ---- Sample size ----

@@ -303,6 +303,7 @@ test_that("what cannot be meant is refused", {
   refuse(sample_size(1, 1, correlation = 1), "`correlation`")
   refuse(sample_size(1, 1, correlation = c(0.5, 0.5)), "clusters in all arms")
   refuse(sample_size(means = 1:3, sd = 1, icc = c(0, 0.1, 0.1), cluster_size = 5), "all arms")
+  refuse(sample_size(means = 1:3, sd = 1, alternative = "one.sided"), "no one-sided test")
   refuse(sample_size(1, 1, arms = "a"), "`arms`")
   refuse(sample_size(1, 1, alternative = "greater"), "`alternative`")
   refuse(power_of(1, 1, 1), "`n`")
