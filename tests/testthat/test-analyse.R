@@ -4,7 +4,7 @@ test_that("every part counts the same participants", {
   expect_equal(as.vector(table(analysis$data$set)), c(84, 2, 4))
   expect_equal(nobs(analysis$model), 84)
   expect_equal(sum(analysis$change$n), 84)
-  expect_equal(flow_end(analysis$flow), 84)
+  expect_equal(nobs(analysis$flow), 84)
 })
 
 test_that("scores, sets and imputed baselines are those made by hand", {
