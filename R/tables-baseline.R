@@ -327,8 +327,8 @@ table_row <- function(variable, label, kind, level = NA_character_, within = NA_
 }
 
 no_test <- list(
-  test = NA_character_, approximate = FALSE, statistic = NA_real_, df = NA_real_, df.residual = NA_real_,
-  p.value = NA_real_
+  test = NA_character_, approximate = FALSE, statistic = NA_real_, df = NA_real_,
+  df.residual = NA_real_, p.value = NA_real_
 )
 
 # The data frame of the rows, with four columns for each arm.
@@ -532,7 +532,8 @@ baseline_block <- function(x) {
 }
 
 baseline_label <- function(x) {
-  paste0(ifelse(is.na(x$level) & x$kind != "missing", "", "  "), x$label)
+  inside <- !is.na(x$level) | x$kind %in% "missing"
+  paste0(ifelse(inside, "  ", ""), ifelse(is.na(x$label), "", x$label))
 }
 
 # For each arm whose columns are still there: a label and a matrix of text.

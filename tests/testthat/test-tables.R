@@ -253,7 +253,7 @@ test_that("a binomial model is tested by z and a given covariance is used", {
   expect_match(attr(given, "notes"), "covariance matrix given", all = FALSE)
   expect_error(effects_table(fit, vcov = diag(3)), "2 by 2", class = "questrial_error_argument")
   expect_error(effects_table(mtcars), "`fit`", class = "questrial_error_argument")
-  expect_error(effects_table(fit, labels = "Weight"), "named", class = "questrial_error_argument")
+  expect_error(effects_table(fit, labels = "Weight"), "character vector", class = "questrial_error_argument")
 })
 
 test_that("rows and columns are taken as from a data frame", {
@@ -278,6 +278,9 @@ test_that("a part of a baseline table still prints", {
   one_arm <- table[c("variable", "level", "label", "kind", "n_control", "percent_control",
     "mean_control", "sd_control")]
   expect_identical(names(format(one_arm)), c("Characteristic", "N", "%"))
+  some <- table[table$p.value < 1, ]
+  expect_identical(some$label, c("gender", NA, NA, "score"))
+  expect_identical(format(some)[[1]], c("gender", "", "", "", "score"))
   no_labels <- table[c("variable", "n_control")]
   expect_identical(names(format(no_labels)), c("variable", "n_control"))
   expect_output(print(no_labels), "n_control")
