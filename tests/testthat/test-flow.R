@@ -334,17 +334,3 @@ test_that("the user's device stays theirs", {
   expect_identical(grDevices::dev.cur(), mine)
   grDevices::dev.off()
 })
-
-test_that("figures are written whole or not at all", {
-  x <- made_flow()
-  for (type in c("pdf", "svg", "png")) {
-    file <- withr::local_tempfile(fileext = paste0(".", type))
-    expect_identical(write_figure(x, file), file)
-    expect_gt(file.size(file), 4000)
-  }
-  expect_error(write_figure(x, "x.bmp"), "must end in .pdf", class = "questrial_error_argument")
-  expect_error(write_figure(1, file), class = "questrial_error_argument")
-  expect_error(write_figure(x, file, width = "wide"), class = "questrial_error_argument")
-  expect_error(write_figure(x, file.path(tempdir(), "none", "x.pdf")),
-    class = "questrial_error_file")
-})
