@@ -472,7 +472,8 @@ static void leverage_of_qr(const fit *f)
         }
         qst__qr_qy(&work->qr, work->target);
         for (ptrdiff_t i = 0; i < n; i++) {
-            f->result->leverage[i] += work->target[i] * work->target[i];
+            const double share = work->root_weights[i] > 0.0 ? work->target[i] : 0.0;
+            f->result->leverage[i] += share * share;
         }
     }
 }
