@@ -448,12 +448,15 @@ keep_seed <- function(seed) {
 
 # ---- Diagnostics ----
 
-# Rows of weight 0 have no leverage: as in lm() they are left out here.
+# As in lm(), rows of weight 0 are left out here, and rows that na.exclude left
+# out of the fit have no leverage.
 #' @export
 hatvalues.fit_glm <- function(model, ...) {
   x <- stats::model.matrix(model)
   fit <- fit_core(x, model$fitted.values, model$weights, NULL, NULL, leverage = TRUE)
-  used_rows(model, pmin(fit$leverage, 1))
+  leverage <- used_rows(model, pmin(fit$leverage, 1))
+  leverage[is.na(leverage)] <- 0
+  leverage
 }
 
 used_rows <- function(fit, x) {
@@ -707,7 +710,7 @@ bread.fit_glm <- function(x, ...) {
 recover_data.fit_glm <- function(object, ...) {
   emmeans::recover_data(
     object$call, stats::delete.response(object$terms), object$na.action,
-    frame = object$model, ...
+    frame = object$model, pwts = stats::weights(object), ...
   )
 }
 
