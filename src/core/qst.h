@@ -294,7 +294,65 @@ typedef struct {
 QST_MUST_USE qst_status qst_scale_score(const qst_ctx *ctx, const qst_scale *scale,
     const qst_score_rule *rule, double *score_out, int32_t *answered_out, qst_err *err);
 
+/* ---- Item moments: stat/moments.c --------------------------------------------------- */
+
+/* Which rows enter a covariance: those with an answer to every item that anybody answered, or
+ * those with an answer to the two items in question. */
+typedef enum { QST_LISTWISE, QST_PAIRWISE } qst_missing;
+
+/* What qst_item_moments() writes; k = n_items of the scale, matrices k by k. */
+typedef struct {
+    bool *is_answered; /* k: anybody answered the item */
+    double *n;         /* k x k: rows behind each covariance, on the diagonal behind the mean */
+    double *mean;      /* k: of the answers, after reversal */
+    double *cov;       /* k x k, divisor n - 1; NA where n < 2 */
+} qst_item_moments_out;
+
+/*
+ * Means and covariances of a scale's items after reversal, in one pass over
+ * the columns. Sums of levels and of their products are made in integers, so
+ * they are exact and the same for any number of threads; an item with a
+ * constant answer has variance 0 exactly. Items that nobody answered do not
+ * count for QST_LISTWISE; their n is 0, their mean and covariances are NA.
+ * Work memory grows with the square of the items, not with the rows.
+ * QST_EARGUMENT for more than 1448 steps, else as qst_scale_score(). Threaded.
+ */
+QST_MUST_USE qst_status qst_item_moments(const qst_ctx *ctx, const qst_scale *scale,
+    qst_missing missing, const qst_item_moments_out *out, qst_err *err);
+
 /* ---- Reliability: stat/reliability.c ------------------------------------------------ */
+
+/*
+ * Reliability coefficients of the sum of k items with covariance matrix C and
+ * correlation matrix R; NaN where a coefficient does not exist.
+ */
+typedef struct {
+    double total_variance;     /* sum of C */
+    double alpha;              /* k / (k - 1) (1 - trace C / sum C); Cronbach (1951), eq. 2 */
+    double alpha_standardised; /* the same from R */
+    /* McDonald's (1999, eq. 6.20b) omega for the sum of the items: (sum s l)^2 / ((sum s l)^2 +
+     * sum s^2 u), with l and u the loadings and uniquenesses of the maximum likelihood one-factor
+     * model, s the items' standard deviations; all s = 1 for the standardised sum. k >= 3. */
+    double omega;
+    double omega_standardised;
+    int32_t omega_iterations;
+    bool omega_converged;
+    ptrdiff_t heywood; /* item with the smallest uniqueness if that is at its bound, else -1 */
+    double half_correlation; /* of the sum of the 1st, 3rd, ... with that of the 2nd, 4th, ... */
+    double spearman_brown;   /* 2 r / (1 + r); Spearman (1910), Brown (1910) */
+    double guttman;          /* 4 cov / sum C, lambda-4 of these halves; Guttman (1945) */
+} qst_reliability;
+
+/*
+ * The coefficients of k >= 2 items with covariance matrix `cov` (k x k, all
+ * finite, every variance above 0). `item_rest_out` (k) are the correlations
+ * of an item with the sum of the others, `alpha_dropped_out` (k) alpha
+ * without the item (NaN for k = 2). The factor model is fitted by EM (Rubin &
+ * Thayer 1982) with uniquenesses of at least 0.005; not to converge is no
+ * failure but `omega_converged`.
+ */
+QST_MUST_USE qst_status qst_reliability_fit(const qst_ctx *ctx, const double *cov, ptrdiff_t k,
+    qst_reliability *out, double *item_rest_out, double *alpha_dropped_out, qst_err *err);
 
 /* ---- Answer quality: stat/quality.c -------------------------------------------------- */
 

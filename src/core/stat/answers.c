@@ -126,6 +126,15 @@ static double answer(const qst_col *column, ptrdiff_t row)
     return value == QST_NA_INT ? (double)NAN : (double)value;
 }
 
+bool qst__any_answer(const qst_col *column)
+{
+    ptrdiff_t row = 0;
+    while (row < column->n && isnan(answer(column, row))) {
+        row++;
+    }
+    return row < column->n;
+}
+
 /* First row of a bad run that holds an answer which came back as missing; `end` if none. */
 static ptrdiff_t first_fault(const qst_scale *scale, ptrdiff_t item, ptrdiff_t start, ptrdiff_t end)
 {

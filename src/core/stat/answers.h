@@ -9,7 +9,7 @@
 #define QST__RUN 1024
 
 /* Rows in one task of qst_par_for(): large enough to outweigh the start of a thread. */
-#define QST__TASK_ROWS (64 * (ptrdiff_t)QST__RUN)
+#define QST__TASK_ROWS (16 * (ptrdiff_t)QST__RUN)
 
 /* The level of a missing answer. */
 #define QST__NO_LEVEL (-1)
@@ -24,6 +24,9 @@ QST_MUST_USE bool qst__levels(
 
 /* The error for the first answer that is no level in the run from `start`, which has one. */
 qst_status qst__levels_fault(const qst_scale *scale, ptrdiff_t start, qst_err *err);
+
+/* Is any answer of the column there? */
+bool qst__any_answer(const qst_col *column);
 
 static inline ptrdiff_t qst__n_tasks(const qst_scale *scale)
 {

@@ -1,0 +1,28 @@
+# Ours beside a peer, in one run: median seconds, the ratio and the bar it must pass.
+library(questrial)
+
+# `ours` and `peer` are functions; they take turns, so that both meet the same machine.
+compare <- function(what, ours, peer, bar, times = 11, peer_times = times) {
+  seconds <- function(run) system.time(run(), gcFirst = TRUE)[["elapsed"]]
+  runs <- lapply(seq_len(times), function(k) {
+    c(seconds(ours), if (k <= peer_times) seconds(peer) else NA)
+  })
+  medians <- apply(do.call(rbind, runs), 2, stats::median, na.rm = TRUE)
+  ratio <- medians[[2]] / medians[[1]]
+  cat(sprintf(
+    "%-46s ours %8.2f ms  peer %9.2f ms  ratio %7.1f  bar %4g  %s\n", what,
+    1e3 * medians[[1]], 1e3 * medians[[2]], ratio, bar, if (ratio >= bar) "met" else "MISSED"
+  ))
+  invisible(ratio)
+}
+
+# Synthetic answers 1 to 7 of one trait, with a share missing.
+synthetic_answers <- function(n, k, missing, type) {
+  trait <- stats::rnorm(n)
+  answers <- lapply(seq_len(k), function(j) {
+    x <- type(pmin(7, pmax(1, round(4 + trait + stats::rnorm(n)))))
+    x[sample.int(n, missing * n)] <- NA
+    x
+  })
+  stats::setNames(as.data.frame(answers), paste0("item_", seq_len(k)))
+}
