@@ -66,10 +66,10 @@ analyse <- function(plan, data) {
   structure(analysis, class = "analysis")
 }
 
-check_class <- function(x, class, arg) {
+check_class <- function(x, class, arg, maker = class) {
   if (!inherits(x, class)) {
     qst_abort("argument", sprintf(
-      "`%s` must be made by %s(), not %s.", arg, class, describe(x)
+      "`%s` must be made by %s(), not %s.", arg, maker, describe(x)
     ))
   }
   x
