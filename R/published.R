@@ -160,7 +160,7 @@ printed_digits <- function(text) {
 # Does a value print as `text`? Half a unit of the last digit either way, ties
 # both ways (whatever rule the printer rounded by), a hair for the machine.
 prints_as <- function(value, text) {
-  below <- startsWith(text, "<")
+  below <- rep_len(startsWith(text, "<"), length(value))
   half <- 0.5 * 10^-printed_digits(text)
   hair <- 1e-9 * pmax(1, abs(value))
   ifelse(below, value < printed_number(text) - hair, abs(value - printed_number(text)) <= half + hair)
