@@ -4,12 +4,29 @@
 #' @export
 print.questrial_table <- function(x, ...) {
   check_no_dots(...)
-  lines <- table_text(table_layout(x), getOption("width"))
+  layout <- table_layout(x)
   if (!l10n_info()[["UTF-8"]]) {
-    lines <- gsub("\u03c7\u00b2", "chi2", lines)
+    layout <- plain_layout(layout)
   }
-  writeLines(lines)
+  writeLines(table_text(layout, getOption("width")))
   invisible(x)
+}
+
+plain_layout <- function(layout) {
+  texts <- c("cells", "headings", "caption", "notes")
+  layout[texts] <- lapply(layout[texts], plain_symbols)
+  layout$spanners <- lapply(layout$spanners, function(spanner) {
+    list(text = plain_symbols(spanner$text), columns = spanner$columns)
+  })
+  layout
+}
+
+# What our own headings and labels hold beyond ASCII, for consoles without it.
+plain_symbols <- function(text) {
+  text[] <- gsub("\u03c7\u00b2", "chi2", text, fixed = TRUE)
+  text[] <- gsub("\u00a0", " ", text, fixed = TRUE)
+  text[] <- gsub("\u00d7", "x", text, fixed = TRUE)
+  text
 }
 
 table_text <- function(layout, width) {
@@ -113,7 +130,7 @@ row_text <- function(cells, widths, figures, indent = 0) {
   padded <- Map(function(lines, width, figure) {
     pad_text(c(lines, rep("", height - length(lines))), width, if (figure) "right" else "left")
   }, wrapped, widths, figures)
-  sub(" +$", "", do.call(paste, c(unname(padded), sep = "  ")))
+  sub(" +$", "", do.call(paste, c(unname(padded), sep = "  ")), perl = TRUE)
 }
 
 # The headings over groups of columns, with a rule under each.
@@ -139,7 +156,7 @@ spanner_line <- function(blocks, line, height) {
     piece <- c(lines, strrep("-", block$width))[[line]]
     text <- paste0(pad_text(text, block$start, "left"), pad_text(piece, block$width, "centre"))
   }
-  sub(" +$", "", text)
+  sub(" +$", "", text, perl = TRUE)
 }
 
 pad_text <- function(text, width, side) {

@@ -8,9 +8,22 @@ as_flextable.questrial_table <- function(x, ...) {
   layout <- table_layout(x)
   table <- flextable_of(layout)
   if (length(layout$caption) > 0) {
-    table <- flextable::set_caption(table, layout$caption)
+    table <- flextable_caption(table, layout$caption)
   }
   table
+}
+
+# Without a numbering of its own a caption stops save_as_docx() outside knitr.
+flextable_caption <- function(table, caption) {
+  text <- flextable::as_paragraph(flextable::as_chunk(caption, props = caption_font()))
+  number <- officer::run_autonum(
+    seq_id = "tab", post_label = ". ", bkm = NULL, prop = caption_font()
+  )
+  flextable::set_caption(table, text, autonum = number)
+}
+
+caption_font <- function() {
+  officer::fp_text(bold = TRUE, font.size = 10, font.family = "Arial")
 }
 
 flextable_of <- function(layout) {
@@ -108,9 +121,8 @@ write_docx <- function(x, path) {
   layout <- table_layout(x)
   document <- officer::body_set_default_section(officer::read_docx(), docx_section(layout))
   if (length(layout$caption) > 0) {
-    bold <- officer::fp_text(bold = TRUE, font.size = 10, font.family = "Arial")
     left <- officer::fp_par(text.align = "left", padding.bottom = 4, keep_with_next = TRUE)
-    caption <- officer::fpar(officer::ftext(layout$caption, bold), fp_p = left)
+    caption <- officer::fpar(officer::ftext(layout$caption, caption_font()), fp_p = left)
     document <- officer::body_add_fpar(document, caption, style = "Table Caption")
   }
   table <- flextable_of(layout)

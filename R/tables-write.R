@@ -96,7 +96,7 @@ joined_headings <- function(layout) {
       spanner$text, ", ", layout$headings[spanner$columns]
     )
   }
-  layout$headings <- gsub("\u00a0", " ", layout$headings)
+  layout$headings <- gsub("\u00a0", " ", layout$headings, fixed = TRUE)
   layout
 }
 
@@ -298,7 +298,7 @@ table_latex <- function(x) {
 
 latex_escape <- function(text) {
   text <- gsub("\\", "\001", text, fixed = TRUE)
-  text <- gsub("([{}#$%&_])", "\\\\\\1", text)
+  text <- gsub("([{}#$%&_])", "\\\\\\1", text, perl = TRUE)
   for (k in seq_along(latex_words)) {
     text <- gsub(names(latex_words)[[k]], latex_words[[k]], text, fixed = TRUE)
   }

@@ -151,24 +151,26 @@ table_layout <- function(x) {
   cells <- matrix(cells, nrow(shown), length(shown))
   subheadings <- seq_len(nrow(cells)) %in% attr(shown, "subheadings")
   first <- if (ncol(cells) > 0) cells[, 1] else character()
-  cells[, seq_len(min(1, ncol(cells)))] <- trimws(first)
+  cells[, seq_len(min(1, ncol(cells)))] <- gsub("^ +| +$", "", first, perl = TRUE)
   list(
     cells = cells,
     headings = clean_text(names(shown)),
     spanners = spanner_runs(attr(shown, "spanners"), length(shown)),
     figures = figure_columns(cells[!subheadings, , drop = FALSE]),
     subheadings = subheadings,
-    indent = (nchar(first) - nchar(sub("^ +", "", first))) %/% 2,
+    indent = (nchar(first) - nchar(sub("^ +", "", first, perl = TRUE))) %/% 2,
     caption = clean_text(as.character(attr(x, "caption"))),
     notes = clean_text(as.character(attr(x, "notes")))
   )
 }
 
 # Line breaks, tabs and other control characters would break every format.
+# (Patterns on labels are Perl's or fixed throughout: others turn what is not
+# ASCII into <U+...> in locales without UTF-8.)
 clean_text <- function(text) {
   text <- iconv(enc2utf8(as.character(text)), "UTF-8", "UTF-8", sub = "\uFFFD")
   text[is.na(text)] <- ""
-  gsub("[[:cntrl:]\u2028\u2029]+", " ", text)
+  gsub("[[:cntrl:]\u2028\u2029]+", " ", text, perl = TRUE)
 }
 
 # A spanner whose columns are not neighbours is printed over each run of them.

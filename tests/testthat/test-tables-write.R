@@ -120,6 +120,9 @@ test_that("a flextable has the table's rows, headings and notes", {
   expect_s3_class(table, "flextable")
   expect_identical(flextable::nrow_part(table, "body"), 3L)
   expect_identical(flextable::nrow_part(table, "footer"), 3L)
+  file <- withr::local_tempfile(fileext = ".docx")
+  flextable::save_as_docx(table, path = file)
+  expect_gt(file.size(file), 0)
 })
 
 test_that("minus signs are true ones in figures and hyphens stay in labels", {
@@ -139,6 +142,27 @@ test_that("the console keeps within 80 columns", {
   expect_lte(max(nchar(narrow, "width")), 40)
   squeezed <- function(text) gsub("[^[:alnum:]]", "", paste(text, collapse = ""))
   expect_true(grepl(squeezed(hostile[[5]]), squeezed(sub("  +[0-9].*", "", shown)), fixed = TRUE))
+})
+
+test_that("a console without UTF-8 shows our symbols in ASCII", {
+  withr::local_locale(LC_CTYPE = "C")
+  data <- data.frame(arm = rep(c("a", "b"), 20), level = rep(c("c", "d"), each = 20))
+  data$score <- 1:40
+  shown <- paste(collapse = "\n", capture.output({
+    print(baseline_table(arm ~ level, data))
+    print(effects_table(lm(score ~ arm * level, data)))
+  }))
+  expect_match(shown, "chi2", fixed = TRUE)
+  expect_match(shown, "arm: b x level: d", fixed = TRUE)
+  expect_false(grepl("<U+", shown, fixed = TRUE))
+})
+
+test_that("files are the same bytes in a locale without UTF-8", {
+  for (extension in c("html", "csv", "md", "tex")) {
+    here <- written(hostile_table(), extension)
+    there <- withr::with_locale(c(LC_CTYPE = "C"), written(hostile_table(), extension))
+    expect_identical(there, here)
+  }
 })
 
 test_that("points stand under one another", {
