@@ -57,7 +57,7 @@ check: ## R CMD check --as-cran; any note that tools/check-allowed does not expl
 bench: ## ours beside the peers (bench/*.R)
 	@tools/setup bench
 	@$(MAKE) -s install
-	@for script in $(sort $(wildcard bench/*.R)); do echo "== $$script"; Rscript $$script || exit 1; done
+	@for script in $(sort $(filter-out bench/bench.R, $(wildcard bench/*.R))); do echo "== $$script"; Rscript $$script || exit 1; done
 
 docs: ## man/ and NAMESPACE from the comments in R/
 	@tools/setup docs
