@@ -110,7 +110,8 @@ effect_covariance <- function(fit, vcov, terms) {
 
 # Binomial and Poisson models know their dispersion and are tested by z.
 normal_theory <- function(fit) {
-  !inherits(fit, "glm") || !stats::family(fit)$family %in% c("binomial", "poisson")
+  !inherits(fit, "glm") ||
+    !grepl("^(binomial|poisson|Negative Binomial)", stats::family(fit)$family)
 }
 
 place_constant <- function(effects, constant) {
@@ -130,18 +131,36 @@ place_constant <- function(effects, constant) {
 model_variables <- function(fit, labels) {
   frame <- stats::model.frame(fit)
   used <- intersect(rownames(attr(stats::terms(fit), "factors")), names(frame)[-1])
-  lapply(used, function(name) variable_terms(frame[[name]], name, labels))
+  lapply(used, function(name) {
+    variable_terms(frame[[name]], name, labels, fit$contrasts[[name]])
+  })
 }
 
-variable_terms <- function(column, name, labels) {
+variable_terms <- function(column, name, labels, contrast) {
   label <- variable_label(column, name, labels)
   levels <- if (is_category(column)) levels(as_category(column))
+  if (!are_indicators(contrast, levels)) {
+    levels <- NULL
+  }
   list(
     label = label,
-    levels = level_label(name, levels, labels),
+    levels = if (!is.null(levels)) level_label(name, levels, labels),
     terms = paste0(name, levels),
     shown = if (is.null(levels)) label else paste0(label, ": ", levels)
   )
+}
+
+# Under treatment contrasts and their like a coefficient belongs to the level
+# it is named by. Others may look so: the sum contrast of a factor with levels
+# 1 and 2 is called 1 too.
+are_indicators <- function(contrast, levels) {
+  if (is.null(contrast) || is.null(levels)) {
+    return(TRUE)
+  }
+  if (is.character(contrast)) {
+    contrast <- match.fun(contrast)(levels)
+  }
+  all(contrast %in% c(0, 1), colSums(contrast) == 1, colnames(contrast) %in% levels)
 }
 
 term_labels <- function(terms, variables, labels) {

@@ -237,6 +237,12 @@ test_that("interactions, collinear terms and other contrasts are labelled truly"
   sums <- lm(score ~ gender, data, contrasts = list(gender = "contr.sum"))
   expect_false(any(grepl("Reference", attr(effects_table(sums), "notes"))))
   expect_identical(effects_table(sums)$label[[2]], "gender1")
+  data$two <- factor(data$gender, labels = c("1", "2"))
+  sums <- effects_table(lm(score ~ two, data, contrasts = list(two = "contr.sum")))
+  expect_identical(sums$label[[2]], "two1")
+  expect_length(attr(sums, "notes"), 2)
+  last <- effects_table(lm(score ~ arm, data, contrasts = list(arm = "contr.SAS")))
+  expect_match(attr(last, "notes")[[1]], "Reference category: narrative (arm).", fixed = TRUE)
   colons <- transform(data, gender = factor(gender, labels = c("f", "a:b")))
   expect_identical(effects_table(lm(score ~ gender * arm, colons))$label[[5]],
     "gender: a:b \u00d7 arm: balint")
