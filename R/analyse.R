@@ -26,7 +26,10 @@
 #' @return An object of class `analysis`, a list:
 #'   * `plan`, the plan; `data`, a data frame with the plan's columns and
 #'     `baseline`, `followup`, `change`, `outcome`, `baseline_imputed` (logical) and
-#'     `set` (factor: analysed, excluded, lost);
+#'     `set` (factor: analysed, excluded, lost); `answers`, a data frame with the
+#'     arm and the columns of both visits as they came; `data_hash`, the [data_hash()] of
+#'     `data`; `synthetic`, the data's attribute of this name, which says how
+#'     they were made if no participant stands behind them;
 #'   * `flow`: a [flow()]; `completion`: [compare_counts()] of those lost;
 #'   * `reliability`: list of two [reliability()], `baseline` and `followup`,
 #'     or `NULL` where a visit is a ready-made score;
@@ -50,7 +53,9 @@ analyse <- function(plan, data) {
   analysis <- list(
     plan = plan,
     data = cohort,
+    answers = trial_answers(plan, cohort, data),
     data_hash = data_hash(data),
+    synthetic = attr(data, "synthetic", exact = TRUE),
     flow = trial_flow(plan, cohort),
     completion = trial_completion(plan, cohort),
     reliability = trial_reliability(plan, data),
@@ -141,6 +146,11 @@ trial_cohort <- function(plan, data) {
   cohort$change <- cohort$followup - cohort$baseline
   cohort$outcome <- if (plan$outcome == "change") cohort$change else cohort$followup
   cohort
+}
+
+# What figures of the answers need: the arm, and both visits as they came.
+trial_answers <- function(plan, cohort, data) {
+  cbind(cohort[plan$arm], as.data.frame(data)[unlist(plan[c("baseline", "followup")])])
 }
 
 # The reference first, the others in their order; arms without rows are gone.

@@ -168,6 +168,10 @@ and_list <- function(x) {
   if (n < 2) x else paste(paste(x[-n], collapse = ", "), "and", x[[n]])
 }
 
+sentence_case <- function(text) {
+  paste0(toupper(substr(text, 1, 1)), substring(text, 2))
+}
+
 # " Did you mean `x`?" when a known name is near.
 suggest <- function(name, known) {
   distance <- utils::adist(name, known, ignore.case = TRUE)

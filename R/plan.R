@@ -208,7 +208,7 @@ outcome_words <- function(plan) {
 protocol <- function(plan) {
   c(
     "Outcome" = sprintf("%s: %s.", outcome_label(plan), outcome_words(plan)),
-    "Score" = score_words(plan$instrument, plan$scale),
+    "Score" = sentence_case(score_words(plan$instrument, plan$scale)),
     "Comparison" = sprintf(
       "Arms (column \"%s\"), each with each by %s; \"%s\" is the reference of the model.",
       plan$arm, test_words(plan$test), plan$reference

@@ -113,21 +113,37 @@ flextable_widths <- function(layout) {
   pmin(width, ifelse(layout$figures, Inf, 2.2))
 }
 
-# Wide tables turn the page. The caption is a paragraph of Word's own style,
-# for flextable would number it, and every file's table would be Table 1.
+# Wide tables turn the page.
 write_docx <- function(x, path) {
   need_package("flextable", "A Word document")
   need_package("officer", "A Word document")
   layout <- table_layout(x)
   document <- officer::body_set_default_section(officer::read_docx(), docx_section(layout))
+  print(docx_add_table(document, layout), target = path)
+  invisible(path)
+}
+
+# Adds caption and table, no wider than `room` inches. The caption is a
+# paragraph of Word's own style, for flextable would number it, and every
+# file's table would be Table 1.
+docx_add_table <- function(document, layout, room = Inf) {
   if (length(layout$caption) > 0) {
     left <- officer::fp_par(text.align = "left", padding.bottom = 4, keep_with_next = TRUE)
     caption <- officer::fpar(officer::ftext(layout$caption, caption_font()), fp_p = left)
     document <- officer::body_add_fpar(document, caption, style = "Table Caption")
   }
-  table <- flextable_of(layout)
-  print(flextable::body_add_flextable(document, table, align = "left"), target = path)
-  invisible(path)
+  table <- shrink_flextable(flextable_of(layout), flextable_widths(layout), room)
+  flextable::body_add_flextable(document, table, align = "left")
+}
+
+# Narrower columns in smaller type; flextable::fit_to_width() may never end.
+shrink_flextable <- function(table, widths, room) {
+  if (sum(widths) <= room) {
+    return(table)
+  }
+  scale <- room / sum(widths)
+  table <- flextable::fontsize(table, size = round(9 * scale, 1), part = "all")
+  flextable::width(table, width = widths * scale)
 }
 
 docx_section <- function(layout) {
