@@ -179,6 +179,9 @@ comparison_frame <- function(formula, data) {
   check_data_frame(data)
   check_known_variables(formula, names(data))
   frame <- stats::model.frame(formula, data, na.action = stats::na.pass)
+  if (ncol(frame) != 2) {
+    qst_abort("argument", "`formula` must be outcome ~ arm with two different variables.")
+  }
   complete <- stats::complete.cases(frame)
   if (!any(complete)) {
     qst_abort("no_data", sprintf(
@@ -609,12 +612,21 @@ print.compare_arms <- function(x, ...) {
   n_left_out <- attr(x, "n_left_out")
   used <- sprintf(
     "n = %s%s.", format(attr(x, "n_used"), big.mark = ","),
-    if (is.na(n_left_out)) "" else sprintf(", %d left out for missing values", n_left_out)
+    left_out_text(n_left_out)
   )
   seed <- attr(x, "seed")
   notes <- c(used, if (!is.null(seed)) sprintf("Seed %.0f.", seed), attr(x, "notes"))
   cat("\n", paste(strwrap(paste(notes, collapse = " "), width = 79), collapse = "\n"), "\n", sep = "")
   invisible(x)
+}
+
+# Printed summaries do not say how many are missing.
+left_out_text <- function(n) {
+  if (is.na(n)) {
+    ""
+  } else {
+    sprintf(", %s left out for missing values", if (n == 0) "none" else format(n, big.mark = ","))
+  }
 }
 
 #' Tidy data frames from a comparison

@@ -2,22 +2,22 @@
 # base R and MASS.
 
 models <- list(
-  mtcars = list(mpg ~ wt + hp + factor(cyl), datasets::mtcars),
-  interaction = list(mpg ~ wt * factor(gear) + log(hp), datasets::mtcars),
-  warpbreaks = list(breaks ~ wool * tension, datasets::warpbreaks),
-  toothgrowth = list(len ~ supp * poly(dose, 2), datasets::ToothGrowth),
-  chickwts = list(weight ~ 0 + feed, datasets::chickwts),
-  airquality = list(Ozone ~ Solar.R + Wind + Temp + factor(Month), datasets::airquality),
-  swiss = list(Fertility ~ ., datasets::swiss),
-  stackloss = list(stack.loss ~ Air.Flow + Water.Temp + I(Acid.Conc.^2), datasets::stackloss),
-  iris = list(Sepal.Length ~ Species * Petal.Width, datasets::iris),
-  co2 = list(uptake ~ Type * Treatment + log(conc), datasets::CO2),
-  esoph = list(ncases ~ agegp + alcgp + offset(log(ncontrols + 1)), datasets::esoph),
-  infert = list(age ~ education + parity + induced, datasets::infert),
-  attitude = list(rating ~ ., datasets::attitude),
-  mean = list(weight ~ 1, datasets::women),
-  longley = list(Employed ~ ., datasets::longley),
-  aliased = list(mpg ~ wt + I(2 * wt - 1) + hp + factor(vs) + I(1 - vs), datasets::mtcars)
+  mtcars = list(mpg ~ wt + hp + factor(cyl), mtcars),
+  interaction = list(mpg ~ wt * factor(gear) + log(hp), mtcars),
+  warpbreaks = list(breaks ~ wool * tension, warpbreaks),
+  toothgrowth = list(len ~ supp * poly(dose, 2), ToothGrowth),
+  chickwts = list(weight ~ 0 + feed, chickwts),
+  airquality = list(Ozone ~ Solar.R + Wind + Temp + factor(Month), airquality),
+  swiss = list(Fertility ~ ., swiss),
+  stackloss = list(stack.loss ~ Air.Flow + Water.Temp + I(Acid.Conc.^2), stackloss),
+  iris = list(Sepal.Length ~ Species * Petal.Width, iris),
+  co2 = list(uptake ~ Type * Treatment + log(conc), CO2),
+  esoph = list(ncases ~ agegp + alcgp + offset(log(ncontrols + 1)), esoph),
+  infert = list(age ~ education + parity + induced, infert),
+  attitude = list(rating ~ ., attitude),
+  mean = list(weight ~ 1, women),
+  longley = list(Employed ~ ., longley),
+  aliased = list(mpg ~ wt + I(2 * wt - 1) + hp + factor(vs) + I(1 - vs), mtcars)
 )
 if (requireNamespace("MASS", quietly = TRUE)) {
   models$anorexia <- list(Postwt ~ Prewt + Treat + offset(Prewt), MASS::anorexia)
@@ -110,7 +110,7 @@ test_that("predictions, their errors and intervals are those of lm", {
 })
 
 test_that("weights, zeros among them, and both offsets are those of lm", {
-  data <- datasets::mtcars
+  data <- mtcars
   data$w <- rep(c(0.5, 2, 0, 1), 8)
   data$o <- data$hp / 50
   ours <- fit_glm(mpg ~ wt + qsec + offset(o), data, weights = w, offset = o / 2)
@@ -130,7 +130,7 @@ test_that("weights, zeros among them, and both offsets are those of lm", {
 })
 
 test_that("subset, na.action and contrasts are those of lm", {
-  data <- datasets::airquality
+  data <- airquality
   data$Month <- factor(data$Month)
   for (action in list(na.omit, na.exclude)) {
     ours <- fit_glm(Ozone ~ Wind + Month, data, subset = Temp > 60, na.action = action,
@@ -148,7 +148,7 @@ test_that("subset, na.action and contrasts are those of lm", {
 })
 
 test_that("arguments are evaluated where lm evaluates them", {
-  data <- datasets::mtcars
+  data <- mtcars
   inside <- function(d, heavy) {
     w <- d$wt
     fit_glm(mpg ~ hp, data = d, weights = w, subset = cyl > heavy)
@@ -164,8 +164,8 @@ test_that("arguments are evaluated where lm evaluates them", {
 })
 
 test_that("update, formula, terms and the model's parts work as on lm", {
-  fit <- fit_glm(mpg ~ wt + hp, datasets::mtcars)
-  theirs <- lm(mpg ~ wt + hp, datasets::mtcars)
+  fit <- fit_glm(mpg ~ wt + hp, mtcars)
+  theirs <- lm(mpg ~ wt + hp, mtcars)
   expect_near(coef(update(fit, . ~ . - hp)), coef(update(theirs, . ~ . - hp)), 1e-12)
   expect_equal(formula(fit), formula(theirs), ignore_attr = TRUE)
   expect_equal(model.matrix(fit), model.matrix(theirs))
@@ -176,7 +176,7 @@ test_that("update, formula, terms and the model's parts work as on lm", {
 })
 
 test_that("nested fits are compared as by anova.lm", {
-  data <- datasets::mtcars
+  data <- mtcars
   formulas <- list(mpg ~ wt, mpg ~ wt + hp, mpg ~ wt * hp + factor(cyl))
   ours <- lapply(formulas, fit_glm, data = data)
   theirs <- lapply(formulas, lm, data = data)
@@ -191,8 +191,8 @@ test_that("nested fits are compared as by anova.lm", {
 })
 
 test_that("simulate() repeats with its seed and leaves the generator alone", {
-  fit <- fit_glm(mpg ~ wt, datasets::mtcars)
-  theirs <- lm(mpg ~ wt, datasets::mtcars)
+  fit <- fit_glm(mpg ~ wt, mtcars)
+  theirs <- lm(mpg ~ wt, mtcars)
   expect_equal(simulate(fit, 3, seed = 1), simulate(theirs, 3, seed = 1), ignore_attr = "seed")
   set.seed(2)
   before <- .Random.seed
@@ -237,40 +237,40 @@ test_that("any number of threads gives the same bits", {
 
 test_that("families that are not fitted are refused", {
   for (family in list(binomial(), poisson, "Gamma", gaussian("log"))) {
-    expect_error(fit_glm(am ~ wt, datasets::mtcars, family = family), "is not fitted",
+    expect_error(fit_glm(am ~ wt, mtcars, family = family), "is not fitted",
       class = "questrial_error_argument"
     )
   }
-  expect_error(fit_glm(mpg ~ wt, datasets::mtcars, family = 3), "must be a family",
+  expect_error(fit_glm(mpg ~ wt, mtcars, family = 3), "must be a family",
     class = "questrial_error_argument"
   )
-  expect_error(fit_glm(mpg ~ wt, datasets::mtcars, cluster = ~cyl), "unused argument")
+  expect_error(fit_glm(mpg ~ wt, mtcars, cluster = ~cyl), "unused argument")
 })
 
 test_that("unknown variables are named, and the near one suggested", {
-  error <- expect_error(fit_glm(mpgg ~ wt, datasets::mtcars), class = "questrial_error_argument")
+  error <- expect_error(fit_glm(mpgg ~ wt, mtcars), class = "questrial_error_argument")
   expect_identical(error$column, "mpgg")
   expect_match(conditionMessage(error), "Did you mean `mpg`?", fixed = TRUE)
-  expect_error(fit_glm(~wt, datasets::mtcars), "two sides", class = "questrial_error_argument")
-  expect_error(fit_glm("mpg ~ wt", datasets::mtcars), "two sides",
+  expect_error(fit_glm(~wt, mtcars), "two sides", class = "questrial_error_argument")
+  expect_error(fit_glm("mpg ~ wt", mtcars), "two sides",
     class = "questrial_error_argument"
   )
-  expect_error(fit_glm(mpg ~ wt, as.matrix(datasets::mtcars)), "data frame",
+  expect_error(fit_glm(mpg ~ wt, as.matrix(mtcars)), "data frame",
     class = "questrial_error_argument"
   )
 })
 
 test_that("infinite values are named by column and row", {
-  data <- datasets::mtcars
+  data <- mtcars
   data$wt[[3]] <- Inf
   error <- expect_error(fit_glm(mpg ~ wt, data), class = "questrial_error_argument")
   expect_identical(error$column, "wt")
   expect_identical(error$row, 3)
   expect_match(conditionMessage(error), "`wt` is Inf in row Datsun 710", fixed = TRUE)
-  data <- datasets::mtcars
+  data <- mtcars
   data$mpg[[2]] <- -Inf
   expect_error(fit_glm(mpg ~ wt, data), "response` is -Inf", class = "questrial_error_argument")
-  data <- datasets::mtcars
+  data <- mtcars
   data$w <- c(-1, rep(1, 31))
   error <- expect_error(fit_glm(mpg ~ wt, data, weights = w), class = "questrial_error_argument")
   expect_identical(error$row, 1L)
@@ -281,7 +281,7 @@ test_that("infinite values are named by column and row", {
 })
 
 test_that("a factor with one level is named, and an unused one noted", {
-  data <- datasets::mtcars
+  data <- mtcars
   data$arm <- factor("control", levels = c("control", "balint"))
   error <- expect_error(fit_glm(mpg ~ arm + wt, data), class = "questrial_error_argument")
   expect_identical(error$column, "arm")
@@ -295,7 +295,7 @@ test_that("a factor with one level is named, and an unused one noted", {
 })
 
 test_that("no rows is an error that says why", {
-  data <- datasets::mtcars
+  data <- mtcars
   expect_error(fit_glm(mpg ~ wt, data[0, ]), "0 rows", class = "questrial_error_no_data")
   expect_error(fit_glm(mpg ~ wt, data, subset = wt > 99), "`subset` chose none",
     class = "questrial_error_no_data"
@@ -309,7 +309,7 @@ test_that("no rows is an error that says why", {
 })
 
 test_that("new data that do not fit are refused by name", {
-  fit <- fit_glm(mpg ~ wt + factor(cyl), datasets::mtcars)
+  fit <- fit_glm(mpg ~ wt + factor(cyl), mtcars)
   expect_error(predict(fit, data.frame(wt = 3)), "no column `cyl`",
     class = "questrial_error_argument"
   )
@@ -320,7 +320,7 @@ test_that("new data that do not fit are refused by name", {
   expect_error(predict(fit, data.frame(wt = 3, cyl = 6), se.fti = TRUE), "Unknown argument `se.fti`",
     class = "questrial_error_argument"
   )
-  aliased <- fit_glm(mpg ~ wt + I(2 * wt), datasets::mtcars)
+  aliased <- fit_glm(mpg ~ wt + I(2 * wt), mtcars)
   expect_warning(predict(aliased, data.frame(wt = 3)), class = "questrial_warning_singular")
 })
 
@@ -339,8 +339,8 @@ test_that("saturated and perfect fits do not fall over", {
 
 test_that("tidy, glance and augment are those of broom on lm", {
   skip_if_not_installed("broom")
-  fit <- fit_glm(mpg ~ wt + factor(cyl), datasets::mtcars)
-  theirs <- lm(mpg ~ wt + factor(cyl), datasets::mtcars)
+  fit <- fit_glm(mpg ~ wt + factor(cyl), mtcars)
+  theirs <- lm(mpg ~ wt + factor(cyl), mtcars)
   ours <- generics::tidy(fit, conf.int = TRUE, conf.level = 0.9)
   want <- as.data.frame(broom::tidy(theirs, conf.int = TRUE, conf.level = 0.9))
   expect_identical(names(ours), c(names(want)[1:4], "df", names(want)[5:7]))
@@ -370,7 +370,7 @@ test_that("sandwich covariances are those of lm", {
     expect_near(sandwich::sandwich(fits$ours), sandwich::sandwich(fits$theirs), 1e-8, name)
   }
   fits <- both_fits(models$co2)
-  plant <- datasets::CO2$Plant
+  plant <- CO2$Plant
   expect_near(
     sandwich::vcovCL(fits$ours, plant, type = "HC1"), sandwich::vcovCL(fits$theirs, plant), 1e-8
   )
@@ -381,16 +381,16 @@ test_that("emmeans are those of lm", {
   # In these calls, because emmeans looks for the data by the call of the fit.
   fits <- list(
     list(
-      fit_glm(breaks ~ wool * tension, datasets::warpbreaks),
-      lm(breaks ~ wool * tension, datasets::warpbreaks), ~ wool | tension
+      fit_glm(breaks ~ wool * tension, warpbreaks),
+      lm(breaks ~ wool * tension, warpbreaks), ~ wool | tension
     ),
     list(
-      fit_glm(uptake ~ Type * Treatment + log(conc), datasets::CO2),
-      lm(uptake ~ Type * Treatment + log(conc), datasets::CO2), ~Treatment
+      fit_glm(uptake ~ Type * Treatment + log(conc), CO2),
+      lm(uptake ~ Type * Treatment + log(conc), CO2), ~Treatment
     ),
     list(
-      fit_glm(mpg ~ wt + factor(vs) + I(1 - vs), datasets::mtcars, weights = hp),
-      lm(mpg ~ wt + factor(vs) + I(1 - vs), datasets::mtcars, weights = hp), ~vs
+      fit_glm(mpg ~ wt + factor(vs) + I(1 - vs), mtcars, weights = hp),
+      lm(mpg ~ wt + factor(vs) + I(1 - vs), mtcars, weights = hp), ~vs
     )
   )
   for (pair in fits) {
@@ -402,7 +402,7 @@ test_that("emmeans are those of lm", {
 
 test_that("prints keep to 80 columns", {
   withr::local_options(width = 80)
-  fit <- fit_glm(Ozone ~ Solar.R + Wind + Temp + factor(Month), datasets::airquality)
+  fit <- fit_glm(Ozone ~ Solar.R + Wind + Temp + factor(Month), airquality)
   for (x in list(fit, summary(fit), anova(fit))) {
     expect_lte(max(nchar(utils::capture.output(print(x)))), 80)
   }
@@ -410,6 +410,6 @@ test_that("prints keep to 80 columns", {
 
 test_that("plot() draws and gives the fit back", {
   withr::local_pdf(NULL)
-  fit <- fit_glm(mpg ~ wt, datasets::mtcars)
+  fit <- fit_glm(mpg ~ wt, mtcars)
   expect_identical(withVisible(plot(fit)), list(value = fit, visible = FALSE))
 })
