@@ -564,7 +564,7 @@ test_title <- function(test, correct, replicates) {
     fisher = "Fisher's exact test",
     permutation = sprintf(
       "Randomisation test of the difference in means (%s re-allocations)",
-      format(replicates, big.mark = ",", scientific = FALSE)
+      count_text(replicates)
     )
   )
 }
@@ -611,7 +611,7 @@ print.compare_arms <- function(x, ...) {
   print(table, quote = FALSE, right = TRUE)
   n_left_out <- attr(x, "n_left_out")
   used <- sprintf(
-    "n = %s%s.", format(attr(x, "n_used"), big.mark = ","),
+    "n = %s%s.", count_text(attr(x, "n_used")),
     left_out_text(n_left_out)
   )
   seed <- attr(x, "seed")
@@ -625,7 +625,7 @@ left_out_text <- function(n) {
   if (is.na(n)) {
     ""
   } else {
-    sprintf(", %s left out for missing values", if (n == 0) "none" else format(n, big.mark = ","))
+    sprintf(", %s left out for missing values", if (n == 0) "none" else count_text(n))
   }
 }
 

@@ -533,11 +533,16 @@ left_out <- function(fit) {
 rows_text <- function(fit) {
   n_zero <- nrow_of(fit) - fit$n_used
   parts <- c(
-    sprintf("%s rows used", format(fit$n_used, big.mark = ",")),
-    if (left_out(fit) > 0) sprintf("%d left out for missing values", left_out(fit)),
-    if (n_zero > 0) sprintf("%d of weight 0", n_zero)
+    sprintf("%s rows used", count_text(fit$n_used)),
+    if (left_out(fit) > 0) sprintf("%s left out for missing values", count_text(left_out(fit))),
+    if (n_zero > 0) sprintf("%s of weight 0", count_text(n_zero))
   )
   c(paste0(paste(parts, collapse = ", "), "."), fit$notes)
+}
+
+# "1,000,000", never "1e+06".
+count_text <- function(n) {
+  format(n, big.mark = ",", scientific = FALSE)
 }
 
 nrow_of <- function(fit) {

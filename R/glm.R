@@ -186,7 +186,8 @@ drop_empty_levels <- function(frame) {
 }
 
 model_response <- function(frame) {
-  response <- stats::model.response(frame)
+  # model.response() would name each value, which takes longer than the fit.
+  response <- frame[[1]]
   name <- names(frame)[[1]]
   if (is.factor(response) || is.character(response)) {
     qst_abort("argument", sprintf(

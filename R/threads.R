@@ -43,9 +43,13 @@ thread_limits <- function() {
   limits[!is.na(limits) & limits >= 1]
 }
 
+# Asked once a session: detectCores() starts a shell, which takes longer than a small fit.
 parallel_cores <- function() {
-  cores <- parallel::detectCores()
-  if (is.na(cores)) 1L else cores
+  if (is.null(process$cores)) {
+    cores <- parallel::detectCores()
+    process$cores <- if (is.na(cores)) 1L else cores
+  }
+  process$cores
 }
 
 # The number a function uses for its argument `threads`.
