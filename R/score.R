@@ -72,11 +72,15 @@ score_scale <- function(answers, rule, count) {
 
 # ---- From a data frame to the columns of a scale ----
 
-# The columns of one scale, as they stand in `data`, with what the core must
-# know of them.
+# The columns of one scale.
 read_answers <- function(data, instrument, scale, columns) {
+  read_item_columns(data, instrument, instrument$scales[[scale]]$items, columns)
+}
+
+# The columns of items by number, as they stand in `data`, with what the core
+# must know of them.
+read_item_columns <- function(data, instrument, members, columns) {
   check_data_frame(data)
-  members <- instrument$scales[[scale]]$items
   names <- item_columns(data, instrument, columns)[members]
   check_item_columns(data, names, instrument)
   columns <- unclass(data)[match(names, names(data))]

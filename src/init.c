@@ -20,6 +20,8 @@ static const R_CallMethodDef entries[] = {
     ENTRY(qstr_glm_fit, 7),
     ENTRY(qstr_pg_version, 0),
     ENTRY(qstr_item_moments, 5),
+    ENTRY(qstr_answer_quality, 6),
+    ENTRY(qstr_duplicate_rows, 3),
     ENTRY(qstr_reliability_fit, 1),
     ENTRY(qstr_scale_score, 6),
     {NULL, NULL, 0},

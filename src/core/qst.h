@@ -356,6 +356,46 @@ QST_MUST_USE qst_status qst_reliability_fit(const qst_ctx *ctx, const double *co
 
 /* ---- Answer quality: stat/quality.c -------------------------------------------------- */
 
+/* What qst_answer_quality() writes, n_rows of each. */
+typedef struct {
+    int32_t *answered; /* items answered */
+    int32_t
+        *longest_run; /* of equal answers side by side, before reversal; a missing one ends it */
+    double
+        *variability; /* standard deviation of the answers, before reversal; NA for less than 2 */
+    double *even_odd; /* see below; NA where it does not exist */
+    double *distance; /* squared Mahalanobis distance of the items answered; NA without any */
+    int32_t *distance_df; /* the rank of their covariance matrix */
+} qst_quality_out;
+
+/*
+ * Signs of careless answering, row by row; the columns are in the order in
+ * which the items were asked.
+ *
+ * Even-odd consistency: half[j] is the half-scale of item j after reversal
+ * (2 g and 2 g + 1 are the halves of scale g) or -1; n_halves is even. The
+ * means of the first halves are correlated with those of the second over the
+ * scales that have both, three at least, and r is stepped up to 2 r / (1 + r),
+ * not below -1 (Johnson 2005, doi:10.1016/j.jrp.2004.09.009).
+ *
+ * Mahalanobis distance from the means, with the covariances, of the rows
+ * that answered every item that anybody answered (all distances are NA if
+ * there are less than two). A row with missing answers has the distance of
+ * those it has. Items that linearly follow from earlier ones (1e-10 of their
+ * variance left) do not count.
+ *
+ * Errors as of qst_item_moments(); QST_EARGUMENT for a half outside -1 .. n_halves - 1. Threaded.
+ */
+QST_MUST_USE qst_status qst_answer_quality(const qst_ctx *ctx, const qst_scale *scale,
+    const int32_t *half, int32_t n_halves, const qst_quality_out *out, qst_err *err);
+
+/* ---- Rows with the same answers: stat/duplicates.c ------------------------------------- */
+
+/* For each row how many other rows have the same answers, missing ones included, into same_out
+ * (n_rows). Work memory: 16 bytes a row or somewhat more. QST_EOVERFLOW beyond 2^30 rows. */
+QST_MUST_USE qst_status qst_duplicate_rows(
+    const qst_ctx *ctx, const qst_scale *scale, int32_t *same_out, qst_err *err);
+
 /* ---- Linear models: stat/glm.c ------------------------------------------------------- */
 
 /*

@@ -91,6 +91,9 @@ SEXP qstr_glm_fit(SEXP x_sexp, SEXP y_sexp, SEXP weights_sexp, SEXP offset_sexp,
 SEXP qstr_pg_version(void);
 SEXP qstr_item_moments(
     SEXP columns_sexp, SEXP reversed_sexp, SEXP range_sexp, SEXP pairwise_sexp, SEXP threads_sexp);
+SEXP qstr_answer_quality(SEXP columns_sexp, SEXP reversed_sexp, SEXP range_sexp, SEXP half_sexp,
+    SEXP n_halves_sexp, SEXP threads_sexp);
+SEXP qstr_duplicate_rows(SEXP columns_sexp, SEXP reversed_sexp, SEXP range_sexp);
 SEXP qstr_reliability_fit(SEXP cov_sexp);
 SEXP qstr_scale_score(SEXP columns_sexp, SEXP reversed_sexp, SEXP range_sexp, SEXP rule_sexp,
     SEXP count_sexp, SEXP threads_sexp);

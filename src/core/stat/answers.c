@@ -126,6 +126,12 @@ static double answer(const qst_col *column, ptrdiff_t row)
     return value == QST_NA_INT ? (double)NAN : (double)value;
 }
 
+int32_t qst__level_at(const qst_scale *scale, ptrdiff_t item, ptrdiff_t row)
+{
+    const double x = answer(&scale->items[item], row);
+    return isnan(x) ? QST__NO_LEVEL : (int32_t)lround((x - scale->range.min) / scale->range.step);
+}
+
 bool qst__any_answer(const qst_col *column)
 {
     ptrdiff_t row = 0;

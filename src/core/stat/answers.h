@@ -25,6 +25,9 @@ QST_MUST_USE bool qst__levels(
 /* The error for the first answer that is no level in the run from `start`, which has one. */
 qst_status qst__levels_fault(const qst_scale *scale, ptrdiff_t start, qst_err *err);
 
+/* The level of one answer that is known to have one, before reversal. */
+int32_t qst__level_at(const qst_scale *scale, ptrdiff_t item, ptrdiff_t row);
+
 /* Is any answer of the column there? */
 bool qst__any_answer(const qst_col *column);
 
