@@ -63,8 +63,8 @@ set_text <- function(paragraphs, node, size, fontsize) {
   room <- node$x1 - node$x0 - 2 * size$pad_x
   set <- lapply(split_rows(paragraphs), function(p) {
     left <- if (p$bullet) size$indent else 0
-    # A number stays with what it counts: "5 mg", "12 months".
-    words <- strsplit(p$text, "(?<![0-9]) +", perl = TRUE)[[1]]
+    # A number stays with what it counts and with the sign before it: "< 5 mg".
+    words <- strsplit(enc2utf8(p$text), "(?<![0-9:<>=\u2264\u2265]) +", perl = TRUE)[[1]]
     text <- wrap_words(words, p$tail, room - left, fontsize, p$bold)
     data.frame(
       node = node$id, text = as.vector(text), broken = attr(text, "broken"),

@@ -68,7 +68,7 @@ check_flow <- function(x, arg = "x") {
 
 # Evaluates `code`, which measures text, on a device of its own that `open`
 # opens, and gives the user's device back.
-on_spare_device <- function(code, open = function() grDevices::pdf(NULL)) {
+on_spare_device <- function(code, open = open_no_file) {
   before <- grDevices::dev.cur()
   open()
   ours <- grDevices::dev.cur()
@@ -81,6 +81,16 @@ on_spare_device <- function(code, open = function() grDevices::pdf(NULL)) {
   # Else grid would begin a page, and a drawing one too many, when it measures.
   grid::grid.newpage()
   code
+}
+
+# Cairo knows the widths of all of Unicode, pdf() those of Latin letters.
+open_no_file <- function() {
+  if (capabilities("cairo")) grDevices::cairo_pdf(nullfile()) else grDevices::pdf(NULL)
+}
+
+#' @exportS3Method knitr::knit_print
+knit_print.flow <- function(x, ...) {
+  plot(x)
 }
 
 # Called by grid each time the diagram is drawn or its device resized.
@@ -185,11 +195,10 @@ flow_text <- function(x) {
   )
   lines <- x$lines
   clusters <- lines$kind == "clusters"
-  called <- ifelse(lines$n == 1, sub("s$", "", lines$label), lines$label)
   inside <- data.frame(
     node = lines$box,
-    text = ifelse(clusters, paste(lines$n, called, lines$detail), lines$label),
-    tail = ifelse(clusters, "", sprintf("(n = %d)", as.integer(lines$n))),
+    text = ifelse(clusters, paste0(lines$label, ": ", lines$n), lines$label),
+    tail = sprintf("(%s)", ifelse(clusters, lines$detail, paste("n =", lines$n))),
     bold = rep(FALSE, nrow(lines)), bullet = lines$kind == "reason"
   )
   rbind(head, inside)

@@ -36,7 +36,7 @@
 #'   name of a column or formula, to be counted with their sizes in every box
 #'   (item 13a of the CONSORT extension to cluster trials). `NA` where there
 #'   are none. Named, the name is what they are called:
-#'   `c("small groups" = "group")`.
+#'   `c("Small groups" = "group")`.
 #' @param id The name of a column with the participants' names, without
 #'   duplicates; the rows' numbers when `NULL`.
 #'
@@ -50,8 +50,8 @@
 #'   `note` or `clusters`), `label`, `n` and `detail` (the clusters' sizes).
 #' * `$ids`: named list, for each box the participants in it.
 #'
-#' There are `print()` (text in 80 columns), [`plot()`][plot.flow],
-#' [flow_size()], `as.data.frame()` and `tidy()` (one row a box or line),
+#' There are `print()` (text in 80 columns), [`plot()`][plot.flow] (also what
+#' knitr prints), [flow_size()], `as.data.frame()` and `tidy()` (one row a box or line),
 #' `nobs()` (the number of participants in the last boxes), [alt_text()] and
 #' [write_figure()].
 #'
@@ -185,7 +185,7 @@ flow_clusters <- function(data, cluster) {
   if (is.null(cluster)) {
     return(NULL)
   }
-  called <- if (is.null(names(cluster))) "clusters" else names(cluster)[[1]]
+  called <- if (is.null(names(cluster))) "Clusters" else names(cluster)[[1]]
   if (is.list(cluster)) {
     cluster <- cluster[[1]]
   }
@@ -470,7 +470,7 @@ cluster_lines <- function(cluster, present) {
     return(NULL)
   }
   data.frame(kind = "clusters", label = cluster$called, n = length(sizes),
-    detail = paste("of", paste(unique(range(sizes)), collapse = " to ")))
+    detail = paste(paste(unique(range(sizes)), collapse = " to "), "each"))
 }
 
 # The box that a step reaches (`main`) or lets people leave to (`side`), below

@@ -34,7 +34,7 @@ write_figure <- function(x, file, width = 170, height = NULL, dpi = 300) {
   check_number(width, "width", min = 10, max = 5000)
   check_number(dpi, "dpi", min = 30, max = 2400)
   if (is.null(height)) {
-    height <- figure_height(x, width, type)
+    height <- figure_height(x, width, type, dpi)
   }
   check_number(height, "height", min = 10, max = 5000)
   write_aside(file, function(path) {
@@ -60,17 +60,16 @@ check_extension <- function(file) {
 }
 
 # Measured on the kind of device that will draw it, since their fonts differ.
-figure_height <- function(x, width, type) {
+figure_height <- function(x, width, type, dpi) {
   if (!inherits(x, "flow")) {
     wanted <- attr(x, "height")
     return(if (is.null(wanted)) 0.62 * width else wanted)
   }
   file <- tempfile(fileext = paste0(".", type))
   on.exit(unlink(file))
-  open <- function() open_device(type, file, width / 25.4, width / 25.4, 72)
+  open <- function() open_device(type, file, width / 25.4, width / 25.4, dpi)
   layout <- on_spare_device(fit_flow(check_flow(x), width, Inf, c(8, 7.5, 7)), open)
-  # At another resolution some devices round the widths of letters otherwise.
-  ceiling(1.02 * layout$height)
+  ceiling(layout$height)
 }
 
 # Opens the best device there is for a type; sizes in inches.

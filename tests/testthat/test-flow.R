@@ -27,7 +27,7 @@ made_steps <- function() {
 }
 
 made_flow <- function(...) {
-  flow(made_trial(), made_steps(), by = ~ arm, cluster = c("small groups" = "group"),
+  flow(made_trial(), made_steps(), by = ~ arm, cluster = c("Small groups" = "group"),
     id = "id", ...)
 }
 
@@ -53,7 +53,7 @@ test_that("the worked example's counts come out", {
   expect_identical(nobs(x), 362L)
   expect_identical(main$groups[main$step == "Allocated"], c(NA, 10L, 13L))
   sizes <- x$lines$detail[x$lines$box == "balint: Allocated"]
-  expect_identical(sizes, "of 13 to 14")
+  expect_identical(sizes, "13 to 14 each")
 })
 
 test_that("counts equal a slow count, participant by participant", {
@@ -287,6 +287,13 @@ test_that("long labels, long words and other scripts stay inside their boxes", {
   said <- vapply(split(layout$lines$text, layout$lines$node), paste, "", collapse = "")
   whole <- gsub(" ", "", labels[[2]])
   expect_match(gsub(" ", "", said), whole, fixed = TRUE, all = FALSE)
+})
+
+test_that("numbers stay with their units and signs", {
+  data <- data.frame(arm = rep(c("5 mg", "\u2265 10 mg"), 4), why = "Less than 12 months of age")
+  lines <- layout_at(flow(data, list("Analysed" = ~ why), "arm"), 60, 7)$lines$text
+  expect_true(all(grepl("12 months", grep("12", lines, value = TRUE))))
+  expect_false(any(grepl("([0-9]|\u2265)$", lines)))
 })
 
 test_that("the engine joins boxes side by side, as other diagrams need", {
