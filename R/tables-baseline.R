@@ -18,7 +18,8 @@
 #' test. Rows without arm are left out and counted in a note.
 #'
 #' @param formula `arm ~ sex + age`: the arm and the characteristics, in printed
-#'   order; `.` for all other columns. `~ sex + age` makes one column of all.
+#'   order; `.` for all other columns. `~ sex + age` makes one column of all,
+#'   without tests.
 #'   Only columns of `data`: transform them there.
 #' @param data A data frame, one row a participant. Labels are the attribute
 #'   `"label"` of a column, or its name.
@@ -74,6 +75,7 @@ baseline_table <- function(formula, data, within = NULL, total = FALSE, test = T
   check_string(caption, "caption")
   options <- baseline_options(total, test, smd, missing, percent, digits, p_style, dialect)
   columns <- formula_columns(formula, data)
+  options[c("test", "smd")] <- !is.null(columns$arm) & c(options$test, options$smd)
   within <- check_within(within, data)
   arm <- arm_factor(data, columns$arm)
   rows <- unlist(lapply(columns$others, function(name) {

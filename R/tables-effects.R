@@ -50,11 +50,11 @@ effects_table <- function(fit, labels = NULL, vcov = NULL, conf.level = 0.95,
   constant <- check_choice(constant, c("first", "last", "none"), "constant")
   p_style <- check_choice(p_style, c("decimals", "significant"), "p_style")
   dialect <- check_choice(dialect, c("r", "spss"), "dialect")
+  effects <- effect_estimates(fit, vcov, conf.level)
   if (is.null(caption)) {
     caption <- sprintf("Effects on %s", response_label(fit, labels))
   }
   check_string(caption, "caption")
-  effects <- effect_estimates(fit, vcov, conf.level)
   variables <- model_variables(fit, labels)
   effects$label <- term_labels(effects$term, variables, labels)
   effects <- place_constant(effects, constant)

@@ -155,6 +155,7 @@ test_that("one group, a dot and labels of columns are understood", {
   attr(data$score, "label") <- "Empathy"
   table <- baseline_table(~ ., data)
   expect_identical(table$n_all[[2]], 213)
+  expect_identical(names(format(table)), c("Characteristic", "N", "%"))
   expect_true("Empathy" %in% table$label)
   labelled <- baseline_table(~ gender, data, labels = c(gender = "Sex", genderfemale = "Women"))
   expect_identical(labelled$label, c("Sex", "Women", "male"))
@@ -259,6 +260,7 @@ test_that("a binomial model is tested by z and a given covariance is used", {
   expect_match(attr(given, "notes"), "covariance matrix given", all = FALSE)
   expect_error(effects_table(fit, vcov = diag(3)), "2 by 2", class = "questrial_error_argument")
   expect_error(effects_table(mtcars), "`fit`", class = "questrial_error_argument")
+  expect_error(effects_table(NULL), "`fit`", class = "questrial_error_argument")
   expect_error(effects_table(fit, labels = "Weight"), "character vector", class = "questrial_error_argument")
 })
 
