@@ -193,7 +193,14 @@ label_of <- function(plan, column) {
 }
 
 outcome_label <- function(plan) {
-  if ("outcome" %in% names(plan$labels)) plan$labels[["outcome"]] else plan$instrument$title
+  title <- plan$instrument$title
+  if ("outcome" %in% names(plan$labels)) {
+    plan$labels[["outcome"]]
+  } else if (is.na(title)) {
+    "Score"
+  } else {
+    title
+  }
 }
 
 outcome_words <- function(plan) {

@@ -33,3 +33,7 @@ test_that("what cannot be planned is refused by name", {
   expect_error(invented_plan(instrument = "no-such"), class = "questrial_error_argument")
   expect_error(invented_plan(scale = "no-such"), class = "questrial_error_argument")
 })
+
+test_that("a score without a name is called a score", {
+  expect_identical(protocol(invented_plan())[["Outcome"]] |> substr(1, 6), "Score:")
+})
