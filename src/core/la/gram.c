@@ -162,6 +162,12 @@ qst_status qst__column_means(const qst_ctx *ctx, const qst__rows *rows, double *
     bool *is_constant_out, qst_err *err)
 {
     means_pass work = {rows, means_out, is_constant_out};
+    qst_ctx serial;
+    if (ctx != NULL && rows->x.n_rows < ROWS_PER_TASK) {
+        serial = *ctx;
+        serial.n_threads = 1;
+        ctx = &serial;
+    }
     return qst_par_for(ctx, rows->x.n_cols + 1, column_mean, &work, err);
 }
 

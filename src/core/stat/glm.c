@@ -8,7 +8,9 @@
 #define GRAM_FLOOR 4e-15
 /* Squared norms that fall below this share are left to QR to judge. */
 #define GRAM_DOUBT 1e-10
-/* Each correction by QR gains at least as many digits as the factorisation has right. */
+/* Each correction by QR gains as many digits as the factorisation has right, so what is left after
+ * one that changed no more than this is below the last digit. */
+#define SMALL_CHANGE 0x1p-27
 #define MAX_CORRECTIONS 4
 
 struct qst_glm_work {
@@ -435,7 +437,7 @@ static qst_status solve_qr(fit *f, qst_err *err)
     qst__ticker ticker;
     qst__ticker_init(&ticker, f->ctx);
     double change = 1.0;
-    for (int k = 0; k <= MAX_CORRECTIONS && change > 0x1p-53; k++) {
+    for (int k = 0; k <= MAX_CORRECTIONS && change > SMALL_CHANGE; k++) {
         change = correct(f, k == 0);
         const qst_status status = qst__tick(&ticker, err);
         if (status != QST_OK) {
