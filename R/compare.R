@@ -85,7 +85,7 @@ compare_arms <- function(formula, data,
                          replicates = 9999, seed = NULL, threads = NULL) {
   how <- comparison(match_test(test, all_tests), adjust, reference, conf.level, correct)
   frame <- comparison_frame(formula, data)
-  check_reference(reference, levels(frame$arm))
+  check_reference(how$reference, levels(frame$arm))
   if (how$test %in% c("chisq", "fisher")) {
     counts <- table(answer_factor(frame$outcome), frame$arm)
     return(compare_tables(counts, how, frame$n_used, frame$n_left_out))
@@ -116,7 +116,7 @@ compare_summary <- function(n, mean, sd, arm = NULL,
   how <- comparison(match_test(test, all_tests[1:4]), adjust, reference, conf.level)
   check_summary(n, mean, sd)
   arm <- names_of_arms(arm, n, mean)
-  check_reference(reference, arm)
+  check_reference(how$reference, arm)
   moments <- rbind(n = as.double(n), mean = mean, ss = (n - 1) * sd^2)
   colnames(moments) <- arm
   compare_moments(list(moments = moments, shift = 0), how, sum(n), NA)
@@ -134,7 +134,7 @@ compare_counts <- function(table, test = c("chisq", "fisher"), adjust = "none", 
                            correct = FALSE) {
   how <- comparison(match_test(test, c("chisq", "fisher")), adjust, reference, 0.95, correct)
   counts <- counts_matrix(table)
-  check_reference(reference, colnames(counts))
+  check_reference(how$reference, colnames(counts))
   compare_tables(counts, how, sum(counts), NA)
 }
 
@@ -147,6 +147,9 @@ match_test <- function(test, choices) {
 
 # How to compare, as one value.
 comparison <- function(test, adjust, reference, conf.level, correct = FALSE) {
+  if (is.numeric(reference)) {
+    reference <- as.character(reference)
+  }
   check_choice(adjust, c("none", "holm", "bonferroni", "hochberg", "BH"), "adjust")
   check_number(conf.level, "conf.level", min = 0, max = 1)
   check_flag(correct, "correct")
@@ -178,7 +181,10 @@ comparison_frame <- function(formula, data) {
   }
   check_data_frame(data)
   check_known_variables(formula, names(data))
-  frame <- stats::model.frame(formula, data, na.action = stats::na.pass)
+  frame <- tryCatch(
+    stats::model.frame(formula, data, na.action = stats::na.pass),
+    error = function(e) qst_abort("argument", sprintf("`formula`: %s.", conditionMessage(e)))
+  )
   if (ncol(frame) != 2) {
     qst_abort("argument", "`formula` must be outcome ~ arm with two different variables.")
   }
@@ -580,7 +586,7 @@ format.compare_arms <- function(x, digits = 4, ...) {
   table <- data.frame(
     difference = number(x$estimate), CI = both(x$conf.low, x$conf.high),
     statistic = number(x$statistic), df = df,
-    P = ifelse(is.na(x$p.value), "", format.pval(x$p.value, digits = 3, eps = 1e-4)),
+    P = format_p(x$p.value),
     g = number(x$g), CI_g = both(x$g.low, x$g.high)
   )
   names(table) <- c(

@@ -72,7 +72,7 @@ fitted.fit_glm <- function(object, ...) {
 
 #' @export
 weights.fit_glm <- function(object, type = c("prior", "working"), ...) {
-  type <- match.arg(type)
+  type <- check_choice(type, c("prior", "working"), "type")
   if (type == "prior" && is.null(object$weights)) {
     return(NULL)
   }
@@ -83,7 +83,9 @@ weights.fit_glm <- function(object, type = c("prior", "working"), ...) {
 residuals.fit_glm <- function(object,
                               type = c("deviance", "pearson", "working", "response", "partial"),
                               ...) {
-  type <- match.arg(type)
+  check_no_dots(...)
+  types <- c("deviance", "pearson", "working", "response", "partial")
+  type <- check_choice(type, types, "type")
   raw <- object$residuals
   if (type == "partial") {
     names(raw) <- row.names(object$model)
@@ -144,6 +146,15 @@ logLik.fit_glm <- function(object, ...) {
   structure(density, nall = length(used), nobs = n, df = object$rank + 1, class = "logLik")
 }
 
+# For step(), add1() and drop1(), as extractAIC.lm(): n log(RSS / n) + k edf.
+#' @export
+extractAIC.fit_glm <- function(fit, scale = 0, k = 2, ...) {
+  n <- fit$n_used
+  edf <- n - fit$df.residual
+  fit_part <- if (scale > 0) fit$deviance / scale - n else n * log(fit$deviance / n)
+  c(edf, fit_part + k * edf)
+}
+
 #' @export
 summary.fit_glm <- function(object, ...) {
   check_no_dots(...)
@@ -193,7 +204,7 @@ explained <- function(fit) {
 
 #' @export
 anova.fit_glm <- function(object, ..., test = c("F", "none")) {
-  test <- match.arg(test)
+  test <- check_choice(test, c("F", "none"), "test")
   others <- list(...)
   is_fit <- vapply(others, inherits, logical(1), "fit_glm")
   if (!all(is_fit)) {
@@ -293,8 +304,8 @@ predict.fit_glm <- function(object, newdata = NULL, type = c("response", "link",
                             se.fit = FALSE, interval = c("none", "confidence", "prediction"),
                             level = 0.95, weights = NULL, ...) {
   check_no_dots(...)
-  type <- match.arg(type)
-  interval <- match.arg(interval)
+  type <- check_choice(type, c("response", "link", "terms"), "type")
+  interval <- check_choice(interval, c("none", "confidence", "prediction"), "interval")
   check_flag(se.fit, "se.fit")
   check_number(level, "level", min = 0, max = 1)
   rows <- prediction_rows(object, newdata)
@@ -481,6 +492,14 @@ rstandard.fit_glm <- function(model, ...) {
   standardised
 }
 
+# As rstudent.lm(): the variance is that without the row.
+#' @export
+rstudent.fit_glm <- function(model, ...) {
+  standardised <- stats::rstandard(model)
+  df <- model$df.residual
+  standardised * sqrt((df - 1) / (df - standardised^2))
+}
+
 #' Two pictures of a fit: residuals against fitted values, and their quantiles
 #'
 #' Standardised residuals against fitted values show curvature and unequal
@@ -514,9 +533,15 @@ plot.fit_glm <- function(x, ...) {
   invisible(x)
 }
 
-# On the side where there is room.
+# On the side where there is room; one that would touch a larger one's label
+# goes without.
 label_largest <- function(x, residual) {
   largest <- utils::head(order(-abs(residual)), 3)
+  height <- graphics::strheight("X") * 1.2
+  touches <- vapply(seq_along(largest), function(k) {
+    any(abs(residual[largest[seq_len(k - 1)]] - residual[[largest[[k]]]]) < height)
+  }, logical(1))
+  largest <- largest[!touches]
   middle <- mean(range(x, na.rm = TRUE))
   graphics::text(x[largest], residual[largest], names(residual)[largest],
     pos = ifelse(x[largest] > middle, 2, 4), cex = 0.8, xpd = NA

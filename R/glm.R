@@ -129,12 +129,16 @@ check_family <- function(family) {
 check_model_data <- function(formula, data) {
   if (!inherits(formula, "formula") || length(formula) != 3) {
     qst_abort("argument", sprintf(
-      "`formula` must have two sides, as in y ~ x, not %s.",
-      if (inherits(formula, "formula")) deparse1(formula) else describe(formula)
+      "`formula` must have two sides, as in y ~ x, not %s.%s",
+      if (inherits(formula, "formula")) deparse1(formula) else describe(formula),
+      if (is.data.frame(formula)) " It comes before `data`." else ""
     ))
   }
-  if (is.environment(data) || (is.list(data) && !is.data.frame(data))) {
-    return(check_known_variables(formula, names(as.list(data))))
+  if (is.environment(data)) {
+    return(check_known_variables(formula, character()))
+  }
+  if (is.list(data) && !is.data.frame(data)) {
+    return(check_known_variables(formula, names(data)))
   }
   check_data_frame(data)
   check_known_variables(formula, names(data))
@@ -146,9 +150,9 @@ check_known_variables <- function(formula, columns) {
   found <- vapply(wanted, exists, logical(1), envir = environment(formula))
   if (!all(found)) {
     missing <- wanted[!found]
+    cure <- if (length(columns) > 0) suggest(missing[[1]], columns) else " Was `data` forgotten?"
     qst_abort("argument", sprintf(
-      "`formula`: there is no variable %s in the data.%s", enumerate(missing),
-      suggest(missing[[1]], columns)
+      "`formula`: there is no variable %s in the data.%s", enumerate(missing), cure
     ), column = missing)
   }
 }
@@ -160,7 +164,9 @@ model_frame <- function(call, formula, data, envir) {
   frame_call <- call[c(1L, kept)]
   frame_call[[1L]] <- quote(stats::model.frame)
   frame_call$drop.unused.levels <- FALSE
-  frame <- eval(frame_call, envir)
+  frame <- tryCatch(eval(frame_call, envir), error = function(e) {
+    qst_abort("argument", sprintf("The model's variables cannot be found: %s.", conditionMessage(e)))
+  })
   if (nrow(frame) == 0) {
     qst_abort("no_data", sprintf(
       "No row is left of the %d: %s. Check `subset` and missing values.", NROW(data),

@@ -79,6 +79,8 @@ test_that("summaries, F tests and diagnostics are those of lm", {
     expect_identical(names(hatvalues(fits$ours)), names(hatvalues(fits$theirs)), label = name)
     expect_near(cooks.distance(fits$ours), cooks.distance(fits$theirs), 1e-7, name)
     expect_near(rstandard(fits$ours), rstandard(fits$theirs), 1e-7, name)
+    expect_near(rstudent(fits$ours), rstudent(fits$theirs), 1e-7, name)
+    expect_near(extractAIC(fits$ours), extractAIC(fits$theirs), 1e-9, name)
     if (name != "mean") {
       expect_near(as.matrix(anova(fits$ours)), as.matrix(anova(fits$theirs)), 1e-7, name)
       expect_identical(row.names(anova(fits$ours)), row.names(anova(fits$theirs)), label = name)
@@ -306,6 +308,21 @@ test_that("no rows is an error that says why", {
   expect_error(fit_glm(mpg ~ hp, data, weights = w), "weight above 0",
     class = "questrial_error_no_data"
   )
+})
+
+test_that("subset, weights and types that cannot be used are classed errors", {
+  expect_error(fit_glm(mpg ~ wt, mtcars, subset = nosuch > 1), "'nosuch' not found",
+    class = "questrial_error_argument"
+  )
+  expect_error(fit_glm(mpg ~ wt, mtcars, weights = 1:2), "variable lengths differ",
+    class = "questrial_error_argument"
+  )
+  expect_error(fit_glm(mtcars, mpg ~ wt), "comes before `data`", class = "questrial_error_argument")
+  expect_error(fit_glm(nosuch ~ wt), "Was `data` forgotten", class = "questrial_error_argument")
+  fit <- fit_glm(mpg ~ wt, mtcars)
+  expect_error(residuals(fit, "std"), "`type` must be", class = "questrial_error_argument")
+  expect_error(vcov(fit, type = "HC3"), "Unknown argument", class = "questrial_error_argument")
+  expect_error(confint(fit, "wtt"), "Did you mean `wt`", class = "questrial_error_argument")
 })
 
 test_that("new data that do not fit are refused by name", {
