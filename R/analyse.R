@@ -199,7 +199,7 @@ trial_flow <- function(plan, cohort) {
   imputed <- list("Baseline score missing, set to the mean" = cohort$baseline_imputed)
   flow(cohort,
     steps = list(
-      "Followed up" = flow_step(list("No score at follow-up" = cohort$set == "lost")),
+      "Followed up" = flow_step(cohort$set == "lost"),
       "Analysed" = flow_step(
         exclusion_reason(plan, cohort),
         note = if (any(cohort$baseline_imputed)) imputed
