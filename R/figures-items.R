@@ -273,6 +273,15 @@ missing_scale <- function(...) {
     guide = ggplot2::guide_colourbar(barwidth = 9, barheight = 0.5, ticks = FALSE, title.vjust = 1))
 }
 
+# A participant's cell is missing or not; a line of several has a share.
+pattern_scale <- function(each) {
+  if (each > 1) {
+    return(missing_scale())
+  }
+  ggplot2::scale_fill_gradient(NULL, low = "#F2F5F8", high = "#08306B", limits = c(0, 1),
+    breaks = c(0, 1), labels = c("present", "missing"), guide = "legend")
+}
+
 draw_missing_share <- function(cells, label) {
   cells$text <- ifelse(cells$missing > 0, format_number(100 * cells$missing, 0), "")
   cells$text[cells$missing > 0 & cells$missing < 0.005] <- "<1"
@@ -308,7 +317,7 @@ draw_missing_pattern <- function(cells, label, n) {
   label[(seq_along(label) - 1) %% every != 0] <- ""
   figure <- ggplot2::ggplot(cells, aes_of(x = "column", y = "line", fill = "missing")) +
     ggplot2::geom_raster() + missing_axes(label) +
-    (if (each > 1) missing_scale() else missing_scale(breaks = 0:1)) +
+    pattern_scale(each) +
     ggplot2::scale_y_continuous(expand = c(0, 0), labels = function(y) y * each) +
     ggplot2::labs(
       y = "Participants, the most complete below",
