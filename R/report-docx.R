@@ -5,7 +5,8 @@ docx_report <- function(document, file) {
     page_size = officer::page_size(8.27, 11.69, orient = "portrait"),
     page_margins = officer::page_mar(0.8, 0.8, 0.75, 0.75, 0.4, 0.4, 0)
   )
-  docx <- officer::body_set_default_section(officer::read_docx(), page)
+  template <- system.file("report", "template.docx", package = "questrial", mustWork = TRUE)
+  docx <- officer::body_set_default_section(officer::read_docx(template), page)
   docx <- officer::set_doc_properties(docx, title = document$title, creator = document$generator)
   docx <- officer::body_add_par(docx, document$title, style = "heading 1")
   docx <- officer::body_add_par(docx, document$byline, style = "Normal")
@@ -59,7 +60,7 @@ docx_writers <- list(
 )
 
 docx_paragraph <- function(docx, ...) {
-  officer::body_add_fpar(docx, officer::fpar(...))
+  officer::body_add_fpar(docx, officer::fpar(...), style = "Normal")
 }
 
 docx_lines <- function(docx, lines) {

@@ -186,15 +186,22 @@ published_section <- function(analysis, published) {
     return(NULL)
   }
   figures <- reproduce(analysis, published)
-  same <- sum(figures$verdict == "same")
-  list(
-    heading_block("Printed figures beside ours"),
-    text_block(sprintf(
-      "%d of %d printed figures come out as printed, at the digits in which they were printed.",
-      same, nrow(figures)
-    )),
-    table_block(figures)
+  repaired <- isTRUE(attr(published, "repaired")) && nrow(published$repairs) > 0
+  c(
+    list(
+      heading_block("Printed figures beside ours"),
+      text_block(
+        paste0("Source: ", published_source(published), "."), reproduction_words(figures),
+        "Each is compared at the digits in which it was printed; none is left out."
+      )
+    ),
+    if (repaired) list(table_block(repairs_table(published$repairs))),
+    lapply(unname(reproduction_tables(figures)), table_block)
   )
+}
+
+published_source <- function(published) {
+  paste(stats::na.omit(published$design[c("title", "source")]), collapse = ". ")
 }
 
 references_section <- function(methods) {

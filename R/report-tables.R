@@ -162,3 +162,48 @@ sensitivity_table <- function(analysis) {
     )
   )
 }
+
+# ---- Printed figures ----
+
+printed_table_words <- c(
+  flow = "participant flow", counts = "counts", means = "means", tests = "tests",
+  model = "adjusted model", alpha = "Cronbach's alpha"
+)
+
+# One table for each printed one: every figure beside ours.
+reproduction_tables <- function(figures) {
+  figures <- as.data.frame(figures)
+  digits <- pmax(printed_digits(figures$printed), 0)
+  figures$shown <- format_number(figures$ours, digits, dialect = "spss")
+  parts <- split(figures, factor(figures$table, unique(figures$table)))
+  lapply(parts, function(part) {
+    new_questrial_table(
+      part,
+      kind = "reproduction",
+      caption = paste("Printed figures beside ours:", printed_table_words[[part$table[[1]]]]),
+      columns = list(
+        table_column("Figure", "figure"),
+        table_column("Of it", "column"),
+        table_column("Printed", "printed"),
+        table_column("Ours", "shown"),
+        table_column("Verdict", "verdict")
+      )
+    )
+  })
+}
+
+# The misprints of the publication, and what stands in their place.
+repairs_table <- function(repairs) {
+  new_questrial_table(
+    repairs,
+    kind = "repairs",
+    caption = "Misprints of the publication, repaired before the comparison",
+    columns = list(
+      table_column("Row", "key"),
+      table_column("Column", "column"),
+      table_column("Printed", "printed"),
+      table_column("Repaired", "repaired"),
+      table_column("Reason", "reason")
+    )
+  )
+}

@@ -109,7 +109,7 @@ flextable_widths <- function(layout) {
   longest <- vapply(seq_along(layout$headings), function(j) {
     max(nchar(c(layout$headings[[j]], layout$cells[, j]), "width"))
   }, 0)
-  width <- 0.12 + 0.068 * longest
+  width <- 0.17 + 0.068 * longest
   pmin(width, ifelse(layout$figures, Inf, 2.2))
 }
 
