@@ -48,7 +48,7 @@ docx_writers <- list(
     path <- tempfile("figure", fileext = ".png")
     on.exit(unlink(path))
     size <- figure_size(block, "png")
-    write_figure(block$figure, path, size[[1]], size[[2]], dpi = 200)
+    write_figure(block$figure, path, size[[1]], size[[2]], dpi = figure_dpi)
     # officer writes the alternative text into its XML as it is.
     image <- officer::external_img(
       path,

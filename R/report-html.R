@@ -104,7 +104,7 @@ html_writers <- list(
 figure_uri <- function(figure, type, size) {
   path <- tempfile("figure", fileext = paste0(".", type))
   on.exit(unlink(path))
-  write_figure(figure, path, size[[1]], size[[2]], dpi = 200)
+  write_figure(figure, path, size[[1]], size[[2]], dpi = figure_dpi)
   bytes <- readBin(path, "raw", file.size(path))
   if (type == "svg") {
     bytes <- charToRaw(stable_svg(rawToChar(bytes)))
