@@ -334,8 +334,6 @@ plot.scale_reliability <- function(x, ...) {
   invisible(figure)
 }
 
-utils::globalVariables(".data")
-
 item_panels <- c("Correlation with the rest", "Alpha without the item")
 
 item_figure <- function(x) {
@@ -347,22 +345,19 @@ item_figure <- function(x) {
     against = rep(items$item_rest < 0, 2)
   )
   marks <- data.frame(panel = factor(item_panels, item_panels), at = c(0, x$alpha$raw))
-  ggplot2::ggplot(points, ggplot2::aes(.data$value, .data$item)) +
+  ggplot2::ggplot(points, aes_of(x = "value", y = "item")) +
     ggplot2::geom_vline(
-      data = marks, ggplot2::aes(xintercept = .data$at), linetype = "dashed", colour = "grey40"
+      data = marks, aes_of(xintercept = "at"), linetype = "22", linewidth = 0.3, colour = "grey40"
     ) +
     ggplot2::geom_point(
-      ggplot2::aes(shape = .data$against), size = 2, na.rm = TRUE, show.legend = FALSE
+      aes_of(shape = "against"), size = 2, colour = questrial_colours(1), na.rm = TRUE,
+      show.legend = FALSE
     ) +
     ggplot2::scale_shape_manual(values = c(`FALSE` = 16, `TRUE` = 4)) +
     ggplot2::facet_wrap("panel", scales = "free_x") +
     ggplot2::labs(x = NULL, y = NULL) +
-    ggplot2::theme_minimal(base_size = 10) +
-    ggplot2::theme(
-      panel.grid.minor = ggplot2::element_blank(),
-      panel.spacing = ggplot2::unit(1.5, "lines"),
-      strip.text = ggplot2::element_text(hjust = 0, face = "bold")
-    )
+    theme_questrial() +
+    ggplot2::theme(panel.spacing = ggplot2::unit(1.5, "lines"))
 }
 
 plot_items_base <- function(x) {
