@@ -151,7 +151,7 @@ usable_items <- function(moments, missing) {
 no_rows_words <- function(moments, missing) {
   if (missing == "listwise") {
     return(sprintf(
-      "Only %d persons answered all %d items. Use missing = \"pairwise\", or a scale with less items.",
+      "Only %d persons answered all %d items. Use missing = \"pairwise\" or fewer items.",
       min(moments$n[moments$is_answered, moments$is_answered]), sum(moments$is_answered)
     ))
   }
@@ -319,8 +319,9 @@ nobs.scale_reliability <- function(object, ...) {
 #' @examples
 #' set.seed(1)
 #' trait <- rnorm(100)
-#' answers <- as.data.frame(lapply(1:6, function(k) pmin(5, pmax(1, round(3 + trait + rnorm(100))))))
-#' names(answers) <- paste0("q", 1:6)
+#' answers <- as.data.frame(lapply(1:6, function(k) {
+#'   pmin(5, pmax(1, round(3 + trait + rnorm(100))))
+#' }), col.names = paste0("q", 1:6))
 #' plot(reliability(answers, new_instrument(names(answers), 1, 5)))
 #' @export
 plot.scale_reliability <- function(x, ...) {

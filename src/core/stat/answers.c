@@ -9,7 +9,7 @@
 
 #define MAX_STEPS (INT32_C(1) << 20)
 
-static uint32_t bits_of(float x)
+QST__LOOP uint32_t bits_of(float x)
 {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
@@ -23,7 +23,7 @@ static uint32_t bits_of(float x)
  * by `flip`ping its bits (-x = ~x + 1) or not and adding `start`.
  */
 
-static bool levels_of_doubles(
+QST__LOOP bool double_loop(
     const qst_range *range, const double *restrict x, bool reversed, int32_t *restrict levels_out)
 {
     /* 0 - min and not -min, so that an answer of -0.0 gives a step of +0.0. */
@@ -47,7 +47,7 @@ static bool levels_of_doubles(
 }
 
 /* The same for integer answers when the range is made of integers; nothing is to be rounded. */
-static bool levels_of_ints(
+QST__LOOP bool int_loop(
     const qst_range *range, const int32_t *restrict x, bool reversed, int32_t *restrict levels_out)
 {
     const uint32_t low = (uint32_t)(int32_t)range->min;
@@ -63,6 +63,32 @@ static bool levels_of_ints(
         fault |= no_level & ~is_na;
     }
     return fault == 0;
+}
+
+QST__WIDE bool double_loop_wide(
+    const qst_range *range, const double *x, bool reversed, int32_t *levels_out)
+{
+    return double_loop(range, x, reversed, levels_out);
+}
+
+QST__WIDE bool int_loop_wide(
+    const qst_range *range, const int32_t *x, bool reversed, int32_t *levels_out)
+{
+    return int_loop(range, x, reversed, levels_out);
+}
+
+static bool levels_of_doubles(
+    const qst_range *range, const double *x, bool reversed, int32_t *levels_out)
+{
+    return QST__IS_WIDE ? double_loop_wide(range, x, reversed, levels_out)
+                        : double_loop(range, x, reversed, levels_out);
+}
+
+static bool levels_of_ints(
+    const qst_range *range, const int32_t *x, bool reversed, int32_t *levels_out)
+{
+    return QST__IS_WIDE ? int_loop_wide(range, x, reversed, levels_out)
+                        : int_loop(range, x, reversed, levels_out);
 }
 
 static bool is_integer_range(const qst_range *range)

@@ -24,13 +24,23 @@ typedef struct {
     bench *benches; /* one for each worker */
 } moments_job;
 
-static int32_t dot(const int16_t *restrict a, const int16_t *restrict b)
+QST__LOOP int32_t dot_loop(const int16_t *restrict a, const int16_t *restrict b)
 {
     int32_t sum = 0;
     for (int i = 0; i < QST__RUN; i++) {
         sum += (int32_t)a[i] * (int32_t)b[i];
     }
     return sum;
+}
+
+QST__WIDE int32_t dot_loop_wide(const int16_t *a, const int16_t *b)
+{
+    return dot_loop(a, b);
+}
+
+static int32_t dot(const int16_t *a, const int16_t *b)
+{
+    return QST__IS_WIDE ? dot_loop_wide(a, b) : dot_loop(a, b);
 }
 
 static void narrow(const int32_t *restrict levels, int16_t *restrict column)

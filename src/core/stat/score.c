@@ -20,13 +20,27 @@ typedef struct {
     int32_t answered[QST__RUN];
 } sums;
 
-static void add_levels(const int32_t *restrict levels, sums *restrict s)
+QST__LOOP void add_loop(const int32_t *restrict levels, sums *restrict s)
 {
     for (int i = 0; i < QST__RUN; i++) {
         /* -1 for a missing answer, whose level is -1 too, else 0. */
         const int32_t is_missing = levels[i] >> 31;
         s->level_sum[i] += levels[i] - is_missing;
         s->answered[i] += 1 + is_missing;
+    }
+}
+
+QST__WIDE void add_loop_wide(const int32_t *levels, sums *s)
+{
+    add_loop(levels, s);
+}
+
+static void add_levels(const int32_t *levels, sums *s)
+{
+    if (QST__IS_WIDE) {
+        add_loop_wide(levels, s);
+    } else {
+        add_loop(levels, s);
     }
 }
 
