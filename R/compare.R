@@ -4,15 +4,20 @@
 #' `compare_arms()` starts from data, `compare_summary()` from printed n, means
 #' and SDs, `compare_counts()` from a printed table of counts.
 #'
-#' | `test` | what | statistic | as in |
+#' | `test` | compares | statistic | as in |
 #' |---|---|---|---|
-#' | `student` | pairs of arms, variance pooled over *the two arms compared* | t, df \eqn{n_1 + n_2 - 2} | `t.test(var.equal = TRUE)` |
-#' | `welch` | pairs, separate variances, Satterthwaite's df (Welch 1947) | t | `t.test()` |
+#' | `student` | pairs, variance of *the two arms* | t | `t.test(var.equal = TRUE)` |
+#' | `welch` | pairs, separate variances | t | `t.test()` |
 #' | `anova` | all arms, equal variances | F | `oneway.test(var.equal = TRUE)` |
-#' | `welch.anova` | all arms, weights \eqn{n/s^2} (Welch 1951) | F | `oneway.test()` |
-#' | `chisq` | counts, all arms, Pearson, without Yates' correction unless `correct` | chi-square | `chisq.test(correct = FALSE)` |
+#' | `welch.anova` | all arms, separate variances | F | `oneway.test()` |
+#' | `chisq` | counts, all arms | chi-square | `chisq.test(correct = FALSE)` |
 #' | `fisher` | counts, all arms, exact | none | `fisher.test()` |
-#' | `permutation` | pairs: re-allocates the values of the two arms | the difference | |
+#' | `permutation` | pairs, values re-allocated | the difference | |
+#'
+#' Student's t has \eqn{n_1 + n_2 - 2}{n1 + n2 - 2} degrees of freedom; Welch's
+#' those of Satterthwaite (Welch 1947, <doi:10.1093/biomet/34.1-2.28>). Welch's F
+#' weights arms by \eqn{n/s^2}{n/s^2} (Welch 1951, <doi:10.1093/biomet/38.3-4.330>).
+#' Chi-square is Pearson's, with Yates' correction only if `correct` asks for it.
 #'
 #' With `reference` pairs are each other arm against it; without, all pairs. A
 #' pair is the later level less the earlier one. For `chisq` and `fisher`,
@@ -173,7 +178,8 @@ check_reference <- function(reference, arms) {
 
 # The two variables of `outcome ~ arm`, complete rows, arms as a factor.
 comparison_frame <- function(formula, data) {
-  if (!inherits(formula, "formula") || length(formula) != 3 || length(all.vars(formula[[3]])) != 1) {
+  if (!inherits(formula, "formula") || length(formula) != 3 ||
+    length(all.vars(formula[[3]])) != 1) {
     qst_abort("argument", paste(
       "`formula` must be outcome ~ arm with one variable on the right.",
       "For adjusted differences use fit_glm()."
@@ -566,7 +572,7 @@ test_title <- function(test, correct, replicates) {
     welch = "Welch's t test (separate variances)",
     anova = "One-way analysis of variance",
     welch.anova = "Welch's analysis of variance (separate variances)",
-    chisq = if (isTRUE(correct)) "Pearson's chi-square, Yates' correction" else "Pearson's chi-square",
+    chisq = paste0("Pearson's chi-square", if (isTRUE(correct)) ", Yates' correction"),
     fisher = "Fisher's exact test",
     permutation = sprintf(
       "Randomisation test of the difference in means (%s re-allocations)",
@@ -577,8 +583,12 @@ test_title <- function(test, correct, replicates) {
 
 #' @export
 format.compare_arms <- function(x, digits = 4, ...) {
-  number <- function(v) ifelse(is.na(v), "", trimws(formatC(v, digits = digits, format = "fg", flag = "#")))
-  both <- function(low, high) ifelse(is.na(low), "", paste0("[", number(low), ", ", number(high), "]"))
+  number <- function(v) {
+    ifelse(is.na(v), "", trimws(formatC(v, digits = digits, format = "fg", flag = "#")))
+  }
+  both <- function(low, high) {
+    ifelse(is.na(low), "", paste0("[", number(low), ", ", number(high), "]"))
+  }
   level <- if (is.null(attr(x, "conf.level"))) 95 else 100 * attr(x, "conf.level")
   df <- ifelse(is.na(x$df.residual), plain_number(x$df),
     paste0(plain_number(x$df), ", ", plain_number(x$df.residual))
@@ -622,7 +632,8 @@ print.compare_arms <- function(x, ...) {
   )
   seed <- attr(x, "seed")
   notes <- c(used, if (!is.null(seed)) sprintf("Seed %.0f.", seed), attr(x, "notes"))
-  cat("\n", paste(strwrap(paste(notes, collapse = " "), width = 79), collapse = "\n"), "\n", sep = "")
+  cat("\n")
+  cat(strwrap(paste(notes, collapse = " "), width = 79), sep = "\n")
   invisible(x)
 }
 

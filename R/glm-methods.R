@@ -312,7 +312,8 @@ predict.fit_glm <- function(object, newdata = NULL, type = c("response", "link",
   values <- if (type == "terms") term_values(object, rows$x) else linear_values(object, rows)
   fit <- values$fit
   if (interval != "none") {
-    fit <- with_interval(object, values, interval, level, prediction_weights(object, newdata, weights))
+    weights <- prediction_weights(object, newdata, weights)
+    fit <- with_interval(object, values, interval, level, weights)
   }
   restore <- function(x) if (is.null(newdata)) stats::napredict(object$na.action, x) else x
   if (!se.fit) {

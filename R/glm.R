@@ -15,11 +15,11 @@
 #' @section Method:
 #' The Gram matrix of the centred columns is formed in blocks of rows and
 #' factored by Cholesky, and the solution is corrected once by its residuals
-#' (Björck 1996, *Numerical Methods for Least Squares Problems*, 6.6.5). When its
-#' condition is above 1e4, or a column is near the limit of aliasing,
-#' Householder QR with the limited pivoting of `lm` is used instead (tolerance
-#' 1e-7) and corrected in double-double arithmetic (Björck 1967,
-#' <doi:10.1007/BF01933321>). `glance(fit)$method` says which one it was.
+#' (corrected seminormal equations: Björck 1987, *Linear Algebra Appl.*
+#' 88/89:31-48). When its condition is above 1e4, or a column is near the limit
+#' of aliasing, Householder QR with the limited pivoting of `lm` is used instead
+#' (tolerance 1e-7) and corrected in double-double arithmetic (Björck 1967,
+#' *BIT* 7:257-278). `glance(fit)$method` says which one it was.
 #' Results are the same bits for any number of threads.
 #'
 #' @section Missing values:
@@ -32,7 +32,9 @@
 #' column. `residuals()` has the types of `glm` and, like it, gives deviance
 #' residuals by default, which are those of `lm` times the root of the
 #' weights. Infinite values, a factor with one level and unknown variables
-#' are errors that name them. No QR decomposition is kept.
+#' are errors that name them. No QR decomposition is kept. Functions that look
+#' at the class choose their defaults as for any model but `lm`:
+#' `sandwich::vcovCL()` takes type HC0, where it takes HC1 for `lm`.
 #'
 #' @param formula A formula, as in [stats::lm()].
 #' @param data A data frame (or list or environment) with its variables; the
@@ -165,7 +167,9 @@ model_frame <- function(call, formula, data, envir) {
   frame_call[[1L]] <- quote(stats::model.frame)
   frame_call$drop.unused.levels <- FALSE
   frame <- tryCatch(eval(frame_call, envir), error = function(e) {
-    qst_abort("argument", sprintf("The model's variables cannot be found: %s.", conditionMessage(e)))
+    qst_abort("argument", sprintf(
+      "The model's variables cannot be found: %s.", conditionMessage(e)
+    ))
   })
   if (nrow(frame) == 0) {
     qst_abort("no_data", sprintf(

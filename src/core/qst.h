@@ -405,7 +405,7 @@ QST_MUST_USE qst_status qst_duplicate_rows(
  *
  * The fast way is the Gram matrix, formed in blocks of rows about the column
  * means when the first column is constant, factored by Cholesky, and its
- * solution corrected once by the residuals (Bjorck 1996, section 6.6.5). If
+ * solution corrected once by the residuals (Bjorck 1987, Linear Algebra Appl. 88/89:31-48). If
  * its condition is above 1e4, or a column is near to the tolerance, the fit is
  * done by Householder QR, corrected by residuals of the augmented system in
  * double-double arithmetic (Bjorck 1967, BIT 7:257-278).

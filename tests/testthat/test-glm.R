@@ -334,7 +334,8 @@ test_that("new data that do not fit are refused by name", {
     class = "questrial_error_argument"
   )
   expect_identical(unname(is.na(predict(fit, data.frame(wt = c(3, NA), cyl = 6)))), c(FALSE, TRUE))
-  expect_error(predict(fit, data.frame(wt = 3, cyl = 6), se.fti = TRUE), "Unknown argument `se.fti`",
+  expect_error(
+    predict(fit, data.frame(wt = 3, cyl = 6), se.fti = TRUE), "Unknown argument `se.fti`",
     class = "questrial_error_argument"
   )
   aliased <- fit_glm(mpg ~ wt + I(2 * wt), mtcars)
