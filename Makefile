@@ -38,7 +38,7 @@ test: ## run every test; the last line counts passed, failed and skipped
 
 core: ## build and run the tests of the C core alone
 	@tools/setup core
-	@$(MAKE) -s core-programs
+	@$(MAKE) -s -j$$(nproc) core-programs
 	@for program in $(CORE_PROGRAMS); do $$program || exit 1; done
 
 lint: ## check layers, registration, lengths, format, style (tools/lint)
@@ -117,7 +117,7 @@ build/questrial.tar.gz: $(PACKAGE_FILES)
 
 build/lib/questrial/DESCRIPTION: build/questrial.tar.gz
 	@mkdir -p build/lib
-	@R CMD INSTALL --no-docs --no-multiarch -l build/lib $< > build/install.log 2>&1 \
+	@MAKEFLAGS=-j$$(nproc) R CMD INSTALL --no-docs --no-multiarch -l build/lib $< > build/install.log 2>&1 \
 	  || { cat build/install.log; exit 1; }
 	@touch $@
 

@@ -14,6 +14,8 @@ results <- as.data.frame(testthat::test_dir(
   package = "questrial", load_package = "installed", reporter = "check",
   stop_on_failure = FALSE
 ))
+slow <- results[results$real > 10, ]
+cat(sprintf("slow: %s: %s (%.0f s)\n", slow$file, slow$test, slow$real), sep = "")
 sink()
 
 snapshots <- function(root) {

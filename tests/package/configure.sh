@@ -35,7 +35,8 @@ with --without-libpq && ! grep -q 'QST_HAVE_LIBPQ' "$place/src/Makevars"
 tell $? "libpq there but forbidden is not used"
 
 mkdir -p build/test/lib
-QST_LIBPQ=no R CMD INSTALL --no-docs -l build/test/lib build/questrial.tar.gz > "$place/log" 2>&1 &&
+QST_LIBPQ=no MAKEFLAGS=-j$(nproc) R CMD INSTALL --no-docs -l build/test/lib \
+    build/questrial.tar.gz > "$place/log" 2>&1 &&
     R_LIBS=build/test/lib Rscript -e 'stopifnot(!questrial::pg_available())' >&2
 tell $? "the package installs and loads without libpq"
 Rscript -e 'stopifnot(questrial::pg_available())' >&2
