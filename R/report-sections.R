@@ -12,10 +12,12 @@ summary_section <- function(analysis) {
   )
 }
 
+# The data's own words on how they were made.
 synthetic_words <- function(analysis) {
+  own <- analysis$synthetic
   paste(
-    "Synthetic data.", analysis$synthetic,
-    "No participant stands behind any row; nothing here is evidence about a treatment."
+    if (is.character(own)) own else "Synthetic data: no participant stands behind any row.",
+    "Nothing here is evidence about a treatment."
   )
 }
 
