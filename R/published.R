@@ -1,205 +1,254 @@
-#' Read printed tables
+#' Read the printed tables of a trial
 #'
-#' Reads the tables of a published trial from a folder of CSV files, as text,
-#' so that the printed digits are kept: `.80` is not `.8`.
+#' Reads the tables of a published trial from a folder of CSV files and keeps
+#' every cell as the text that was printed, so that the number of digits is
+#' not lost. What rounding allows follows from the digits: `"2.36"` stands
+#' for 2.355 to 2.365.
 #'
-#' @section The files:
-#' Each is comma-separated UTF-8 with a head line. Cells may be empty; numbers
-#' are written as printed (a point for decimals, P may be `<.001`). Empty `arm`
-#' means all arms together; `within` and `level` name a subgroup.
-#' * `design.csv`: `field`, `value`. Fields: `title`, `source`, `doi`,
-#'   `instrument` (an id of [instruments()]), `scale`, `items_unanswered`,
-#'   `outcome`, `reference` (arm), `baseline_missing` (how many analysed
-#'   participants have none), `group_sizes_<arm>`, `statistics_absolute` (`yes`
-#'   if t is printed without its sign).
-#' * `flow.csv`: `step` (randomised, lost, excluded, analysed), `arm`, `n`,
-#'   `origin` (`printed`, or `assumed` where the print does not say).
-#' * `counts.csv`: `variable`, `level`, `arm`, `n`, `percent`.
-#' * `means.csv`: `variable` (baseline, change, followup), `within`, `level`,
-#'   `arm`, `n`, `mean`, `sd`.
-#' * `tests.csv`: `test` (chisq, F, t, interaction, completion), `variable`,
-#'   `within`, `level`, `arm`, `against`, `statistic`, `df`, `df.residual`,
-#'   `p.value`, `place` (where it is printed). `F` with an `arm` compares the
-#'   levels of `within` inside that arm; without one it compares the arms.
-#' * `model.csv`: `label` (as printed), `variable`, `level`, `estimate`,
-#'   `conf.low`, `conf.high`, `std.error`, `statistic`, `p.value`. The row
-#'   without variable is the constant; the level of a variable that has no row
-#'   is its reference category.
-#' * `alpha.csv`: `visit`, `items`, `alpha`.
-#' * `repairs.csv`, if there are misprints: `file`, `key` (the cells before the
-#'   first number, with spaces between; empty ones left out), `column`,
-#'   `printed`, `repaired`, `reason`.
+#' The folder holds these files; lines that begin with `#` are comments and
+#' name the source. `model.csv` and `alpha.csv` may be missing.
 #'
-#' @param dir The folder.
-#' @param repaired Put the repaired values in place of the misprints that
-#'   `repairs.csv` names?
-#' @return An object of class `published`: a list of data frames of text, named
-#'   as the files, and `design`, a named character vector.
-#' @section Errors:
-#' `questrial_error_file` for a folder or file that is not there or cannot be
-#' read, a column that is missing, and a cell that is no number where one
-#' belongs; it names file, row and column.
-#' @seealso [reproduce()], [reconstruct()]
+#' | file | a row is | columns |
+#' |---|---|---|
+#' | `design.csv` | a fact | `key`, `value` |
+#' | `flow.csv` | a number of participants | `step`, `arm` (empty: all), `n`, `source` |
+#' | `counts.csv` | a cell of counts | `variable`, `level`, `arm`, `n`, `percent` |
+#' | `means.csv` | a mean and SD | `outcome`, `variable`, `level` (empty: everybody), `arm`, `n`, `mean`, `sd` |
+#' | `tests.csv` | a test | `test`, `outcome`, `by`, `variable`, `level`, `arm`, `reference`, `statistic`, `df`, `df_residual`, `p` |
+#' | `model.csv` | a coefficient, the intercept first | `term`, `variable`, `level`, `reference`, `estimate`, `conf.low`, `conf.high`, `std.error`, `statistic`, `p` |
+#' | `alpha.csv` | a Cronbach's alpha | `outcome`, `items`, `alpha` |
+#' | `repairs.csv` | a misprint | `table`, `row`, `column`, `printed`, `repaired`, `reason` |
+#'
+#' Outcomes are `baseline`, `followup` and `change`. Tests are `chisq`
+#' (`outcome` by arm, of counts), `anova` (`by` is `arm` within a level of
+#' `variable`, or a variable within one `arm`), `student` (`arm` less
+#' `reference`, pooled variance) and `interaction` (`by` is `arm:sex`, say).
+#' Keys of the design that [reconstruct()] needs are `arms` (reference first),
+#' `instrument`, `items_not_asked`, `model_outcome`, the `flow.csv` steps
+#' called `lost`, `excluded` (without the covariate `excluded_for`) and
+#' `no_baseline`, and the sizes of small groups, `groups_<arm>`; several
+#' values are separated by semicolons.
+#'
+#' @param dir Folder of the files. The package brings one,
+#'   `system.file("extdata", "lemogne2020", package = "questrial")`.
+#' @param repaired `TRUE` puts in the readings of `repairs.csv`: cells in
+#'   which the tables contradict themselves, with what resolves it. Each is
+#'   checked to be printed as the file says.
+#' @return An object of class `published`: a list of data frames of text,
+#'   `design`, `flow`, `counts`, `means`, `tests`, `model`, `alpha` and
+#'   `repairs`; attributes `dir` and `repaired`.
+#' @seealso [reconstruct()], which makes a cohort that has these figures.
 #' @examples
 #' dir <- system.file("extdata", "lemogne2020", package = "questrial")
 #' printed <- published(dir)
 #' printed
-#' printed$alpha
-#' published(dir, repaired = TRUE)$counts[24:29, ]
+#' printed$model[8:9, c("term", "level", "reference", "estimate")]
+#' published(dir, repaired = TRUE)$model[8:9, c("term", "level", "reference", "estimate")]
 #' @export
 published <- function(dir, repaired = FALSE) {
   check_string(dir, "dir")
   check_flag(repaired, "repaired")
   if (!dir.exists(dir)) {
-    qst_abort("file", sprintf("There is no folder %s.", describe(dir)))
+    qst_abort("file", sprintf(
+      "There is no folder %s. Give the folder that holds design.csv and the tables.",
+      describe(dir)
+    ))
   }
-  tables <- lapply(stats::setNames(nm = names(published_columns)), read_published, dir = dir)
-  design <- tables$design
-  tables$design <- stats::setNames(design$value, design$field)
+  tables <- lapply(names(published_columns), read_printed, dir = dir)
+  names(tables) <- names(published_columns)
   if (repaired) {
-    tables <- repair_tables(tables)
+    tables <- repair_cells(tables)
   }
-  structure(tables, class = "published", dir = dir, repaired = repaired)
+  check_published(tables)
+  structure(tables, dir = normalizePath(dir), repaired = repaired, class = "published")
 }
 
-# The columns of each file.
 published_columns <- list(
-  design = c("field", "value"),
-  flow = c("step", "arm", "n", "origin"),
-  counts = c("variable", "level", "arm", "n", "percent"),
-  means = c("variable", "within", "level", "arm", "n", "mean", "sd"),
+  design = c("key", "value"),
+  flow = c("step", "arm", "n"),
+  counts = c("variable", "level", "arm", "n"),
+  means = c("outcome", "variable", "level", "arm", "n", "mean", "sd"),
   tests = c(
-    "test", "variable", "within", "level", "arm", "against", "statistic", "df", "df.residual",
-    "p.value", "place"
+    "test", "outcome", "by", "variable", "level", "arm", "reference", "statistic", "df",
+    "df_residual", "p"
   ),
   model = c(
-    "label", "variable", "level", "estimate", "conf.low", "conf.high", "std.error", "statistic",
-    "p.value"
+    "term", "variable", "level", "reference", "estimate", "conf.low", "conf.high", "std.error",
+    "statistic", "p"
   ),
-  alpha = c("visit", "items", "alpha"),
-  repairs = c("file", "key", "column", "printed", "repaired", "reason")
+  alpha = c("outcome", "items", "alpha"),
+  repairs = c("table", "row", "column", "printed", "repaired", "reason")
 )
 
-published_numbers <- c(
-  "n", "percent", "mean", "sd", "statistic", "df", "df.residual", "p.value", "estimate",
-  "conf.low", "conf.high", "std.error", "items", "alpha"
-)
-
-# A file that may be missing reads as a table without rows; design and counts
-# or means are what a published table is.
-read_published <- function(name, dir) {
-  file <- file.path(dir, paste0(name, ".csv"))
+read_printed <- function(name, dir) {
   columns <- published_columns[[name]]
+  file <- file.path(dir, paste0(name, ".csv"))
   if (!file.exists(file)) {
-    if (name == "design") {
-      qst_abort("file", sprintf("%s holds no design.csv, so it is no published trial.",
-        describe(dir)))
+    if (name %in% c("model", "alpha", "repairs")) {
+      return(empty_printed(columns))
     }
-    empty <- rep(list(character()), length(columns))
-    return(as.data.frame(stats::setNames(empty, columns)))
+    qst_abort("file", sprintf(
+      "There is no %s.csv in %s. See ?published for the files a folder needs.", name, describe(dir)
+    ))
   }
   table <- read_cells(file)
   missing <- setdiff(columns, names(table))
   if (length(missing) > 0) {
     qst_abort("file", sprintf(
-      "%s has no column %s. Its head line must name %s.", describe(file),
-      enumerate(missing), enumerate(columns, most = 20)
+      "%s.csv has no column %s. Its first line without `#` must name %s.",
+      name, enumerate(missing), enumerate(columns, most = 20)
     ), column = missing)
-  }
-  check_cells(table[columns], name, file)
-}
-
-read_cells <- function(file) {
-  tryCatch(
-    utils::read.csv(file,
-      colClasses = "character", na.strings = character(), strip.white = TRUE,
-      check.names = FALSE, encoding = "UTF-8", blank.lines.skip = TRUE
-    ),
-    error = function(cnd) unreadable(file, cnd),
-    warning = function(cnd) unreadable(file, cnd)
-  )
-}
-
-unreadable <- function(file, cnd) {
-  qst_abort("file", sprintf(
-    "%s cannot be read as comma-separated text (%s).", describe(file), conditionMessage(cnd)
-  ))
-}
-
-check_cells <- function(table, name, file) {
-  if (!all(vapply(table, function(column) all(validUTF8(column)), NA))) {
-    qst_abort("file", sprintf("%s is not UTF-8. Save it as UTF-8.", describe(file)))
-  }
-  for (column in intersect(published_numbers, names(table))) {
-    bad <- which(is.na(printed_number(table[[column]])) & nzchar(table[[column]]))
-    if (length(bad) > 0) {
-      value <- table[[column]][[bad[[1]]]]
-      qst_abort("file", sprintf(
-        "%s, row %d, column %s: %s is no number. Write it as printed, with a decimal point.",
-        describe(file), bad[[1]], column, describe(value)
-      ), row = bad[[1]], column = column, value = value)
-    }
   }
   table
 }
 
-# ---- Printed numbers ----
-
-# The value of a printed number; "<.001" is .001, anything else NA.
-printed_number <- function(text) {
-  number <- grepl("^<?[-+]?([0-9]+[.]?[0-9]*|[.][0-9]+)$", text)
-  value <- rep(NA_real_, length(text))
-  value[number] <- as.double(sub("^<", "", text[number]))
-  value
+# A file that is no comma-separated UTF-8 is refused whole, whatever of it
+# could be read.
+read_cells <- function(file) {
+  refuse <- function(cnd) {
+    qst_abort("file", sprintf(
+      "%s.csv cannot be read as comma-separated text (%s).",
+      tools::file_path_sans_ext(basename(file)), conditionMessage(cnd)
+    ))
+  }
+  if (!all(validUTF8(readLines(file, warn = FALSE)))) {
+    refuse(simpleCondition("it is not UTF-8"))
+  }
+  tryCatch(
+    utils::read.csv(
+      file, colClasses = "character", comment.char = "#", na.strings = character(),
+      strip.white = TRUE, check.names = FALSE, encoding = "UTF-8"
+    ),
+    error = refuse, warning = refuse
+  )
 }
 
-printed_digits <- function(text) {
-  ifelse(grepl(".", text, fixed = TRUE), nchar(sub("^[^.]*[.]", "", text)), 0L)
-}
-
-# Does a value print as `text`? Half a unit of the last digit either way, ties
-# both ways (whatever rule the printer rounded by), a hair for the machine.
-prints_as <- function(value, text) {
-  below <- rep_len(startsWith(text, "<"), length(value))
-  half <- 0.5 * 10^-printed_digits(text)
-  hair <- 1e-9 * pmax(1, abs(value))
-  ifelse(below, value < printed_number(text) - hair, abs(value - printed_number(text)) <= half + hair)
+empty_printed <- function(columns) {
+  as.data.frame(stats::setNames(rep(list(character()), length(columns)), columns))
 }
 
 # ---- Repairs ----
 
-repair_tables <- function(tables) {
-  for (i in seq_len(nrow(tables$repairs))) {
-    repair <- tables$repairs[i, ]
-    row <- which(published_keys(tables[[repair$file]]) == repair$key)
-    if (length(row) != 1 || tables[[repair$file]][[repair$column]][row] != repair$printed) {
+repair_cells <- function(tables) {
+  repairs <- tables$repairs
+  for (k in seq_len(nrow(repairs))) {
+    repair <- repairs[k, ]
+    row <- suppressWarnings(as.integer(repair$row))
+    printed <- tables[[repair$table]][[repair$column]][row]
+    if (length(printed) != 1 || is.na(printed) || printed != repair$printed) {
       qst_abort("file", sprintf(
-        "repairs.csv, row %d: %s.csv has no row %s with %s in column %s.", i,
-        repair$file, describe(repair$key), describe(repair$printed), repair$column
-      ), row = i)
+        "repairs.csv, row %d: %s.csv does not print %s in row %s of column `%s`. Correct either.",
+        k, repair$table, describe(repair$printed), repair$row, repair$column
+      ), row = k)
     }
-    tables[[repair$file]][[repair$column]][row] <- repair$repaired
+    tables[[repair$table]][[repair$column]][row] <- repair$repaired
   }
   tables
 }
 
-# What names a row: its cells before the first number; the printed label of a
-# model's row.
-published_keys <- function(table) {
-  if ("label" %in% names(table)) {
-    return(table$label)
+# ---- Checks ----
+
+check_published <- function(tables) {
+  arms <- design_values(tables, "arms")
+  if (length(arms) < 2) {
+    qst_abort("file", "design.csv names fewer than two `arms`. Separate them with semicolons.")
   }
-  before <- seq_len(match(TRUE, names(table) %in% published_numbers) - 1)
-  keys <- do.call(paste, table[before])
-  trimws(gsub(" +", " ", keys))
+  for (name in c("flow", "counts", "means", "tests")) {
+    check_printed_arms(tables[[name]], name, arms)
+  }
+  numbers <- list(
+    flow = "n", counts = c("n", "percent"), means = c("n", "mean", "sd"),
+    tests = c("statistic", "df", "df_residual", "p"),
+    model = c("estimate", "conf.low", "conf.high", "std.error", "statistic", "p"),
+    alpha = c("items", "alpha")
+  )
+  for (name in names(numbers)) {
+    for (column in numbers[[name]]) {
+      check_printed_numbers(tables[[name]][[column]], name, column)
+    }
+  }
+  outcomes <- c("baseline", "followup", "change")
+  strange <- which(!tables$means$outcome %in% outcomes)
+  if (length(strange) > 0) {
+    qst_abort("file", sprintf(
+      "means.csv, row %d: outcome %s is none of %s.", strange[[1]],
+      describe(tables$means$outcome[[strange[[1]]]]), enumerate(outcomes)
+    ), row = strange[[1]])
+  }
+}
+
+check_printed_arms <- function(table, name, arms) {
+  strange <- which(!table$arm %in% c(arms, ""))
+  if (length(strange) > 0) {
+    row <- strange[[1]]
+    qst_abort("file", sprintf(
+      "%s.csv, row %d: %s is no arm; design.csv names %s.",
+      name, row, describe(table$arm[[row]]), enumerate(arms)
+    ), row = row, value = table$arm[[row]])
+  }
+}
+
+check_printed_numbers <- function(text, name, column) {
+  strange <- which(nzchar(text) & is.na(printed_number(text)))
+  if (length(strange) > 0) {
+    row <- strange[[1]]
+    qst_abort("file", sprintf(
+      "%s.csv, row %d, column `%s`: %s is no number. Write it as it was printed.",
+      name, row, column, describe(text[[row]])
+    ), row = row, column = column, value = text[[row]])
+  }
+}
+
+# ---- Printed numbers ----
+
+# The number a printed text stands for: signs and decimal marks as journals
+# set them. NA if it is none.
+printed_number <- function(text) {
+  plain <- gsub("\u2212|\u2013", "-", text)
+  plain <- sub("^[<>=]+ *", "", sub(",", ".", plain, fixed = TRUE))
+  suppressWarnings(as.numeric(plain))
+}
+
+printed_digits <- function(text) {
+  ifelse(grepl("[.,]", text), nchar(sub(".*[.,]", "", text)), 0)
+}
+
+# Half a unit of the last printed digit.
+printed_half <- function(text) {
+  0.5 * 10^-printed_digits(text)
+}
+
+# Does a value print as `text`? Ties may be rounded both ways (whatever rule the
+# printer had); a hair is for the machine.
+prints_as <- function(value, text) {
+  below <- rep_len(startsWith(text, "<"), length(value))
+  hair <- 1e-9 * pmax(1, abs(value))
+  ifelse(
+    below, value < printed_number(text) - hair,
+    abs(value - printed_number(text)) <= printed_half(text) + hair
+  )
+}
+
+# All values of a design key.
+design_values <- function(tables, key) {
+  value <- tables$design$value[tables$design$key == key]
+  if (length(value) == 0) character() else trimws(strsplit(value[[1]], ";", fixed = TRUE)[[1]])
 }
 
 #' @export
 print.published <- function(x, ...) {
-  cat("Printed tables of a trial", if (attr(x, "repaired")) ", misprints repaired", "\n", sep = "")
-  title <- paste0(x$design["title"], ". ", x$design["source"], ".")
-  cat(strwrap(title, 78, initial = "  ", prefix = "  "), sep = "\n")
-  n <- vapply(x[setdiff(names(x), "design")], nrow, 0L)
-  cat(sprintf("  %-10s%4d rows\n", names(n), n), sep = "")
+  title <- design_values(x, "title")
+  cat(if (length(title) > 0) title else "Printed tables of a trial", "\n", sep = "")
+  cat(sprintf(
+    "Arms: %s. Printed: %d counts, %d means, %d tests, %d coefficients, %d alphas.\n",
+    join_words(design_values(x, "arms")), nrow(x$counts), nrow(x$means), nrow(x$tests),
+    nrow(x$model), nrow(x$alpha)
+  ))
+  if (nrow(x$repairs) > 0) {
+    cat(sprintf(
+      "%d cells contradict the rest; they are %s.\n", nrow(x$repairs),
+      if (isTRUE(attr(x, "repaired"))) "repaired here" else "as printed here"
+    ))
+  }
   invisible(x)
 }
