@@ -162,12 +162,6 @@ join_words <- function(x, last = " and ") {
   if (n < 2) as.character(x) else paste0(paste(x[-n], collapse = ", "), last, x[[n]])
 }
 
-# "a, b and c", as prose.
-and_list <- function(x) {
-  n <- length(x)
-  if (n < 2) x else paste(paste(x[-n], collapse = ", "), "and", x[[n]])
-}
-
 sentence_case <- function(text) {
   paste0(toupper(substr(text, 1, 1)), substring(text, 2))
 }

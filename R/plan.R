@@ -222,7 +222,7 @@ protocol <- function(plan) {
     ),
     "Model" = model_words(plan),
     "Interaction" = if (length(plan$subgroups) > 0) {
-      sprintf("Arm by %s, tested by F.", and_list(label_of(plan, plan$subgroups)))
+      sprintf("Arm by %s, tested by F.", join_words(label_of(plan, plan$subgroups)))
     },
     "Attendance" = if (!is.null(plan$attendance)) {
       sprintf("Outcome by %s inside each arm, tested by F.", label_of(plan, plan$attendance))
@@ -234,7 +234,7 @@ protocol <- function(plan) {
       )
     },
     "Missing" = missing_words(plan),
-    "Also planned" = if (length(plan$prespecified) > 0) and_list(plan$prespecified),
+    "Also planned" = if (length(plan$prespecified) > 0) join_words(plan$prespecified),
     "Numbers" = sprintf(
       "%s%% intervals; printed in the dialect \"%s\".", format(100 * plan$conf.level), plan$dialect
     )
@@ -253,7 +253,7 @@ model_words <- function(plan) {
   sprintf("Linear model on the arm%s.", if (length(adjusted) == 0) {
     ", not adjusted"
   } else {
-    paste(", adjusted for", and_list(label_of(plan, adjusted)))
+    paste(", adjusted for", join_words(label_of(plan, adjusted)))
   })
 }
 

@@ -6,18 +6,22 @@
 #' for 2.355 to 2.365.
 #'
 #' The folder holds these files; lines that begin with `#` are comments and
-#' name the source. `model.csv` and `alpha.csv` may be missing.
+#' name the source. `model.csv`, `alpha.csv` and `repairs.csv` may be missing.
 #'
-#' | file | a row is | columns |
-#' |---|---|---|
-#' | `design.csv` | a fact | `key`, `value` |
-#' | `flow.csv` | a number of participants | `step`, `arm` (empty: all), `n`, `source` |
-#' | `counts.csv` | a cell of counts | `variable`, `level`, `arm`, `n`, `percent` |
-#' | `means.csv` | a mean and SD | `outcome`, `variable`, `level` (empty: everybody), `arm`, `n`, `mean`, `sd` |
-#' | `tests.csv` | a test | `test`, `outcome`, `by`, `variable`, `level`, `arm`, `reference`, `statistic`, `df`, `df_residual`, `p` |
-#' | `model.csv` | a coefficient, the intercept first | `term`, `variable`, `level`, `reference`, `estimate`, `conf.low`, `conf.high`, `std.error`, `statistic`, `p` |
-#' | `alpha.csv` | a Cronbach's alpha | `outcome`, `items`, `alpha` |
-#' | `repairs.csv` | a misprint | `table`, `row`, `column`, `printed`, `repaired`, `reason` |
+#' * `design.csv`, a row a fact: `key`, `value`.
+#' * `flow.csv`, a number of participants: `step`, `arm` (empty: all), `n`,
+#'   `source` (`printed`, or `derived` where the print does not say).
+#' * `counts.csv`, a cell of counts: `variable`, `level`, `arm`, `n`, `percent`.
+#' * `means.csv`, a mean and SD: `outcome`, `variable`, `level` (both empty:
+#'   everybody), `arm`, `n`, `mean`, `sd`.
+#' * `tests.csv`, a test: `test`, `outcome`, `by`, `variable`, `level`, `arm`,
+#'   `reference`, `statistic`, `df`, `df_residual`, `p`.
+#' * `model.csv`, a coefficient, the intercept first: `term` (as printed),
+#'   `variable`, `level`, `reference`, `estimate`, `conf.low`, `conf.high`,
+#'   `std.error`, `statistic`, `p`.
+#' * `alpha.csv`, a Cronbach's alpha: `outcome`, `items`, `alpha`.
+#' * `repairs.csv`, a misprint: `table`, `row`, `column`, `printed`, `repaired`,
+#'   `reason`.
 #'
 #' Outcomes are `baseline`, `followup` and `change`. Tests are `chisq`
 #' (`outcome` by arm, of counts), `anova` (`by` is `arm` within a level of
@@ -65,8 +69,8 @@ published <- function(dir, repaired = FALSE) {
 
 published_columns <- list(
   design = c("key", "value"),
-  flow = c("step", "arm", "n"),
-  counts = c("variable", "level", "arm", "n"),
+  flow = c("step", "arm", "n", "source"),
+  counts = c("variable", "level", "arm", "n", "percent"),
   means = c("outcome", "variable", "level", "arm", "n", "mean", "sd"),
   tests = c(
     "test", "outcome", "by", "variable", "level", "arm", "reference", "statistic", "df",

@@ -136,7 +136,7 @@ adjusted_words <- function(plan) {
     return("")
   }
   paste0(
-    " with ", plan$reference, " as the reference, adjusted for ", and_list(in_sentence(adjusted))
+    " with ", plan$reference, " as the reference, adjusted for ", join_words(in_sentence(adjusted))
   )
 }
 
@@ -146,7 +146,7 @@ subgroup_methods <- function(plan) {
   }
   sprintf(
     "Whether the effect differed by %s was tested by the F of the interaction, %s.",
-    and_list(in_sentence(label_of(plan, plan$subgroups))),
+    join_words(in_sentence(label_of(plan, plan$subgroups))),
     "in a model of arm, subgroup and their product"
   )
 }
@@ -176,7 +176,7 @@ sensitivity_methods <- function(plan) {
     } else if (setequal(planned, sensitivity_names())) {
       "All of these were prespecified."
     } else {
-      sprintf("Prespecified among these: %s.", and_list(planned))
+      sprintf("Prespecified among these: %s.", join_words(planned))
     }
   )
 }

@@ -203,7 +203,7 @@ published_section <- function(analysis, published) {
 }
 
 published_source <- function(published) {
-  paste(stats::na.omit(published$design[c("title", "source")]), collapse = ". ")
+  c(design_values(published, "title"), "printed tables")[[1]]
 }
 
 references_section <- function(methods) {

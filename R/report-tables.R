@@ -199,7 +199,8 @@ repairs_table <- function(repairs) {
     kind = "repairs",
     caption = "Misprints of the publication, repaired before the comparison",
     columns = list(
-      table_column("Row", "key"),
+      table_column("Table", "table"),
+      table_column("Row", "row"),
       table_column("Column", "column"),
       table_column("Printed", "printed"),
       table_column("Repaired", "repaired"),

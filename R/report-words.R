@@ -34,7 +34,7 @@ default_title <- function(analysis) {
   plan <- analysis$plan
   sprintf(
     "%s: %s compared with %s", outcome_label(plan),
-    and_list(setdiff(trial_arms(analysis), plan$reference)), plan$reference
+    join_words(setdiff(trial_arms(analysis), plan$reference)), plan$reference
   )
 }
 
@@ -77,11 +77,11 @@ adjusted_sentence <- function(analysis) {
   sprintf(
     "In the linear model%s, the differences from %s were: %s.",
     if (length(plan$covariates) > 0) {
-      paste(" adjusted for", and_list(in_sentence(label_of(plan, plan$covariates))))
+      paste(" adjusted for", join_words(in_sentence(label_of(plan, plan$covariates))))
     } else {
       ""
     },
-    plan$reference, and_list(each)
+    plan$reference, join_words(each)
   )
 }
 
@@ -123,7 +123,7 @@ set_counts <- function(analysis) {
 
 # "130 to control, 131 to balint and 131 to narrative"
 arms_with_n <- function(n) {
-  and_list(sprintf("%d to %s", as.integer(n), names(n)))
+  join_words(sprintf("%d to %s", as.integer(n), names(n)))
 }
 
 flow_sentences <- function(analysis) {
@@ -152,7 +152,7 @@ completion_sentence <- function(analysis) {
   }
   sprintf(
     "Loss by arm: %s (chi-squared %s on %s df, %s).",
-    and_list(sprintf("%s %d", trial_arms(analysis), set_counts(analysis)[, "lost"])),
+    join_words(sprintf("%s %d", trial_arms(analysis), set_counts(analysis)[, "lost"])),
     report_number(analysis, test$statistic, 3), format_df(test$df),
     p_words(analysis, test$p.value)
   )

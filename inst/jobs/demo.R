@@ -43,8 +43,8 @@ cat(
   "The cohort is synthetic: made from the printed tables, no participant stands behind it.\n",
   "Misprints repaired before the comparison:\n",
   sprintf(
-    "  %-38s %-11s %9s -> %s\n", printed$repairs$key, printed$repairs$column,
-    printed$repairs$printed, printed$repairs$repaired
+    "  %-6s row %2s  %-9s %9s -> %s\n", printed$repairs$table, printed$repairs$row,
+    printed$repairs$column, printed$repairs$printed, printed$repairs$repaired
   ),
   "\nFigure, printed, ours, verdict\n",
   sep = ""

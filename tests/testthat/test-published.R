@@ -12,10 +12,9 @@ folder_with <- function(..., env = parent.frame()) {
 
 test_that("printed digits are kept as text", {
   printed <- published(lemogne())
-  expect_identical(printed$alpha$alpha, c(".77", ".80"))
+  expect_identical(printed$alpha$alpha, c("0.77", "0.80"))
   expect_identical(printed$means$sd[printed$means$arm == "balint"][[4]], "8.00")
-  expect_identical(printed$design[["doi"]], "10.1186/s12909-020-02316-w")
-  expect_output(print(printed), "counts +36 rows")
+  expect_output(print(printed), "36 counts, 15 means")
 })
 
 test_that("repairs replace what is misprinted and nothing else", {
@@ -50,25 +49,34 @@ test_that("a value prints as what it rounds to, ties both ways", {
 test_that("what is no published trial is refused by file, row and column", {
   expect_error(published("no-such-folder"), "no folder", class = "questrial_error_file")
   expect_error(published(withr::local_tempdir()), "design.csv", class = "questrial_error_file")
-  expect_error(published(folder_with(alpha.csv = c("visit,items", "baseline,19"))), "`alpha`",
+  arm <- c("step,arm,n,source", "randomised,placebo,100,printed")
+  expect_error(published(folder_with(flow.csv = arm)), "\"placebo\" is no arm",
     class = "questrial_error_file"
   )
-  comma <- c("visit,items,alpha", "baseline,19,\"0,77\"")
-  expect_error(published(folder_with(alpha.csv = comma)), "row 1, column alpha: \"0,77\"",
+  expect_error(published(folder_with(alpha.csv = c("outcome,items", "baseline,19"))), "`alpha`",
+    class = "questrial_error_file"
+  )
+  word <- c("outcome,items,alpha", "baseline,19,good")
+  expect_error(published(folder_with(alpha.csv = word)), "row 1, column `alpha`: \"good\"",
     class = "questrial_error_file"
   )
   expect_error(published(folder_with(alpha.csv = "")), class = "questrial_error_file")
-  expect_error(published(folder_with(alpha.csv = c("visit,items,alpha", "a,19,.7,x,y,z"))),
+  expect_error(published(folder_with(alpha.csv = c("outcome,items,alpha", "a,19,.7,x,y,z"))),
     class = "questrial_error_file"
   )
-  expect_error(published(folder_with(alpha.csv = c("visit,items,alpha", "caf\xe9,19,.7"))), "UTF-8",
+  expect_error(published(folder_with(alpha.csv = c("outcome,items,alpha", "caf\xe9,19,.7"))), "UTF-8",
     class = "questrial_error_file"
   )
-  repairs <- c("file,key,column,printed,repaired,reason", "alpha,baseline,alpha,.99,.77,x")
+  repairs <- c("table,row,column,printed,repaired,reason", "alpha,1,alpha,.99,.77,x")
   expect_error(published(folder_with(repairs.csv = repairs), repaired = TRUE),
     "repairs.csv, row 1",
     class = "questrial_error_file"
   )
+})
+
+test_that("numbers are read as journals set them", {
+  texts <- c("0,77", "\u22122.36", "<.001", "362", "x")
+  expect_equal(printed_number(texts), c(0.77, -2.36, 0.001, 362, NA))
 })
 
 test_that("files that are not there are tables without rows", {
