@@ -137,6 +137,17 @@ test_that("the seed governs, for any number of threads, and set.seed() without o
   expect_gte(min(p(replicates = 19, seed = 1)), 1 / 20)
 })
 
+test_that("a long randomisation test can be stopped, and the session goes on", {
+  skip_on_cran()
+  late <- function() {
+    setTimeLimit(elapsed = 0.5, transient = TRUE)
+    on.exit(setTimeLimit())
+    compare_arms(weight ~ group, PlantGrowth, "permutation", replicates = 4e9, seed = 1)
+  }
+  expect_error(late(), "time limit")
+  expect_s3_class(compare_arms(weight ~ group, PlantGrowth, "permutation", seed = 1), "data.frame")
+})
+
 test_that("NIST's SmLs keep at least 12, 9 and 4 digits of F", {
   # Nine groups, middle values 1.4, 1.3 and 1.5, a tenth around them; F is the
   # number in a group.

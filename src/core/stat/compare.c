@@ -340,7 +340,7 @@ qst_status qst_test_chisq(
 typedef struct {
     const double *deviations; /* of all values from their mean; those of group 1 first */
     double *shuffled;         /* n a worker */
-    int64_t *n_extreme;       /* a task */
+    int64_t *n_extreme;       /* a worker: whole numbers add up alike in any order */
     ptrdiff_t n, n_drawn;     /* n_drawn: size of the group whose sum is compared */
     double limit;             /* a sum at least this far from 0 is as extreme as the observed one */
     int64_t n_replicates;
@@ -375,7 +375,7 @@ static qst_status draw_some(void *data, ptrdiff_t task, int worker, qst_err *err
     const int64_t last = first + REPLICATES_PER_TASK;
     for (int64_t k = first; k < last && k < l->n_replicates; k++) {
         const double sum = draw(l, (uint32_t)k, l->shuffled + worker * l->n);
-        l->n_extreme[task] += fabs(sum) >= l->limit;
+        l->n_extreme[worker] += fabs(sum) >= l->limit;
     }
     return QST_OK;
 }
@@ -445,7 +445,7 @@ qst_status qst_permute_means(const qst_ctx *ctx, const double *x, const int32_t 
         status = qst__arena_array(&arena, n_workers * n, sizeof(double), &l.shuffled, err);
     }
     if (status == QST_OK) {
-        status = qst__arena_array(&arena, n_tasks, sizeof *l.n_extreme, &l.n_extreme, err);
+        status = qst__arena_array(&arena, n_workers, sizeof *l.n_extreme, &l.n_extreme, err);
     }
     if (status == QST_OK) {
         l.deviations = deviations;
@@ -455,8 +455,8 @@ qst_status qst_permute_means(const qst_ctx *ctx, const double *x, const int32_t 
         status = qst_par_for(ctx, n_tasks, draw_some, &l, err);
     }
     *n_extreme_out = 0;
-    for (ptrdiff_t t = 0; t < n_tasks && status == QST_OK; t++) {
-        *n_extreme_out += l.n_extreme[t];
+    for (ptrdiff_t w = 0; w < n_workers && status == QST_OK; w++) {
+        *n_extreme_out += l.n_extreme[w];
     }
 done:
     qst__arena_free(&arena);
