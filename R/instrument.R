@@ -119,7 +119,9 @@ new_instrument <- function(items, min, max, reverse = NULL, scales = NULL,
   members <- if (is.null(scales)) list(total = seq_along(items)) else scales
   check_scale_names(members)
   check_range(min, max, step)
-  scales <- lapply(members, item_numbers, items = items, arg = "scales")
+  scales <- lapply(members, function(x) {
+    item_numbers(if (is.null(x)) character() else x, items, "scales")
+  })
   rules <- list(score = score, max_missing = max_missing, multiply = multiply)
   rules <- Map(per_scale, rules, names(rules), MoreArgs = list(scales = names(scales)))
   structure(
@@ -270,7 +272,7 @@ check_text <- function(x, arg) {
 # An instrument, or the id of one.
 as_instrument <- function(x) {
   if (inherits(x, "instrument")) {
-    return(x)
+    return(check_intact(x))
   }
   if (!is.character(x)) {
     qst_abort("argument", sprintf(
@@ -279,6 +281,24 @@ as_instrument <- function(x) {
     ))
   }
   instrument(x)
+}
+
+# An instrument is a list that anybody can change.
+check_intact <- function(x) {
+  number <- vapply(x[c("min", "max", "step")], function(value) {
+    is.numeric(value) && length(value) == 1 && is.finite(value)
+  }, NA)
+  members <- lapply(x$scales, `[[`, "items")
+  ok <- all(number) && is.character(x$items) && is.logical(x$reversed) &&
+    length(x$reversed) == length(x$items) && length(members) > 0 &&
+    all(lengths(members) > 0) && all(unlist(members) %in% seq_along(x$items))
+  if (!ok) {
+    qst_abort("argument", paste(
+      "`instrument` is not as new_instrument() or instrument() made it.",
+      "Make it anew instead of changing its parts."
+    ))
+  }
+  x
 }
 
 # The name of a scale of `instrument`; NULL means its first.
@@ -330,14 +350,13 @@ score_words <- function(instrument, scale) {
   rule <- instrument$scales[[scale]]
   k <- length(rule$items)
   how <- switch(rule$score,
-    sum = sprintf("sum of %d items", k), mean = sprintf("mean of %d items", k),
-    percent = sprintf("percent of maximum possible over %d items", k)
+    sum = "sum of", mean = "mean of", percent = "percent of maximum possible over"
   )
   ends <- format(score_range(instrument, scale), trim = TRUE)
   n_reversed <- sum(instrument$reversed[rule$items])
   limit <- n_missing_max(rule)
   paste0(
-    how, if (rule$multiply != 1) paste(" times", format(rule$multiply)),
+    how, sprintf(" %d item%s", k, if (k == 1) "" else "s"), if (rule$multiply != 1) paste(" times", format(rule$multiply)),
     ", ", ends[[1]], " to ", ends[[2]],
     if (n_reversed > 0) sprintf(", %d reversed", n_reversed),
     if (limit == 0) {

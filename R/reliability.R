@@ -90,7 +90,10 @@ reliability <- function(data, instrument, scale = NULL, columns = NULL,
   answers <- read_answers(data, instrument, scale, columns)
   moments <- item_moments(answers, instrument$items[instrument$scales[[scale]]$items], missing)
   used <- usable_items(moments, missing)
-  fit <- .Call(C_qstr_reliability_fit, moments$cov[used, used, drop = FALSE])
+  fit <- lapply(
+    .Call(C_qstr_reliability_fit, moments$cov[used, used, drop = FALSE]),
+    function(x) replace(x, is.nan(x), NA)
+  )
   n <- min(moments$n[used, used])
   x <- list(
     alpha = data.frame(
@@ -205,7 +208,10 @@ reliability_notes <- function(x, fit) {
       "Item%s %s run%s against the others: is the key right for this form? (nothing was reversed)",
       if (one) "" else "s", enumerate(against, most = 20), if (one) "s" else ""
     ),
-    if (x$alpha$raw < 0) paste(
+    if (is.na(x$alpha$raw)) {
+      "The sum of the items does not vary, so there is no reliability to speak of."
+    },
+    if (isTRUE(x$alpha$raw < 0)) paste(
       "Alpha is below 0: on average the items are negatively related, so it is no share of",
       "variance. Most often items that should be reversed are not, or the other way round."
     ),
@@ -227,7 +233,7 @@ format.scale_reliability <- function(x, ...) {
   number <- function(value) ifelse(is.na(value), "-", sprintf("%.3f", value))
   row <- function(label, ...) sprintf("  %-22s %s", label, paste0(..., collapse = ""))
   items <- data.frame(
-    item = x$items$item, n = format(x$items$n, big.mark = ""),
+    item = x$items$item, n = format(x$items$n, scientific = FALSE),
     mean = number(x$items$mean), sd = number(x$items$sd),
     `item-rest r` = number(x$items$item_rest),
     `alpha if dropped` = number(x$items$alpha_dropped), check.names = FALSE
@@ -248,20 +254,21 @@ format.scale_reliability <- function(x, ...) {
       number(x$split_half$guttman), " Guttman"),
     row("SEM", format(x$sem, digits = 3), " points of the score"), "",
     utils::capture.output(print(items, row.names = FALSE)),
-    strwrap(x$notes, 80, initial = "! ", prefix = "  ")
+    unlist(lapply(x$notes, strwrap, width = 80, initial = "! ", prefix = "  "))
   )
 }
 
 who_words <- function(x) {
+  whole <- function(n) format(n, scientific = FALSE)
   if (x$missing == "listwise") {
     sprintf(
       "%d items, %s of %s persons with all of them answered (listwise)", x$alpha$items,
-      format(x$alpha$n), format(x$rows)
+      whole(x$alpha$n), whole(x$rows)
     )
   } else {
     sprintf(
       "%d items, %s persons, at least %s for each pair of items (pairwise)", x$alpha$items,
-      format(x$rows), format(x$alpha$n)
+      whole(x$rows), whole(x$alpha$n)
     )
   }
 }
@@ -309,8 +316,8 @@ nobs.scale_reliability <- function(object, ...) {
 #' Plot the items of a reliability analysis
 #'
 #' One line an item: its correlation with the rest of the scale, and alpha
-#' without it beside alpha of the whole scale. An item left of zero, or right
-#' of the dashed line, weakens the scale.
+#' without it beside alpha of the whole scale (dashed). An item left of zero,
+#' drawn as a cross, or right of alpha weakens the scale.
 #'
 #' @param x A [reliability()].
 #' @param ... Not used.
@@ -346,9 +353,10 @@ item_figure <- function(x) {
     against = rep(items$item_rest < 0, 2)
   )
   marks <- data.frame(panel = factor(item_panels, item_panels), at = c(0, x$alpha$raw))
-  ggplot2::ggplot(points, aes_of(x = "value", y = "item")) +
+  figure <- ggplot2::ggplot(points, aes_of(x = "value", y = "item")) +
     ggplot2::geom_vline(
-      data = marks, aes_of(xintercept = "at"), linetype = "22", linewidth = 0.3, colour = "grey40"
+      data = marks, aes_of(xintercept = "at"), linetype = "22", linewidth = 0.3,
+      colour = "grey40"
     ) +
     ggplot2::geom_point(
       aes_of(shape = "against"), size = 2, colour = questrial_colours(1), na.rm = TRUE,
@@ -359,6 +367,7 @@ item_figure <- function(x) {
     ggplot2::labs(x = NULL, y = NULL) +
     theme_questrial() +
     ggplot2::theme(panel.spacing = ggplot2::unit(1.5, "lines"))
+  want_height(figure, 25 + 4.5 * nrow(items))
 }
 
 plot_items_base <- function(x) {

@@ -99,7 +99,10 @@ item_columns <- function(data, instrument, columns) {
     return(instrument$items)
   }
   if (!is.character(columns) || anyNA(columns)) {
-    qst_abort("argument", sprintf("`columns` must be column names, not %s.", describe(columns)))
+    qst_abort("argument", sprintf(
+      "`columns` must be column names, not %s.",
+      if (is.character(columns)) "names with NA among them" else describe(columns)
+    ))
   }
   if (length(columns) != length(instrument$items)) {
     qst_abort("dimension", sprintf(

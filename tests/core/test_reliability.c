@@ -143,6 +143,18 @@ static void test_two_items(void **state)
     assert_true(isnan(dropped[0]) && isnan(dropped[1]) && isnan(r.omega));
 }
 
+static void test_sum_that_does_not_vary(void **state)
+{
+    (void)state;
+    const double cov[] = {2, -2, -2, 2};
+    double item_rest[2], dropped[2];
+    qst_reliability r;
+    assert_int_equal(qst_reliability_fit(NULL, cov, 2, &r, item_rest, dropped, NULL), QST_OK);
+    assert_true(isnan(r.alpha) && isnan(r.guttman) && isnan(r.spearman_brown));
+    assert_close(r.half_correlation, -1, 1e-15, 0);
+    assert_close(item_rest[0], -1, 1e-15, 0);
+}
+
 static void test_negative(void **state)
 {
     (void)state;
@@ -226,6 +238,7 @@ int main(void)
         cmocka_unit_test(test_omega_of_exact_model),
         cmocka_unit_test(test_parallel_items),
         cmocka_unit_test(test_two_items),
+        cmocka_unit_test(test_sum_that_does_not_vary),
         cmocka_unit_test(test_negative),
         cmocka_unit_test(test_heywood),
         cmocka_unit_test(test_refusals),

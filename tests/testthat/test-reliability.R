@@ -119,6 +119,14 @@ test_that("a negative alpha is explained", {
   expect_output(print(x), "Alpha is below 0")
 })
 
+test_that("a sum that does not vary has no reliability, and says so", {
+  x <- reliability(data.frame(item_1 = 1:5, item_2 = 5:1), new_instrument(2, 1, 5))
+  expect_identical(x$alpha$raw, NA_real_)
+  expect_identical(x$split_half$spearman_brown, NA_real_)
+  expect_match(x$notes, "does not vary", all = FALSE)
+  expect_output(print(x), "alpha +-")
+})
+
 test_that("the error of measurement is in units of the score", {
   data <- trait_answers(200, 4)
   sem <- function(...) reliability(data, new_instrument(4, 1, 5, ...))$sem

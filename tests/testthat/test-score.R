@@ -143,6 +143,12 @@ test_that("bad data, instruments and scales are refused", {
   x <- new_instrument(2, 1, 7)
   expect_error(score(as.matrix(data), x), "data frame", class = "questrial_error_argument")
   expect_error(score(data[0, ], x), "0 rows", class = "questrial_error_no_data")
+  broken <- x
+  broken$scales$total$items <- 1:9
+  expect_error(score(data, broken), "anew", class = "questrial_error_argument")
+  broken <- x
+  broken$min <- NULL
+  expect_error(score(data, broken), "anew", class = "questrial_error_argument")
   expect_error(score(data, 7), "instrument", class = "questrial_error_argument")
   expect_error(score(data, "jse_s"), "jse-s", class = "questrial_error_argument")
   expect_error(score(data, x, "totl"), "Did you mean `total`", class = "questrial_error_argument")

@@ -32,9 +32,18 @@ static double total(const double *cov, ptrdiff_t k)
     return sum;
 }
 
+/* A sum that varies by rounding only has no reliability. */
+static bool is_varying(double trace, double total)
+{
+    return total > 1e-12 * trace;
+}
+
 static double alpha_of(ptrdiff_t k, double trace, double total)
 {
-    return k < 2 ? (double)NAN : (double)k / (double)(k - 1) * (1.0 - trace / total);
+    if (k < 2 || !is_varying(trace, total)) {
+        return (double)NAN;
+    }
+    return (double)k / (double)(k - 1) * (1.0 - trace / total);
 }
 
 static void to_correlations(const double *cov, ptrdiff_t k, double *cor_out)
@@ -75,9 +84,10 @@ static void split_half(const double *cov, ptrdiff_t k, qst_reliability *out)
     }
     between /= 2.0; /* both triangles were added */
     const double r = between / sqrt(odd * even);
+    const bool exists = is_varying(trace(cov, k), out->total_variance);
     out->half_correlation = r;
-    out->spearman_brown = 2.0 * r / (1.0 + r);
-    out->guttman = 4.0 * between / out->total_variance;
+    out->spearman_brown = exists ? 2.0 * r / (1.0 + r) : (double)NAN;
+    out->guttman = exists ? 4.0 * between / out->total_variance : (double)NAN;
 }
 
 /* ---- One factor -------------------------------------------------------------- */
