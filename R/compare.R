@@ -465,9 +465,7 @@ compare_by_permutation <- function(frame, outcome, how, replicates, seed, thread
   rows <- lapply(pairs, function(pair) {
     chosen <- frame$arm %in% pair
     code <- as.integer(factor(frame$arm[chosen], levels = pair))
-    extreme <- .Call(
-      C_qstr_compare_permute, outcome[chosen], code, as.double(replicates), seed, threads
-    )
+    extreme <- count_extreme(outcome[chosen], code, replicates, seed, threads)
     row <- comparison_row(
       paste(pair, collapse = " - "),
       list(
@@ -487,6 +485,24 @@ compare_by_permutation <- function(frame, outcome, how, replicates, seed, thread
   attr(result, "seed") <- seed
   attr(result, "replicates") <- replicates
   result
+}
+
+# In pieces of about a second, so that a long test shows how far it is.
+# Re-allocations are numbered: the pieces do not change the count.
+count_extreme <- function(outcome, code, replicates, seed, threads) {
+  piece <- ceiling(2e8 / length(outcome))
+  first <- seq(0, replicates - 1, by = piece)
+  bar <- if (length(first) > 1 && interactive()) {
+    cli::cli_progress_bar("Re-allocating", total = length(first))
+  }
+  extreme <- 0
+  for (start in first) {
+    extreme <- extreme + .Call(
+      C_qstr_compare_permute, outcome, code, start, min(piece, replicates - start), seed, threads
+    )
+    if (!is.null(bar)) cli::cli_progress_update(id = bar)
+  }
+  extreme
 }
 
 # ---- Counts ----

@@ -16,7 +16,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(qstr_compare_moments, 2),
     ENTRY(qstr_compare_means, 2),
     ENTRY(qstr_compare_chisq, 2),
-    ENTRY(qstr_compare_permute, 5),
+    ENTRY(qstr_compare_permute, 6),
     ENTRY(qstr_glm_fit, 7),
     ENTRY(qstr_pg_version, 0),
     ENTRY(qstr_item_moments, 5),

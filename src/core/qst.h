@@ -520,12 +520,14 @@ QST_MUST_USE qst_status qst_test_chisq(
  * Randomisation test of a difference in means: how many of n_replicates
  * re-allocations of x to groups of the same sizes (group codes 1 and 2) have
  * an absolute difference at least that observed; differences that agree to
- * 1e-12 of the sum of absolute deviations count as equal. QST_EARGUMENT: a
+ * 1e-12 of the sum of absolute deviations count as equal. Re-allocations are
+ * numbered, and these are `first`, first + 1, ...: parts add up to the whole. QST_EARGUMENT: a
  * value not finite, another code; QST_ENODATA: an empty group; QST_ERANGE:
- * n_replicates below 1 or above 2^32 - 1. Threaded.
+ * n_replicates below 1, or a number outside 0 .. 2^32 - 1. Threaded.
  */
 QST_MUST_USE qst_status qst_permute_means(const qst_ctx *ctx, const double *x, const int32_t *group,
-    ptrdiff_t n, int64_t n_replicates, uint64_t seed, int64_t *n_extreme_out, qst_err *err);
+    ptrdiff_t n, int64_t first, int64_t n_replicates, uint64_t seed, int64_t *n_extreme_out,
+    qst_err *err);
 
 /* ---- Random allocation: stat/allocate.c ------------------------------------------------ */
 

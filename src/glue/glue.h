@@ -82,8 +82,8 @@ SEXP qstr_hash_text(SEXP text_sexp);
 SEXP qstr_compare_moments(SEXP x_sexp, SEXP group_sexp);
 SEXP qstr_compare_means(SEXP moments_sexp, SEXP test_sexp);
 SEXP qstr_compare_chisq(SEXP counts_sexp, SEXP correct_sexp);
-SEXP qstr_compare_permute(
-    SEXP x_sexp, SEXP group_sexp, SEXP replicates_sexp, SEXP seed_sexp, SEXP threads_sexp);
+SEXP qstr_compare_permute(SEXP x_sexp, SEXP group_sexp, SEXP first_sexp, SEXP replicates_sexp,
+    SEXP seed_sexp, SEXP threads_sexp);
 
 SEXP qstr_glm_fit(SEXP x_sexp, SEXP y_sexp, SEXP weights_sexp, SEXP offset_sexp, SEXP tol_sexp,
     SEXP leverage_sexp, SEXP threads_sexp);

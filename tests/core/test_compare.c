@@ -208,15 +208,23 @@ static void test_shares_of_extreme_allocations(void **state)
     const double x[] = {1, 2, 3, 4, 5, 6, 7};
     const int32_t group[] = {1, 1, 1, 2, 2, 2, 2};
     int64_t n_extreme;
-    assert_status(qst_permute_means(NULL, x, group, 6, 20000, 1, &n_extreme, NULL), QST_OK, NULL);
+    assert_status(
+        qst_permute_means(NULL, x, group, 6, 0, 20000, 1, &n_extreme, NULL), QST_OK, NULL);
     assert_close((double)n_extreme / 20000, 0.1, 0, 0.0085);
     /* 3 against 4: both groups' sums are as far off for {1, 2, 3} and {5, 6, 7}: 2 of 35. */
-    assert_status(qst_permute_means(NULL, x, group, 7, 20000, 2, &n_extreme, NULL), QST_OK, NULL);
+    assert_status(
+        qst_permute_means(NULL, x, group, 7, 0, 20000, 2, &n_extreme, NULL), QST_OK, NULL);
     assert_close((double)n_extreme / 20000, 2.0 / 35, 0, 0.0066);
+    /* Parts add up to the whole. */
+    int64_t parts[2];
+    assert_status(qst_permute_means(NULL, x, group, 7, 0, 777, 2, &parts[0], NULL), QST_OK, NULL);
+    assert_status(
+        qst_permute_means(NULL, x, group, 7, 777, 19223, 2, &parts[1], NULL), QST_OK, NULL);
+    assert_int_equal(parts[0] + parts[1], n_extreme);
     /* Without any difference all are as extreme. */
     const double same[] = {2, 2, 2, 2};
     assert_status(
-        qst_permute_means(NULL, same, group + 1, 4, 100, 1, &n_extreme, NULL), QST_OK, NULL);
+        qst_permute_means(NULL, same, group + 1, 4, 0, 100, 1, &n_extreme, NULL), QST_OK, NULL);
     assert_int_equal(n_extreme, 100);
 }
 
@@ -229,17 +237,23 @@ static void test_bad_allocations_are_named(void **state)
     qst_err err;
     qst_err_init(&err);
     assert_status(
-        qst_permute_means(NULL, x, group, 2, 10, 1, &n_extreme, &err), QST_EARGUMENT, &err);
+        qst_permute_means(NULL, x, group, 2, 0, 10, 1, &n_extreme, &err), QST_EARGUMENT, &err);
     assert_int_equal(err.row, 1);
     qst_err_init(&err);
+    assert_status(qst_permute_means(NULL, x + 2, group + 2, 1, 0, 10, 1, &n_extreme, &err),
+        QST_EARGUMENT, &err);
+    qst_err_init(&err);
     assert_status(
-        qst_permute_means(NULL, x + 2, group + 2, 1, 10, 1, &n_extreme, &err), QST_EARGUMENT, &err);
+        qst_permute_means(NULL, x, group, 1, 0, 10, 1, &n_extreme, &err), QST_ENODATA, &err);
     qst_err_init(&err);
-    assert_status(qst_permute_means(NULL, x, group, 1, 10, 1, &n_extreme, &err), QST_ENODATA, &err);
+    assert_status(
+        qst_permute_means(NULL, x, group, 0, 0, 10, 1, &n_extreme, &err), QST_ENODATA, &err);
     qst_err_init(&err);
-    assert_status(qst_permute_means(NULL, x, group, 0, 10, 1, &n_extreme, &err), QST_ENODATA, &err);
+    assert_status(
+        qst_permute_means(NULL, x, group, 1, 0, 0, 1, &n_extreme, &err), QST_ERANGE, &err);
     qst_err_init(&err);
-    assert_status(qst_permute_means(NULL, x, group, 1, 0, 1, &n_extreme, &err), QST_ERANGE, &err);
+    assert_status(
+        qst_permute_means(NULL, x, group, 1, UINT32_MAX, 2, 1, &n_extreme, &err), QST_ERANGE, &err);
 }
 
 static void test_bad_groups_are_named(void **state)
@@ -286,7 +300,7 @@ static qst_status entry(const qst_ctx *ctx, void *data, qst_err *err)
     ptrdiff_t n_left_out;
     qst_status status = qst_moments_by_group(ctx, x, group, r->n, 2, m, &shift, &n_left_out, err);
     if (status == QST_OK) {
-        status = qst_permute_means(ctx, x, group, r->n, r->n_replicates, 9, &r->n_extreme, err);
+        status = qst_permute_means(ctx, x, group, r->n, 0, r->n_replicates, 9, &r->n_extreme, err);
     }
     free(x);
     free(group);

@@ -343,7 +343,7 @@ typedef struct {
     int64_t *n_extreme;       /* a worker: whole numbers add up alike in any order */
     ptrdiff_t n, n_drawn;     /* n_drawn: size of the group whose sum is compared */
     double limit;             /* a sum at least this far from 0 is as extreme as the observed one */
-    int64_t n_replicates;
+    int64_t first, n_replicates;
     uint64_t seed;
 } lottery;
 
@@ -374,18 +374,20 @@ static qst_status draw_some(void *data, ptrdiff_t task, int worker, qst_err *err
     const int64_t first = (int64_t)task * REPLICATES_PER_TASK;
     const int64_t last = first + REPLICATES_PER_TASK;
     for (int64_t k = first; k < last && k < l->n_replicates; k++) {
-        const double sum = draw(l, (uint32_t)k, l->shuffled + worker * l->n);
+        const double sum = draw(l, (uint32_t)(l->first + k), l->shuffled + worker * l->n);
         l->n_extreme[worker] += fabs(sum) >= l->limit;
     }
     return QST_OK;
 }
 
 static qst_status check_lottery(
-    const double *x, const int32_t *group, ptrdiff_t n, int64_t n_replicates, qst_err *err)
+    const double *x, const int32_t *group, const lottery *l, qst_err *err)
 {
-    if (n_replicates < 1 || n_replicates > (int64_t)UINT32_MAX) {
-        return qst__fail(
-            err, QST_ERANGE, "%lld replicates are not from 1 to 2^32 - 1", (long long)n_replicates);
+    const ptrdiff_t n = l->n;
+    if (l->n_replicates < 1 || l->first < 0 ||
+        l->n_replicates - 1 > (int64_t)UINT32_MAX - l->first) {
+        return qst__fail(err, QST_ERANGE, "%lld replicates from %lld are not within 0 to 2^32 - 1",
+            (long long)l->n_replicates, (long long)l->first);
     }
     if (n > (ptrdiff_t)INT32_MAX) {
         return qst__fail(err, QST_EOVERFLOW, "%td rows are too many to re-allocate", n);
@@ -427,13 +429,13 @@ static qst_status set_lottery(
 }
 
 qst_status qst_permute_means(const qst_ctx *ctx, const double *x, const int32_t *group, ptrdiff_t n,
-    int64_t n_replicates, uint64_t seed, int64_t *n_extreme_out, qst_err *err)
+    int64_t first, int64_t n_replicates, uint64_t seed, int64_t *n_extreme_out, qst_err *err)
 {
     qst__arena arena;
     qst__arena_init(&arena, ctx);
     double *deviations = NULL;
-    lottery l = {.n = n, .n_replicates = n_replicates, .seed = seed};
-    qst_status status = check_lottery(x, group, n, n_replicates, err);
+    lottery l = {.n = n, .first = first, .n_replicates = n_replicates, .seed = seed};
+    qst_status status = check_lottery(x, group, &l, err);
     if (status != QST_OK) {
         goto done;
     }
