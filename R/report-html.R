@@ -113,10 +113,13 @@ figure_uri <- function(figure, type, size) {
   sprintf("data:%s;base64,%s", mime, base64(bytes))
 }
 
-# cairo numbers its surfaces through the life of the process; without that the
-# same figure has the same bytes.
+# cairo numbers its surfaces and images through the life of the process; with
+# numbers of their own the same figure has the same bytes.
 stable_svg <- function(svg) {
-  gsub("((?:id=\"|#)surface)[0-9]+", "\\1", svg, perl = TRUE)
+  at <- gregexpr("(?<=id=\"|#)(image|surface)[0-9]+", svg, perl = TRUE)
+  ids <- regmatches(svg, at)[[1]]
+  regmatches(svg, at) <- list(paste0("cairo", match(ids, unique(ids))))
+  svg
 }
 
 # RFC 4648, section 4.
