@@ -177,19 +177,49 @@ reproduction_tables <- function(figures) {
   figures$shown <- format_number(figures$ours, digits, dialect = "spss")
   parts <- split(figures, factor(figures$table, unique(figures$table)))
   lapply(parts, function(part) {
-    new_questrial_table(
-      part,
-      kind = "reproduction",
-      caption = paste("Printed figures beside ours:", printed_table_words[[part$table[[1]]]]),
-      columns = list(
-        table_column("Figure", "figure"),
-        table_column("Of it", "column"),
-        table_column("Printed", "printed"),
-        table_column("Ours", "shown"),
-        table_column("Verdict", "verdict")
-      )
-    )
+    caption <- paste("Printed figures beside ours:", printed_table_words[[part$table[[1]]]])
+    wide <- length(unique(part$column)) <= 4
+    if (wide) figures_side_by_side(part, caption) else figures_in_rows(part, caption)
   })
+}
+
+figures_in_rows <- function(part, caption) {
+  new_questrial_table(
+    part,
+    kind = "reproduction", caption = caption,
+    columns = list(
+      table_column("Row", "figure"), table_column("Figure", "column"),
+      table_column("Printed", "printed"), table_column("Ours", "shown"),
+      table_column("Verdict", "verdict")
+    )
+  )
+}
+
+# The figures of a printed row in one row: under each heading printed and ours.
+figures_side_by_side <- function(part, caption) {
+  rows <- data.frame(figure = unique(part$figure))
+  figures <- unique(part$column)
+  raw <- lapply(stats::setNames(nm = figures), function(figure) {
+    paste(figure, c("printed", "shown"), sep = ".")
+  })
+  for (figure in figures) {
+    of <- part[part$column == figure, ]
+    rows[raw[[figure]]] <- of[match(rows$figure, of$figure), c("printed", "shown")]
+  }
+  rows$verdict <- ifelse(
+    rows$figure %in% part$figure[part$verdict != "same"], "differs", "same"
+  )
+  new_questrial_table(
+    rows,
+    kind = "reproduction", caption = caption, spanners = raw,
+    columns = c(
+      list(table_column("Row", "figure")),
+      unlist(lapply(raw, function(from) {
+        Map(table_column, c("Printed", "Ours"), from)
+      }), recursive = FALSE, use.names = FALSE),
+      list(table_column("Verdict", "verdict"))
+    )
+  )
 }
 
 # The misprints of the publication, and what stands in their place.

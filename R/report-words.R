@@ -5,10 +5,10 @@ report_number <- function(analysis, x, digits = 2) {
   gsub("-", "\u2212", format_number(x, digits, dialect = analysis$plan$dialect), fixed = TRUE)
 }
 
-# "P = .038", "P <.001".
+# "P = .038", "P <.001", in one piece.
 p_words <- function(analysis, p) {
   text <- format_p(p, dialect = analysis$plan$dialect)
-  ifelse(grepl("^[<>]", text), paste("P", text), paste("P =", text))
+  ifelse(grepl("^[<>]", text), paste0("P\u00a0", text), paste0("P\u00a0=\u00a0", text))
 }
 
 interval_words <- function(analysis, low, high, digits = 2) {
@@ -51,7 +51,7 @@ contrast_sentences <- function(analysis) {
   arms <- contrast_arms(contrasts$contrast, trial_arms(analysis))
   lower <- contrasts$estimate < 0
   sprintf(
-    "The mean %s was %s points %s in %s than in %s (%s; t(%s) = %s, %s; Hedges g %s).",
+    "The mean %s was %s points %s in %s than in %s (%s; t(%s) = %s, %s; Hedges\u00a0g\u00a0%s).",
     outcome_noun(analysis$plan), report_number(analysis, abs(contrasts$estimate)),
     ifelse(lower, "lower", "higher"), arms$first, arms$second,
     interval_words(analysis, contrasts$conf.low, contrasts$conf.high),
