@@ -272,12 +272,12 @@ trial_contrasts <- function(plan, rows, test = plan$test, adjust = "none") {
   )
 }
 
-model_terms <- function(plan, outcome = plan$outcome) {
+trial_terms <- function(plan, outcome = plan$outcome) {
   c(plan$arm, plan$covariates, if (outcome == "ancova") "baseline")
 }
 
 trial_model <- function(plan, rows) {
-  fit_glm(trial_formula("outcome", model_terms(plan)), rows)
+  fit_glm(trial_formula("outcome", trial_terms(plan)), rows)
 }
 
 # One row an F test of arm by subgroup, with nothing else in the model.

@@ -28,12 +28,12 @@ reproduce <- function(analysis, published) {
   check_class(published, "published", "published")
   rows <- droplevels(analysis_rows(analysis$data))
   figures <- rbind(
-    flow_figures(published, analysis),
-    count_figures(published$counts, analysis, rows),
-    mean_figures(published$means, analysis, rows),
-    test_figures(published$tests, analysis, rows),
-    model_figures(published$model, analysis),
-    alpha_figures(published$alpha, analysis)
+    reproduce_flow(published, analysis),
+    reproduce_counts(published$counts, analysis, rows),
+    reproduce_means(published$means, analysis, rows),
+    reproduce_tests(published$tests, analysis, rows),
+    reproduce_model(published$model, analysis),
+    reproduce_alpha(published$alpha, analysis)
   )
   figures <- figures[nzchar(figures$printed), ]
   without_sign <- figures$column == "statistic" & printed_number(figures$printed) >= 0
@@ -69,7 +69,7 @@ printed_rows <- function(table) {
 # ---- One function a printed table ----
 
 # Steps are named by the design: who is lost, who excluded, who has no baseline.
-flow_figures <- function(published, analysis) {
+reproduce_flow <- function(published, analysis) {
   table <- published$flow[published$flow$source == "printed", ]
   data <- analysis$data
   who <- list(
@@ -96,7 +96,7 @@ known_step <- function(who, step) {
   who[[step]]
 }
 
-count_figures <- function(table, analysis, rows) {
+reproduce_counts <- function(table, analysis, rows) {
   cells <- lapply(seq_len(nrow(table)), function(i) {
     values <- level_rows(rows, analysis, table$variable[[i]], "", table$arm[[i]])
     n <- sum(values[[table$variable[[i]]]] == known_level(rows, table, i), na.rm = TRUE)
@@ -107,7 +107,7 @@ count_figures <- function(table, analysis, rows) {
   ))
 }
 
-mean_figures <- function(table, analysis, rows) {
+reproduce_means <- function(table, analysis, rows) {
   cells <- lapply(seq_len(nrow(table)), function(i) {
     inside <- level_rows(rows, analysis, table$variable[[i]], table$level[[i]], table$arm[[i]])
     x <- known_column(inside, table$outcome[[i]])
@@ -118,7 +118,7 @@ mean_figures <- function(table, analysis, rows) {
   ))
 }
 
-test_figures <- function(table, analysis, rows) {
+reproduce_tests <- function(table, analysis, rows) {
   tests <- lapply(seq_len(nrow(table)), function(i) {
     unlist(repeat_test(table[i, ], analysis, rows)[c("statistic", "df", "df.residual", "p.value")])
   })
@@ -127,7 +127,7 @@ test_figures <- function(table, analysis, rows) {
   figures_of(table, "tests", printed, ours)
 }
 
-model_figures <- function(table, analysis) {
+reproduce_model <- function(table, analysis) {
   effects <- tidy.fit_glm(analysis$model, conf.int = TRUE, conf.level = analysis$plan$conf.level)
   variable <- ifelse(table$variable == "arm", analysis$plan$arm, table$variable)
   terms <- ifelse(nzchar(variable), paste0(variable, table$level), "(Intercept)")
@@ -143,7 +143,7 @@ model_figures <- function(table, analysis) {
   figures_of(table, "model", columns, effects[match(terms, effects$term), ])
 }
 
-alpha_figures <- function(table, analysis) {
+reproduce_alpha <- function(table, analysis) {
   alpha <- lapply(table$outcome, function(visit) {
     reliability <- analysis$reliability[[visit]]
     if (is.null(reliability)) {

@@ -85,7 +85,7 @@ sensitivity_columns <- function(table) {
 }
 
 adjustment <- function(plan) {
-  setdiff(model_terms(plan), plan$arm)
+  setdiff(trial_terms(plan), plan$arm)
 }
 
 # Each arm against the reference in a linear model.
