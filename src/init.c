@@ -23,6 +23,8 @@ static const R_CallMethodDef entries[] = {
     ENTRY(qstr_answer_quality, 6),
     ENTRY(qstr_duplicate_rows, 3),
     ENTRY(qstr_reliability_fit, 1),
+    ENTRY(qstr_reconstruct_items, 5),
+    ENTRY(qstr_reconstruct_search, 11),
     ENTRY(qstr_scale_score, 6),
     {NULL, NULL, 0},
 };

@@ -572,4 +572,135 @@ QST_MUST_USE qst_status qst_allocate(const qst_ctx *ctx, const qst_allocation *p
 
 /* ---- Cohorts from printed tables: stat/reconstruct.c ----------------------------------- */
 
+/*
+ * People with integer answers whose analysis gives printed figures. Everybody
+ * is in one arm, has a level of each covariate, and at two visits a number of
+ * answered items and a total of the answers; the score is
+ *     score_items * total / answered.
+ * Who did not answer at baseline has the mean baseline score of those who did;
+ * the change is follow-up less baseline. A figure is met when the value that
+ * analysis gives lies in [low, high], the numbers that round to what was
+ * printed.
+ *
+ * The search has three stages: levels are swapped within arms until the
+ * standard errors of the model follow; totals are moved and swapped until the
+ * baseline figures hold, then all figures, while the tolerance shrinks
+ * (threshold accepting: Dueck & Scheuer 1990, doi:10.1016/0021-9991(90)90201-B);
+ * at the end all pairs of some thousand small moves are tried. Decisions use
+ * + - * / and sqrt only.
+ */
+enum { QST_VISIT_BASELINE, QST_VISIT_FOLLOWUP, QST_N_VISITS };
+
+typedef enum { QST_OUTCOME_BASELINE, QST_OUTCOME_FOLLOWUP, QST_OUTCOME_CHANGE } qst_outcome;
+
+/*
+ * What is printed, and of whom: `covariate` and `level` choose people
+ * (covariate < 0: all), `arm` too (arm < 0: all arms).
+ *   MEAN, SD           of the outcome; SD with n - 1
+ *   F_ARMS             one-way F over the arms, within the level
+ *   F_LEVELS           one-way F over the levels of `covariate` within the arm
+ *   T                  pooled-variance t, arm less `reference`
+ *   F_INTERACTION      F of arm x covariate, all arms, outcome ~ arm * covariate
+ *   ESTIMATE ... HIGH  coefficient `level` of the model (0 is the intercept):
+ *                      estimate, standard error, their ratio, and the ends of
+ *                      the interval, estimate -+ t_quantile * standard error
+ */
+typedef enum {
+    QST_FIGURE_MEAN,
+    QST_FIGURE_SD,
+    QST_FIGURE_F_ARMS,
+    QST_FIGURE_F_LEVELS,
+    QST_FIGURE_T,
+    QST_FIGURE_F_INTERACTION,
+    QST_FIGURE_ESTIMATE,
+    QST_FIGURE_SE,
+    QST_FIGURE_RATIO,
+    QST_FIGURE_LOW,
+    QST_FIGURE_HIGH,
+    QST_N_FIGURES
+} qst_figure_kind;
+
+typedef struct {
+    int32_t kind, outcome, arm, reference, covariate, level;
+    double low, high; /* low < high */
+} qst_figure;
+
+/* A dummy column of the linear model: 1 for the level of the covariate, or (covariate < 0) for arm
+ * number `level`. */
+typedef struct {
+    int32_t covariate, level;
+} qst_term;
+
+typedef struct {
+    int32_t n_people, n_arms, n_covariates;
+    const int32_t *arm_size; /* people stand arm by arm */
+    const int32_t *n_levels; /* of each covariate */
+
+    /* Scores: n_items asked, answers min .. max; a person skips k further items with chance
+     * skip[k - 1], at each visit. n_lone people did not answer at baseline. */
+    int32_t n_items, min, max;
+    double score_items;
+    const double *skip;
+    int32_t n_skips, n_lone;
+    /* Where the search starts, by arm: means and SDs of the baseline score and of the change, and
+     * their correlation. */
+    const double *baseline_mean, *baseline_sd, *change_mean, *change_sd;
+    double correlation;
+
+    const qst_figure *figures;
+    int32_t n_figures;
+
+    /* The model: an intercept and n_terms columns (0: no model); estimates and ranges of standard
+     * errors, n_terms + 1 each, and the range of the outcome's sum of squares within arms, which
+     * ties the residual variance. */
+    int32_t model_outcome, n_terms;
+    const qst_term *terms;
+    const double *estimate, *se_low, *se_high;
+    double ss_low, ss_high;
+    double t_quantile;
+
+    uint64_t seed;
+    int32_t n_attempts; /* each with other random numbers, until one meets all */
+} qst_cohort_plan;
+
+/* In: levels, n_people for each covariate, -1 where a covariate does not apply, with the printed
+ * counts in each arm. Out: the same counts, in the order found; answered and total at both visits,
+ * 0 at baseline for those who did not answer. */
+typedef struct {
+    int32_t *level;
+    int32_t *answered[QST_N_VISITS];
+    int32_t *total[QST_N_VISITS];
+} qst_cohort;
+
+typedef struct {
+    bool met;
+    int32_t n_attempts; /* used */
+    double misfit;      /* of the last attempt: squared excess in half-widths, summed */
+} qst_cohort_info;
+
+/* Searches. values_out: n_figures, what the cohort gives. A cohort that does not meet all figures
+ * is no failure: info_out says so. QST_EARGUMENT for a plan that makes no sense. */
+QST_MUST_USE qst_status qst_reconstruct(const qst_ctx *ctx, const qst_cohort_plan *plan,
+    qst_cohort *people, double *values_out, qst_cohort_info *info_out, qst_err *err);
+
+/*
+ * Answers item by item for given totals: items differ in their mean and in
+ * how much they follow the person, so that they hang together as a real scale
+ * does; then answers are shifted between two items of one person, which leaves
+ * the totals, until Cronbach's alpha of the complete answers lies in
+ * [alpha_low, alpha_high] at each visit (NaN: not asked for).
+ */
+typedef struct {
+    int32_t n_people, n_items, min, max;
+    const int32_t *answered[QST_N_VISITS]; /* 0: absent */
+    const int32_t *total[QST_N_VISITS];
+    double alpha_low[QST_N_VISITS], alpha_high[QST_N_VISITS];
+    uint64_t seed;
+} qst_items_plan;
+
+/* items_out[visit]: n_people x n_items, column-major, QST_NA_INT where not answered; alpha_out: the
+ * alpha reached. QST_ERANGE for a total that its answers cannot have. */
+QST_MUST_USE qst_status qst_reconstruct_items(const qst_ctx *ctx, const qst_items_plan *plan,
+    int32_t *const items_out[QST_N_VISITS], double alpha_out[QST_N_VISITS], qst_err *err);
+
 #endif

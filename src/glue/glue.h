@@ -95,6 +95,11 @@ SEXP qstr_answer_quality(SEXP columns_sexp, SEXP reversed_sexp, SEXP range_sexp,
     SEXP n_halves_sexp, SEXP threads_sexp);
 SEXP qstr_duplicate_rows(SEXP columns_sexp, SEXP reversed_sexp, SEXP range_sexp);
 SEXP qstr_reliability_fit(SEXP cov_sexp);
+SEXP qstr_reconstruct_items(
+    SEXP answered_sexp, SEXP total_sexp, SEXP settings_sexp, SEXP alpha_sexp, SEXP seed_sexp);
+SEXP qstr_reconstruct_search(SEXP sizes_sexp, SEXP level_sexp, SEXP n_levels_sexp,
+    SEXP settings_sexp, SEXP skip_sexp, SEXP start_sexp, SEXP figures_sexp, SEXP ranges_sexp,
+    SEXP terms_sexp, SEXP model_sexp, SEXP seed_sexp);
 SEXP qstr_scale_score(SEXP columns_sexp, SEXP reversed_sexp, SEXP range_sexp, SEXP rule_sexp,
     SEXP count_sexp, SEXP threads_sexp);
 

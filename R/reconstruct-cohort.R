@@ -1,0 +1,221 @@
+# From printed figures to people: the search, those not analysed, the items,
+# the data frame.
+
+search_cohort <- function(trial, figures, centre, settings) {
+  codes <- c("kind", "outcome", "arm", "reference", "covariate", "level")
+  terms <- rbind(as.integer(trial$terms$covariate), as.integer(trial$terms$level))
+  model <- if (is.null(centre)) {
+    matrix(0, 0, 3)
+  } else {
+    cbind(centre$estimate, centre$se_low, centre$se_high)
+  }
+  range <- answer_range(trial)
+  .Call(
+    C_qstr_reconstruct_search, as.integer(trial$sizes), level_matrix(trial),
+    as.integer(lengths(trial$levels)),
+    c(
+      n_asked(trial), range, length(trial$instrument$items), trial$n_lone, settings$correlation,
+      outcome_codes[[trial$model_outcome]], if (is.null(centre)) 0 else centre$ss_low,
+      if (is.null(centre)) 1 else centre$ss_high,
+      stats::qt(0.975, sum(trial$sizes) - nrow(trial$terms) - 1), settings$attempts
+    ),
+    settings$skip, start_matrix(figures, trial),
+    t(as.matrix(figures[codes])), rbind(figures$low, figures$high), terms, model, settings$seed
+  )
+}
+
+n_asked <- function(trial) {
+  length(trial$instrument$items) - length(trial$not_asked)
+}
+
+answer_range <- function(trial) {
+  c(trial$instrument$min, trial$instrument$max)
+}
+
+# Levels of each covariate (counted from 0, -1: none), people arm by arm, in
+# the order of the counts; the search shuffles them.
+level_matrix <- function(trial) {
+  level <- vapply(trial$counts, function(counts) {
+    unlist(lapply(seq_along(trial$arms), function(arm) {
+      if (sum(counts[, arm]) == 0) {
+        rep(-1L, trial$sizes[[arm]])
+      } else {
+        rep(seq_len(nrow(counts)) - 1L, counts[, arm])
+      }
+    }))
+  }, integer(sum(trial$sizes)))
+  matrix(as.integer(level), sum(trial$sizes))
+}
+
+# Means and SDs of baseline and change by arm.
+start_matrix <- function(figures, trial) {
+  column <- function(outcome, kind) {
+    rows <- figures[figures$outcome == outcome_codes[[outcome]], ]
+    middle_of(arm_figures(rows, kind, trial, outcome))
+  }
+  cbind(
+    column("baseline", "mean"), column("baseline", "sd"), column("change", "mean"),
+    column("change", "sd")
+  )
+}
+
+warn_of_misses <- function(found, figures) {
+  if (found$info[[1]] == 1) {
+    return(invisible())
+  }
+  missed <- which(found$values < figures$low | found$values > figures$high)
+  qst_warn("convergence", c(
+    sprintf(
+      "No cohort with all figures was found in %d attempts; the last one misses %d of %d.",
+      found$info[[2]], length(missed), nrow(figures)
+    ),
+    sprintf("* %s", utils::head(figures$figure[missed], 5)),
+    "Raise `attempts`, raise `skip`, or look for a misprint among these figures."
+  ), figures = figures$figure[missed])
+}
+
+# ---- People who were randomised but not analysed ----
+
+# The lost have the baseline and the covariates of somebody analysed in their
+# arm, the excluded both visits but no level of one covariate. Data frame with
+# one row a participant: arm, level columns, answered and total at both visits.
+add_the_lost <- function(trial, found) {
+  people <- data.frame(
+    arm = rep(seq_along(trial$arms), trial$sizes), found$level,
+    answered0 = found$answered[, 1], answered1 = found$answered[, 2],
+    total0 = found$total[, 1], total1 = found$total[, 2]
+  )
+  names(people)[1 + seq_along(trial$levels)] <- names(trial$levels)
+  extra <- lapply(seq_along(trial$arms), function(arm) {
+    n_lost <- trial$n_lost[[arm]]
+    n <- n_lost + trial$n_excluded[[arm]]
+    copies <- people[spread_rows(people, arm, n), ]
+    lost <- seq_len(n) <= n_lost
+    copies[lost, c("answered1", "total1")] <- 0L
+    copies[!lost, trial$excluded_for] <- -1L
+    copies
+  })
+  people <- rbind(people, do.call(rbind, extra))
+  rownames(people) <- NULL
+  people
+}
+
+# n people with a baseline, spread evenly over an arm.
+spread_rows <- function(people, arm, n) {
+  rows <- which(people$arm == arm & people$answered0 > 0)
+  rows[floor(length(rows) * (seq_len(n) - 0.5) / max(n, 1)) + 1]
+}
+
+# ---- Items ----
+
+fill_items <- function(published, trial, people, settings) {
+  alphas <- published$alpha
+  alpha <- vapply(c("baseline", "followup"), function(outcome) {
+    text <- alphas$alpha[alphas$outcome == outcome]
+    if (length(text) == 0) {
+      return(c(NaN, NaN))
+    }
+    printed_number(text[[1]]) + c(-1, 1) * printed_half(text[[1]])
+  }, c(0, 0))
+  .Call(
+    C_qstr_reconstruct_items, cbind(people$answered0, people$answered1),
+    cbind(people$total0, people$total1), c(n_asked(trial), answer_range(trial)),
+    as.double(alpha), settings$seed
+  )
+}
+
+# Raw answers in the instrument's item order: reversed items back to what was
+# ticked, items never asked NA.
+raw_answers <- function(keyed, trial, prefix) {
+  instrument <- trial$instrument
+  n_items <- length(instrument$items)
+  asked <- setdiff(seq_len(n_items), trial$not_asked)
+  raw <- matrix(NA_integer_, nrow(keyed), n_items)
+  raw[, asked] <- keyed
+  reversed <- which(instrument$reversed)
+  raw[, reversed] <- as.integer(sum(answer_range(trial))) - raw[, reversed]
+  colnames(raw) <- paste0(prefix, seq_len(n_items))
+  as.data.frame(raw)
+}
+
+# ---- The data frame ----
+
+dress_cohort <- function(published, trial, figures, found, people, answers, settings) {
+  cohort <- cbind(
+    data.frame(id = NA_character_, arm = factor(trial$arms[people$arm], trial$arms), group = NA),
+    as.data.frame(lapply(stats::setNames(nm = names(trial$levels)), function(name) {
+      factor(trial$levels[[name]][people[[name]] + 1L], trial$levels[[name]])
+    })),
+    raw_answers(answers$baseline, trial, "t0_"), raw_answers(answers$followup, trial, "t1_")
+  )
+  cohort <- cohort[random_order(nrow(cohort), settings$seed), ]
+  cohort$id <- sprintf("S%03d", seq_len(nrow(cohort)))
+  cohort$group <- small_groups(published, cohort$arm)
+  rownames(cohort) <- NULL
+  structure(cohort,
+    synthetic = paste(
+      "Synthetic: made by reconstruct() from printed tables alone.",
+      "Nobody of the trial gave these answers."
+    ),
+    seed = settings$seed, attempts = found$info[[2]],
+    figures = all_figures(published, figures, found, answers),
+    class = c("reconstruction", "data.frame")
+  )
+}
+
+# A permutation that depends on the seed only: the order of hashes.
+random_order <- function(n, seed) {
+  keys <- vapply(sprintf("%.0f/%d", seed, seq_len(n)), function(text) {
+    .Call(C_qstr_hash_text, text)
+  }, "")
+  order(keys, method = "radix")
+}
+
+# Members of an arm in groups of the printed sizes, as equal as can be.
+small_groups <- function(published, arm) {
+  group <- rep(NA_character_, length(arm))
+  for (name in levels(arm)) {
+    sizes <- printed_number(design_values(published, paste0("groups_", name)))
+    members <- which(arm == name)
+    if (length(sizes) > 0) {
+      n_groups <- ceiling(length(members) / max(sizes))
+      number <- sort(rep_len(seq_len(n_groups), length(members)))
+      group[members] <- sprintf("%s %02d", name, number)
+    }
+  }
+  factor(group)
+}
+
+# What the cohort gives for each figure searched, and the alphas.
+all_figures <- function(published, figures, found, answers) {
+  searched <- data.frame(
+    figure = figures$figure, printed = figures$printed, value = found$values,
+    met = found$values >= figures$low & found$values <= figures$high
+  )
+  alphas <- published$alpha
+  value <- answers$alpha[match(alphas$outcome, c("baseline", "followup"))]
+  rbind(searched, data.frame(
+    figure = sprintf("alpha at %s", alphas$outcome), printed = alphas$alpha, value = value,
+    met = abs(value - printed_number(alphas$alpha)) <= printed_half(alphas$alpha)
+  ))
+}
+
+#' @export
+print.reconstruction <- function(x, n = 6, ...) {
+  cat(sprintf("Synthetic cohort, %d rows: made from printed tables alone, no real answers.\n", nrow(x)))
+  figures <- attr(x, "figures", exact = TRUE)
+  if (!is.null(figures)) {
+    cat(sprintf("It meets %d of %d printed figures; see figures_met().\n", sum(figures$met), nrow(figures)))
+  }
+  print.data.frame(utils::head(as.data.frame(x), n), ...)
+  if (nrow(x) > n) {
+    cat(sprintf("... and %d more rows\n", nrow(x) - n))
+  }
+  invisible(x)
+}
+
+#' @export
+as.data.frame.reconstruction <- function(x, ...) {
+  class(x) <- "data.frame"
+  x
+}

@@ -1,0 +1,224 @@
+# Which real numbers the printed figures leave open, before whole numbers are
+# searched.
+#
+# In a linear model with an intercept and an indicator for each arm, residuals
+# add up to zero within arms, so the model's estimates and the arms' shares of
+# each level give the arms' means; with the SDs they give the t statistics.
+# Estimates, standard errors and SDs are therefore varied together, as real
+# numbers, until the largest miss (in half-widths of rounding) is as small as
+# it gets. Above 1 no cohort exists.
+
+# NULL without a model, else list(estimate, se_low, se_high, ss_low, ss_high).
+relax_figures <- function(figures, trial) {
+  if (!any(figures$kind >= figure_codes[["estimate"]])) {
+    return(NULL)
+  }
+  problem <- relax_problem(figures, trial)
+  u <- numeric(2 * problem$n_coef + length(trial$arms))
+  for (power in c(2, 4, 8, 16, 32)) {
+    u <- stats::nlminb(u, function(u) sum(abs(relaxed_misses(u, problem))^power)^(1 / power),
+      control = list(iter.max = 300, eval.max = 400))$par
+  }
+  check_relaxed(relaxed_misses(u, problem), problem)
+  c(se_ranges(problem), ss_range(u, problem), list(estimate = problem$estimate))
+}
+
+# Between which sums of squares within arms all figures can be met, less a
+# rim. The wider, the sooner the search finds covariates that fit: residual
+# variance and standard errors hang together.
+ss_range <- function(u, problem) {
+  ss <- function(u) sum((problem$sizes - 1) * relaxed_parts(u, problem)$sd^2)
+  unit <- sum((problem$sizes - 1) * 2 * problem$sd * problem$sd_half)
+  end <- function(sign) {
+    ss(stats::nlminb(u, function(u) {
+      sign * ss(u) / unit + 1e3 * sum(pmax(0, abs(relaxed_misses(u, problem)) - 0.95)^2)
+    }, control = list(iter.max = 300, eval.max = 400))$par)
+  }
+  ends <- c(end(1), end(-1))
+  rim <- 0.15 * diff(ends)
+  list(ss_low = ends[[1]] + rim, ss_high = ends[[2]] - rim)
+}
+
+# What the relaxation varies and what it must give.
+relax_problem <- function(figures, trial) {
+  n_coef <- nrow(trial$terms) + 1L
+  model <- figures[figures$kind >= figure_codes[["estimate"]], ]
+  all <- figures[figures$kind < figure_codes[["estimate"]] &
+    figures$outcome == outcome_codes[[trial$model_outcome]], ]
+  whole <- all$covariate < 0 & all$arm >= 0 & all$kind %in% figure_codes[c("mean", "sd", "t")]
+  outcome <- all[whole, ]
+  estimates <- coefficient_figures(model, "estimate", n_coef)
+  ses <- coefficient_figures(model, "se", n_coef)
+  sds <- arm_figures(all, "sd", trial)
+  parts <- part_sds(all, trial)
+  list(
+    n_coef = n_coef, sizes = trial$sizes, shares = term_shares(trial),
+    t_quantile = stats::qt(0.975, sum(trial$sizes) - n_coef),
+    estimate = middle_of(estimates), estimate_half = half_of(estimates),
+    se = middle_of(ses), se_half = half_of(ses), sd = middle_of(sds), sd_half = half_of(sds),
+    model = model, model_middle = middle_of(model), model_half = half_of(model),
+    model_at = cbind(model$level + 1, model$kind - figure_codes[["estimate"]] + 1),
+    outcome = outcome, outcome_middle = middle_of(outcome), outcome_half = half_of(outcome),
+    part_arm = vapply(parts, function(part) part$arm, 0L),
+    part_value = vapply(parts, function(part) part$value, 0),
+    part_half = vapply(parts, function(part) part$half, 0)
+  )
+}
+
+# The figures of one kind for each arm as a whole, in the order of the arms.
+arm_figures <- function(outcome, kind, trial, name = trial$model_outcome) {
+  rows <- outcome[outcome$kind == figure_codes[[kind]] & outcome$covariate < 0, ]
+  at <- match(seq_along(trial$arms) - 1L, rows$arm)
+  if (anyNA(at)) {
+    qst_abort("no_data", sprintf(
+      "means.csv holds no %s of `%s` for arm %s. The search needs it: add the row.",
+      toupper(kind), name, describe(trial$arms[[which(is.na(at))[[1]]]])
+    ))
+  }
+  rows[at, ]
+}
+
+coefficient_figures <- function(model, kind, n_coef) {
+  rows <- model[model$kind == figure_codes[[kind]], ]
+  at <- match(seq_len(n_coef) - 1L, rows$level)
+  if (anyNA(at)) {
+    qst_abort("no_data", sprintf(
+      "model.csv, row %d: the column `%s` is empty. A model needs estimates and standard errors.",
+      which(is.na(at))[[1]], if (kind == "se") "std.error" else kind
+    ))
+  }
+  rows[at, ]
+}
+
+# Share of each arm in each term: arms x coefficients.
+term_shares <- function(trial) {
+  shares <- matrix(1, length(trial$arms), nrow(trial$terms) + 1)
+  for (k in seq_len(nrow(trial$terms))) {
+    term <- trial$terms[k, ]
+    shares[, k + 1] <- if (term$covariate < 0) {
+      seq_along(trial$arms) == term$level + 1
+    } else {
+      trial$counts[[term$covariate + 1]][term$level + 1, ] / trial$sizes
+    }
+  }
+  shares
+}
+
+# The SD of an arm that follows from means and SDs printed for all levels of a
+# covariate within it: list of arm, value, half.
+part_sds <- function(outcome, trial) {
+  parts <- list()
+  for (covariate in unique(outcome$covariate[outcome$covariate >= 0])) {
+    for (arm in seq_along(trial$arms)) {
+      counts <- trial$counts[[covariate + 1]][, arm]
+      rows <- outcome[outcome$covariate == covariate & outcome$arm == arm - 1L, ]
+      mean <- rows[rows$kind == figure_codes[["mean"]], ]
+      sd <- rows[rows$kind == figure_codes[["sd"]], ]
+      at <- match(seq_along(counts) - 1L, mean$level)
+      if (!anyNA(at) && identical(mean$level, sd$level)) {
+        parts <- c(parts, list(pooled_sd(counts, mean[at, ], sd[at, ], arm)))
+      }
+    }
+  }
+  parts
+}
+
+pooled_sd <- function(n, mean, sd, arm) {
+  m <- middle_of(mean)
+  s <- middle_of(sd)
+  ss <- sum((n - 1) * s^2) + sum(n * (m - sum(n * m) / sum(n))^2)
+  value <- sqrt(ss / (sum(n) - 1))
+  list(arm = arm, value = value, half = sum((n - 1) * s * half_of(sd)) / ((sum(n) - 1) * value))
+}
+
+# ---- Misses ----
+
+middle_of <- function(rows) (rows$low + rows$high) / 2
+half_of <- function(rows) (rows$high - rows$low) / 2
+
+relaxed_parts <- function(u, problem) {
+  k <- seq_len(problem$n_coef)
+  list(
+    estimate = problem$estimate + u[k] * problem$estimate_half,
+    se = problem$se + u[problem$n_coef + k] * problem$se_half,
+    sd = problem$sd + u[2 * problem$n_coef + seq_along(problem$sd)] * problem$sd_half
+  )
+}
+
+# Misses of all figures, in half-widths.
+relaxed_misses <- function(u, problem) {
+  x <- relaxed_parts(u, problem)
+  reach <- problem$t_quantile * x$se
+  values <- cbind(x$estimate, x$se, x$estimate / x$se, x$estimate - reach, x$estimate + reach)
+  model <- (values[problem$model_at] - problem$model_middle) / problem$model_half
+  outcome <- (outcome_values(x, problem) - problem$outcome_middle) / problem$outcome_half
+  implied <- (x$sd[problem$part_arm] - problem$part_value) / problem$part_half
+  c(model, outcome, implied)
+}
+
+# Means, SDs and t of whole arms, in the order of problem$outcome.
+outcome_values <- function(x, problem) {
+  kind <- problem$outcome$kind
+  i <- problem$outcome$arm + 1
+  j <- pmax(problem$outcome$reference, 0) + 1
+  n <- problem$sizes
+  means <- as.vector(problem$shares %*% x$estimate)
+  ss <- (n - 1) * x$sd^2
+  t <- (means[i] - means[j]) / sqrt((ss[i] + ss[j]) / (n[i] + n[j] - 2) * (1 / n[i] + 1 / n[j]))
+  ifelse(kind == figure_codes[["mean"]], means[i],
+    ifelse(kind == figure_codes[["sd"]], x$sd[i], t))
+}
+
+check_relaxed <- function(misses, problem) {
+  if (max(abs(misses)) <= 1.02) {
+    return(invisible())
+  }
+  names <- c(
+    problem$model$figure, problem$outcome$figure,
+    rep("SD implied by the levels of a covariate", length(problem$part_arm))
+  )
+  worst <- order(-abs(misses))
+  worst <- utils::head(worst[abs(misses[worst]) > 1], 5)
+  qst_abort("argument", c(
+    sprintf(
+      "`published`: no cohort can have all figures; however they are chosen, some are off by %.2f roundings.",
+      max(abs(misses))
+    ),
+    sprintf("* %s", names[worst]),
+    "Look for a misprint among these and the counts, and write it to repairs.csv."
+  ), figures = names[worst], value = max(abs(misses)))
+}
+
+# Where the search may leave each standard error. An estimate must round to
+# what is printed, and so must its ratio to the standard error and the ends of
+# its interval; how much room that leaves it depends on the standard error.
+# Kept are those that leave 15% of the rounding of the estimate or, where there
+# is less, half of the most room there is.
+se_ranges <- function(problem) {
+  ranges <- vapply(seq_len(problem$n_coef) - 1L, function(level) {
+    rows <- problem$model[problem$model$level == level, ]
+    printed <- rows[rows$kind == figure_codes[["se"]], ]
+    se <- seq(printed$low, printed$high, length.out = 401)
+    room <- estimate_room(se, rows, problem$t_quantile)
+    estimate <- rows[rows$kind == figure_codes[["estimate"]], ]
+    enough <- min(0.5 * max(room), 0.3 * half_of(estimate))
+    if (enough <= 0) c(printed$low, printed$high) else range(se[room >= enough])
+  }, c(0, 0))
+  list(se_low = ranges[1, ], se_high = ranges[2, ])
+}
+
+estimate_room <- function(se, rows, t_quantile) {
+  low <- rep(-Inf, length(se))
+  high <- rep(Inf, length(se))
+  for (k in seq_len(nrow(rows))) {
+    row <- rows[k, ]
+    kind <- names(figure_codes)[figure_codes == row$kind]
+    scale <- if (kind == "ratio") se else 1
+    shift <- switch(kind, low = 1, high = -1, 0) * t_quantile * se
+    if (kind != "se") {
+      low <- pmax(low, row$low * scale + shift)
+      high <- pmin(high, row$high * scale + shift)
+    }
+  }
+  high - low
+}

@@ -1,0 +1,356 @@
+#' Make a cohort that has the figures of printed tables
+#'
+#' Searches for whole-number answers, item by item, whose analysis gives the
+#' printed figures at their printed precision: counts by arm, means and
+#' standard deviations (by arm, and by a covariate's levels within arms), t
+#' and F tests, the interaction of arm and a covariate, one linear model
+#' (estimates, standard errors, t, intervals) and Cronbach's alphas. The
+#' people are invented; the result is for trying methods, teaching, and
+#' checking whether printed figures can hold together, not for research on
+#' the people of the trial.
+#'
+#' The rules of analysis are those of [analyse()]: the score is the number of
+#' the instrument's items times the mean of the answered ones; who has no
+#' baseline gets the mean baseline score of those analysed who have one; the
+#' change is follow-up less baseline; SDs have n - 1.
+#'
+#' Before the search the figures that hang together through the model are
+#' relaxed to real numbers and brought as near to what is printed as they go.
+#' If some miss remains, no cohort exists, and an error of class
+#' `questrial_error_argument` names figures that contradict one another.
+#'
+#' @param published Tables as from [published()].
+#' @param seed Whole number from 0 to 2^53; `NULL` draws one from R's
+#'   generator, so that `set.seed()` governs. The same seed gives the same
+#'   answers on every machine and for any number of threads.
+#' @param skip Share of participants who skip one more item, two more, ...,
+#'   at each visit, besides items that were never asked. Without such
+#'   participants all scores lie on one coarse grid, and figures printed with
+#'   three digits can seldom be met.
+#' @param correlation Correlation of change and baseline that the search
+#'   starts from.
+#' @param attempts Searches with other random numbers before giving up; the
+#'   last cohort is then returned with a warning of class
+#'   `questrial_warning_convergence` that names the figures it misses.
+#' @return A data frame of class `reconstruction`, one row a participant, all
+#'   of those randomised: `id`, `arm` (factor, reference first), `group` (small
+#'   group, `NA` where there was none), a factor for each variable of
+#'   `counts.csv` (`NA` in arms without it), and `t0_1`, `t0_2`, ...,
+#'   `t1_1`, ...: raw answers (before reversal) at baseline and follow-up.
+#'   It says when printed that it is synthetic. [figures_met()] tells which
+#'   figures it meets; the attributes `synthetic`, `seed` and `attempts` say
+#'   how it was made.
+#' @seealso [published()]; [balint], made by this function.
+#' @examples
+#' \donttest{
+#' dir <- system.file("extdata", "lemogne2020", package = "questrial")
+#' # As printed the tables contradict one another:
+#' try(reconstruct(published(dir), seed = 1))
+#' # cohort <- reconstruct(published(dir, repaired = TRUE), seed = 1) # about a minute
+#' }
+#' @export
+reconstruct <- function(published, seed = NULL, skip = c(0.12, 0.05), correlation = -0.42,
+                        attempts = 5) {
+  if (!inherits(published, "published")) {
+    qst_abort("argument", sprintf(
+      "`published` must be made by published(), not %s.", describe(published)
+    ))
+  }
+  settings <- list(
+    seed = draw_seed(seed), skip = check_skip(skip),
+    correlation = check_number(correlation, "correlation", min = -0.99, max = 0.99),
+    attempts = check_number(attempts, "attempts", min = 1, max = 1000, whole = TRUE)
+  )
+  trial <- printed_trial(published)
+  figures <- printed_figures(published, trial)
+  centre <- relax_figures(figures, trial)
+  found <- search_cohort(trial, figures, centre, settings)
+  warn_of_misses(found, figures)
+  people <- add_the_lost(trial, found)
+  answers <- fill_items(published, trial, people, settings)
+  dress_cohort(published, trial, figures, found, people, answers, settings)
+}
+
+check_skip <- function(skip) {
+  if (!is.numeric(skip) || anyNA(skip) || any(skip < 0) || sum(skip) > 0.9 || length(skip) > 4) {
+    qst_abort("argument", paste(
+      "`skip` must be up to four shares that add up to at most 0.9: of those who skip",
+      "one more item, two more, and so on."
+    ))
+  }
+  as.double(skip)
+}
+
+#' Which printed figures a made cohort meets
+#'
+#' @param x A data frame made by [reconstruct()], such as [balint].
+#' @return A data frame with a row for each figure: `figure` (in words),
+#'   `printed` (text), `value` (what the cohort gives), `met` (does it round
+#'   to what is printed?).
+#' @examples
+#' head(figures_met(balint))
+#' all(figures_met(balint)$met)
+#' @export
+figures_met <- function(x) {
+  figures <- attr(x, "figures", exact = TRUE)
+  if (is.null(figures)) {
+    qst_abort("argument", sprintf(
+      "`x` must be made by reconstruct() and not cut since, not %s.", describe(x)
+    ))
+  }
+  figures
+}
+
+# ---- The trial that the tables describe ----
+
+printed_trial <- function(published) {
+  arms <- design_values(published, "arms")
+  instrument <- instrument(design_values(published, "instrument"))
+  variables <- unique(published$counts$variable)
+  levels <- lapply(variables, function(variable) {
+    unique(published$counts$level[published$counts$variable == variable])
+  })
+  names(levels) <- variables
+  trial <- list(
+    arms = arms, levels = levels, instrument = instrument,
+    not_asked = as.integer(design_values(published, "items_not_asked")),
+    sizes = analysed_sizes(published, arms),
+    n_lone = flow_number(published, "no_baseline", ""),
+    n_lost = vapply(arms, flow_number, 0, published = published, key = "lost"),
+    n_excluded = vapply(arms, flow_number, 0, published = published, key = "excluded"),
+    excluded_for = design_values(published, "excluded_for"),
+    model_outcome = c(design_values(published, "model_outcome"), "change")[[1]]
+  )
+  trial$counts <- lapply(variables, count_matrix, published = published, trial = trial)
+  names(trial$counts) <- variables
+  trial$terms <- model_terms(published, trial)
+  trial
+}
+
+# Covariate and level of each term but the intercept, counted from 0; -1: arm.
+model_terms <- function(published, trial) {
+  rows <- which(seq_len(nrow(published$model)) > 1)
+  terms <- lapply(rows, function(k) {
+    row <- published$model[k, ]
+    where <- sprintf("model.csv, row %d", k)
+    data.frame(
+      covariate = if (row$variable == "arm") -1L else covariate_code(trial, row$variable, where),
+      level = level_code(trial, row$variable, row$level, where)
+    )
+  })
+  if (length(terms) > 0) do.call(rbind, terms) else data.frame(covariate = integer(), level = integer())
+}
+
+flow_number <- function(published, key, arm) {
+  step <- design_values(published, key)
+  n <- published$flow$n[published$flow$step %in% step & published$flow$arm == arm]
+  if (length(n) == 0) 0 else printed_number(n[[1]])
+}
+
+# People analysed in each arm: those the outcome's mean is printed for.
+analysed_sizes <- function(published, arms) {
+  vapply(arms, function(arm) {
+    row <- mean_row(published, "change", arm)
+    as.integer(printed_number(published$means$n[[row]]))
+  }, 0L)
+}
+
+mean_row <- function(published, outcome, arm) {
+  means <- published$means
+  row <- which(means$outcome == outcome & means$arm == arm & means$variable == "")
+  if (length(row) != 1) {
+    qst_abort("no_data", sprintf(
+      "means.csv must hold one mean of `%s` for arm %s; it holds %d. Add the row with an empty `variable`.",
+      outcome, describe(arm), length(row)
+    ))
+  }
+  row
+}
+
+# Levels x arms; an arm without any row of the variable has none of it.
+count_matrix <- function(variable, published, trial) {
+  rows <- published$counts[published$counts$variable == variable, ]
+  counts <- matrix(0, length(trial$levels[[variable]]), length(trial$arms),
+    dimnames = list(trial$levels[[variable]], trial$arms))
+  counts[cbind(rows$level, rows$arm)] <- printed_number(rows$n)
+  wrong <- which(!colSums(counts) %in% c(0) & colSums(counts) != trial$sizes)
+  if (length(wrong) > 0) {
+    arm <- trial$arms[[wrong[[1]]]]
+    qst_abort("dimension", sprintf(
+      "counts.csv: `%s` counts %d people in arm %s, but %d are analysed. Correct the counts.",
+      variable, sum(counts[, arm]), describe(arm), trial$sizes[[arm]]
+    ), column = variable, value = sum(counts[, arm]))
+  }
+  counts
+}
+
+# ---- Figures as the search wants them ----
+
+outcome_codes <- c(baseline = 0L, followup = 1L, change = 2L)
+figure_codes <- c(
+  mean = 0L, sd = 1L, f_arms = 2L, f_levels = 3L, t = 4L, f_interaction = 5L, estimate = 6L,
+  se = 7L, ratio = 8L, low = 9L, high = 10L
+)
+
+# One row a figure: words, printed text, codes (counted from 0, -1: none) and
+# the range that rounds to what is printed.
+printed_figures <- function(published, trial) {
+  rows <- c(
+    lapply(seq_len(nrow(published$means)), mean_figures, published = published, trial = trial),
+    lapply(seq_len(nrow(published$tests)), test_figure, published = published, trial = trial),
+    lapply(seq_len(nrow(published$model)), model_figures, published = published, trial = trial)
+  )
+  do.call(rbind, rows)
+}
+
+figure_row <- function(figure, kind, printed, outcome = "change", arm = -1L, reference = -1L,
+                       covariate = -1L, level = 0L, sign = 1) {
+  middle <- sign * abs(printed_number(printed))
+  half <- printed_half(printed)
+  data.frame(
+    figure = figure, printed = printed, kind = figure_codes[[kind]],
+    outcome = outcome_codes[[outcome]], arm = arm, reference = reference,
+    covariate = covariate, level = level, low = middle - half, high = middle + half
+  )
+}
+
+arm_code <- function(trial, arm) {
+  if (arm == "") -1L else match(arm, trial$arms) - 1L
+}
+
+covariate_code <- function(trial, variable, where) {
+  if (variable == "") {
+    return(-1L)
+  }
+  code <- match(variable, names(trial$levels))
+  if (is.na(code)) {
+    qst_abort("file", sprintf(
+      "%s: `%s` is not counted in counts.csv.%s", where, variable,
+      suggest(variable, names(trial$levels))
+    ), column = variable)
+  }
+  code - 1L
+}
+
+level_code <- function(trial, variable, level, where) {
+  levels <- if (variable == "arm") trial$arms else trial$levels[[variable]]
+  code <- if (variable == "") 1L else match(level, levels)
+  if (is.na(code)) {
+    qst_abort("file", sprintf(
+      "%s: `%s` has no level %s. It has %s.", where, variable, describe(level), enumerate(levels)
+    ), value = level)
+  }
+  code - 1L
+}
+
+of_whom <- function(row) {
+  paste0(if (row$level != "") paste0(", ", row$level), if (row$arm != "") paste0(", ", row$arm))
+}
+
+mean_figures <- function(k, published, trial) {
+  row <- published$means[k, ]
+  where <- sprintf("means.csv, row %d", k)
+  at <- list(
+    outcome = row$outcome, arm = arm_code(trial, row$arm),
+    covariate = covariate_code(trial, row$variable, where),
+    level = level_code(trial, row$variable, row$level, where)
+  )
+  words <- paste0("of ", row$outcome, of_whom(row))
+  sign <- if (printed_number(row$mean) < 0) -1 else 1
+  rbind(
+    do.call(figure_row, c(list(paste("mean", words), "mean", row$mean, sign = sign), at)),
+    do.call(figure_row, c(list(paste("SD", words), "sd", row$sd), at))
+  )
+}
+
+test_figure <- function(k, published, trial) {
+  row <- published$tests[k, ]
+  where <- sprintf("tests.csv, row %d", k)
+  words <- paste0(row$test, " of ", row$outcome, " by ", row$by, of_whom(row))
+  if (row$test == "chisq") {
+    return(NULL)
+  }
+  figure <- if (row$test == "student") {
+    student_figure(row, words, published, trial)
+  } else if (row$test == "interaction") {
+    figure_row(words, "f_interaction", row$statistic, row$outcome,
+      covariate = covariate_code(trial, sub("^arm:", "", row$by), where))
+  } else if (row$test == "anova" && row$by == "arm") {
+    figure_row(words, "f_arms", row$statistic, row$outcome,
+      covariate = covariate_code(trial, row$variable, where),
+      level = level_code(trial, row$variable, row$level, where))
+  } else if (row$test == "anova") {
+    figure_row(words, "f_levels", row$statistic, row$outcome, arm = arm_code(trial, row$arm),
+      covariate = covariate_code(trial, row$by, where))
+  } else {
+    qst_abort("file", sprintf(
+      "%s: there is no test %s. It must be one of %s.", where, describe(row$test),
+      enumerate(c("chisq", "anova", "student", "interaction"))
+    ), row = k)
+  }
+  narrow_by_p(figure, row)
+}
+
+student_figure <- function(row, words, published, trial) {
+  means <- vapply(c(row$arm, row$reference), function(arm) {
+    printed_number(published$means$mean[[mean_row(published, row$outcome, arm)]])
+  }, 0)
+  figure_row(paste(words, "less", row$reference), "t", row$statistic, row$outcome,
+    arm = arm_code(trial, row$arm), reference = arm_code(trial, row$reference),
+    sign = sign(means[[1]] - means[[2]]))
+}
+
+# The statistic must give the printed P value too. An empty overlap (P wrongly
+# rounded) leaves the statistic as printed.
+narrow_by_p <- function(figure, row) {
+  df <- printed_number(c(row$df, row$df_residual))
+  if (row$p == "" || is.na(printed_number(row$p)) || grepl("^[<>]", row$p)) {
+    return(figure)
+  }
+  p <- pmin(1, pmax(0, printed_number(row$p) + c(1, -1) * printed_half(row$p)))
+  bounds <- if (row$test == "student") {
+    stats::qt(p / 2, df[[1]], lower.tail = FALSE)
+  } else {
+    stats::qf(p, df[[1]], df[[2]], lower.tail = FALSE)
+  }
+  overlap(figure, bounds)
+}
+
+# The part of a figure's range whose absolute value lies in `bounds`.
+overlap <- function(figure, bounds) {
+  negative <- figure$high < 0
+  bounds <- if (negative) -rev(bounds) else bounds
+  low <- max(figure$low, bounds[[1]])
+  high <- min(figure$high, bounds[[2]])
+  if (low < high) {
+    figure$low <- low
+    figure$high <- high
+  }
+  figure
+}
+
+model_figures <- function(k, published, trial) {
+  row <- published$model[k, ]
+  sign <- if (printed_number(row$estimate) < 0) -1 else 1
+  one <- function(what, kind, text, sign = 1) {
+    if (text == "") {
+      return(NULL)
+    }
+    figure_row(paste(what, "of", row$term), kind, text, level = k - 1L, sign = sign)
+  }
+  signed <- function(text) if (text != "" && printed_number(text) < 0) -1 else 1
+  ratio <- one("t", "ratio", row$statistic, sign)
+  if (!is.null(ratio) && row$p != "" && !grepl("^[<>]", row$p)) {
+    p <- pmin(1, pmax(0, printed_number(row$p) + c(1, -1) * printed_half(row$p)))
+    ratio <- overlap(ratio, stats::qt(p / 2, model_df(published, trial), lower.tail = FALSE))
+  }
+  rbind(
+    one("estimate", "estimate", row$estimate, sign), one("SE", "se", row$std.error), ratio,
+    one("lower limit", "low", row$conf.low, signed(row$conf.low)),
+    one("upper limit", "high", row$conf.high, signed(row$conf.high))
+  )
+}
+
+model_df <- function(published, trial) {
+  sum(trial$sizes) - nrow(published$model)
+}

@@ -1,0 +1,195 @@
+#include "stat/reconstruct.h"
+
+#include <math.h>
+
+#define N_REHEATS 25
+#define N_TRIAL_REHEATS 5
+#define HOPELESS 0.3 /* misfit at which more reheats than those are not worth their time */
+
+/* ---- Checks ---- */
+
+static qst_status bad_plan(qst_err *err, ptrdiff_t row, double value, const char *text)
+{
+    return qst__fail_at(err, QST_EARGUMENT, row, -1, value, "%s", text);
+}
+
+static qst_status check_sizes(const qst_cohort_plan *plan, qst_err *err)
+{
+    int64_t n = 0;
+    for (int32_t a = 0; a < plan->n_arms; a++) {
+        if (plan->arm_size[a] < 2) {
+            return bad_plan(err, a, plan->arm_size[a], "an arm has fewer than two people");
+        }
+        n += plan->arm_size[a];
+    }
+    if (plan->n_arms < 1 || n != plan->n_people) {
+        return bad_plan(err, -1, plan->n_people, "the arms' sizes do not add up to n_people");
+    }
+    if (plan->n_skips < 0 || plan->n_items - plan->n_skips < 1 || plan->n_items > 1000) {
+        return bad_plan(err, -1, plan->n_items, "n_items must be 1 to 1000 and exceed n_skips");
+    }
+    if (plan->n_skips > 4) {
+        return bad_plan(err, -1, plan->n_skips, "at most 4 items can be skipped");
+    }
+    if (plan->max <= plan->min || plan->min < -1000 || plan->max > 1000) {
+        return bad_plan(
+            err, -1, plan->max, "answers must range from min to max within -1000..1000");
+    }
+    if (plan->n_lone < 0 || plan->n_lone >= plan->n_people / 2) {
+        return bad_plan(err, -1, plan->n_lone, "too many people are without baseline");
+    }
+    return QST_OK;
+}
+
+static bool names_a_level(const qst_cohort_plan *plan, int32_t covariate, int32_t level)
+{
+    return covariate < plan->n_covariates && level >= 0 && level < plan->n_levels[covariate];
+}
+
+/* Does a figure speak of an arm, a level, a coefficient that exist? */
+static bool is_figure(const qst_cohort_plan *plan, const qst_figure *f)
+{
+    if (f->kind < 0 || f->kind >= QST_N_FIGURES || !(f->low < f->high)) {
+        return false;
+    }
+    if (f->kind >= QST_FIGURE_ESTIMATE) {
+        return plan->n_terms > 0 && f->level >= 0 && f->level <= plan->n_terms;
+    }
+    if (f->arm >= plan->n_arms || f->outcome < 0 || f->outcome > QST_OUTCOME_CHANGE) {
+        return false;
+    }
+    if (f->kind == QST_FIGURE_F_INTERACTION) {
+        return f->covariate >= 0 && f->covariate < plan->n_covariates;
+    }
+    if (f->kind == QST_FIGURE_F_LEVELS) {
+        return f->arm >= 0 && f->covariate >= 0 && f->covariate < plan->n_covariates;
+    }
+    if (f->kind == QST_FIGURE_T &&
+        (f->arm < 0 || f->reference < 0 || f->reference >= plan->n_arms)) {
+        return false;
+    }
+    return f->covariate < 0 || names_a_level(plan, f->covariate, f->level);
+}
+
+static qst_status check_plan(const qst_cohort_plan *plan, const qst_cohort *people, qst_err *err)
+{
+    const qst_status status = check_sizes(plan, err);
+    if (status != QST_OK) {
+        return status;
+    }
+    for (int32_t k = 0; k < plan->n_figures; k++) {
+        if (!is_figure(plan, &plan->figures[k])) {
+            return bad_plan(err, k, plan->figures[k].kind,
+                "a figure speaks of people who do not exist, or its range is empty");
+        }
+    }
+    for (int32_t k = 0; k < plan->n_terms; k++) {
+        const qst_term *term = &plan->terms[k];
+        const bool exists = term->covariate < 0 ? term->level >= 0 && term->level < plan->n_arms
+                                                : names_a_level(plan, term->covariate, term->level);
+        if (!exists) {
+            return bad_plan(err, k, term->level, "a term of the model is no level");
+        }
+    }
+    for (ptrdiff_t k = 0; k < (ptrdiff_t)plan->n_people * plan->n_covariates; k++) {
+        if (people->level[k] >= plan->n_levels[k / plan->n_people]) {
+            return bad_plan(err, k % plan->n_people, people->level[k], "a level is out of range");
+        }
+    }
+    return QST_OK;
+}
+
+/* ---- Attempts ---- */
+
+static qst_status stream(
+    const qst_cohort_plan *plan, int32_t attempt, uint32_t stage, qst_rng *rng, qst_err *err)
+{
+    const qst_rng_address address = {
+        .purpose = QST__PURPOSE_RECONSTRUCT, .replicate = (uint32_t)attempt, .variable = stage};
+    return qst_rng_init(rng, plan->seed, &address, err);
+}
+
+/* Each covariate in random order within each arm (Durstenfeld 1964). */
+static void shuffle_levels(qst__search *s, qst_rng *rng)
+{
+    const qst_cohort_plan *plan = s->plan;
+    for (int32_t c = 0; c < plan->n_covariates; c++) {
+        int32_t *level = s->people->level + (ptrdiff_t)c * plan->n_people;
+        for (int32_t i = plan->n_people - 1; i > 0; i--) {
+            const int32_t start = s->arm_start[s->arm_of[i]];
+            const int32_t j = start + (int32_t)qst_rng_below(rng, (uint32_t)(i - start + 1));
+            const int32_t kept = level[i];
+            level[i] = level[j];
+            level[j] = kept;
+        }
+    }
+}
+
+/* Scores for the design found: search, then polish and reheat in turn. */
+static qst_status find_scores(
+    qst__search *s, qst_rng *rng, qst__ticker *ticker, double *misfit_out, qst_err *err)
+{
+    qst__draw_scores(s, rng);
+    qst_status status = qst__search_scores(s, rng, ticker, err);
+    for (int k = 0; status == QST_OK && k <= N_REHEATS; k++) {
+        if (k > 0) {
+            status = qst__reheat_scores(s, rng, ticker, err);
+        }
+        if (status == QST_OK) {
+            status = qst__polish_scores(s, rng, ticker, misfit_out, err);
+        }
+        if (*misfit_out == 0 || (k >= N_TRIAL_REHEATS && *misfit_out > HOPELESS)) {
+            break;
+        }
+    }
+    return status;
+}
+
+static qst_status attempt(
+    qst__search *s, int32_t number, qst__ticker *ticker, double *misfit_out, qst_err *err)
+{
+    qst_rng rng;
+    bool found = false;
+    qst_status status = stream(s->plan, number, QST__STAGE_SHUFFLE, &rng, err);
+    if (status == QST_OK) {
+        shuffle_levels(s, &rng);
+        status = stream(s->plan, number, QST__STAGE_DESIGN, &rng, err);
+    }
+    if (status == QST_OK) {
+        qst__draw_scores(s, &rng);
+        status = qst__search_design(s, &rng, ticker, &found, err);
+    }
+    if (status == QST_OK) {
+        status = stream(s->plan, number, QST__STAGE_SCORES, &rng, err);
+    }
+    *misfit_out = HUGE_VAL;
+    return status == QST_OK && found ? find_scores(s, &rng, ticker, misfit_out, err) : status;
+}
+
+qst_status qst_reconstruct(const qst_ctx *ctx, const qst_cohort_plan *plan, qst_cohort *people,
+    double *values_out, qst_cohort_info *info_out, qst_err *err)
+{
+    qst__arena arena;
+    qst__arena_init(&arena, ctx);
+    qst__search s;
+    qst__ticker ticker;
+    qst__ticker_init(&ticker, ctx);
+    *info_out = (qst_cohort_info){false, 0, 0};
+    qst_status status = check_plan(plan, people, err);
+    if (status == QST_OK) {
+        status = qst__search_make(&arena, plan, people, &s, err);
+    }
+    for (int32_t k = 0; status == QST_OK && !info_out->met && k < plan->n_attempts; k++) {
+        status = attempt(&s, k, &ticker, &info_out->misfit, err);
+        info_out->n_attempts = k + 1;
+        info_out->met = status == QST_OK && info_out->misfit == 0;
+    }
+    if (status == QST_OK) {
+        qst__figures(&s, false);
+        for (int32_t k = 0; k < plan->n_figures; k++) {
+            values_out[k] = s.value[k];
+        }
+    }
+    qst__arena_free(&arena);
+    return status;
+}
