@@ -144,7 +144,8 @@ dress_cohort <- function(published, trial, figures, found, people, answers, sett
   cohort <- cbind(
     data.frame(id = NA_character_, arm = factor(trial$arms[people$arm], trial$arms), group = NA),
     as.data.frame(lapply(stats::setNames(nm = names(trial$levels)), function(name) {
-      factor(trial$levels[[name]][people[[name]] + 1L], trial$levels[[name]])
+      levels <- trial$levels[[name]]
+      factor(levels[match(people[[name]] + 1L, seq_along(levels))], levels)
     })),
     raw_answers(answers$baseline, trial, "t0_"), raw_answers(answers$followup, trial, "t1_")
   )

@@ -1,0 +1,10 @@
+# Makes data/balint.rda again from the printed tables in inst/extdata/lemogne2020.
+# Run in the package's folder with the package installed: Rscript data-raw/balint.R
+# The same R version gives the same bytes; every R version the same answers.
+library(questrial)
+
+printed <- published("inst/extdata/lemogne2020", repaired = TRUE)
+balint <- reconstruct(printed, seed = 1)
+stopifnot(all(figures_met(balint)$met))
+dir.create("data", showWarnings = FALSE)
+save(balint, file = "data/balint.rda", version = 2, compress = "xz")
