@@ -32,7 +32,11 @@
 #' @source Made by `data-raw/balint.R` from the printed tables of Lemogne et al. (2020), BMC Medical
 #'   Education, \doi{10.1186/s12909-020-02316-w}.
 #' @seealso [figures_met()] lists the figures; [analyse()] analyses it.
+#' @name balint
+#' @docType data
+#' @usage balint
+#' @keywords datasets
 #' @examples
 #' table(balint$arm)
 #' balint
-"balint"
+NULL
