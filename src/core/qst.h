@@ -99,8 +99,8 @@ typedef struct {
 } qst_allocator;
 
 /*
- * `poll` is called on the calling thread only, at most about every 50 ms
- * while work goes on; true asks the core to stop, which then frees everything
+ * `poll` is called on the calling thread only, about every `poll_ms`
+ * milliseconds while work goes on; true asks the core to stop, which then frees everything
  * and returns QST_ECANCEL. It may be NULL. `n_threads` below 1 means 1. With
  * more threads than one the allocator must be safe to call from all of them.
  */
@@ -108,10 +108,11 @@ typedef struct {
     qst_allocator allocator;
     bool (*poll)(void *data);
     void *poll_data;
+    int poll_ms;
     int n_threads;
 } qst_ctx;
 
-/* malloc, realloc and free; no poll; one thread. */
+/* malloc, realloc and free; no poll, 50 ms between polls; one thread. */
 void qst_ctx_init(qst_ctx *ctx);
 
 /* ---- Missing values -------------------------------------------------------- */

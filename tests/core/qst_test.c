@@ -119,6 +119,7 @@ void assert_cancels(test_entry entry, void *data, int n_threads)
     test_memory memory = {0};
     qst_ctx ctx = test_ctx(&memory, n_threads);
     ctx.poll = stop_at_once;
+    ctx.poll_ms = 0;
     qst_err err;
     qst_err_init(&err);
     assert_status(entry(&ctx, data, &err), QST_ECANCEL, &err);

@@ -47,8 +47,8 @@ qst_ctx test_ctx(test_memory *memory, int n_threads);
 typedef qst_status (*test_entry)(const qst_ctx *ctx, void *data, qst_err *err);
 long assert_survives_no_memory(test_entry entry, void *data);
 
-/* Runs `entry` under a poll that asks to stop at once: QST_ECANCEL and no leak. For entries that
- * are sure to last longer than the poll interval. */
+/* Runs `entry` under a poll that asks to stop at the first chance: QST_ECANCEL and no leak. With
+ * more threads than one the work must outlast the start of its workers. */
 void assert_cancels(test_entry entry, void *data, int n_threads);
 
 /* A deterministic stream for test data, independent of the core's own generator. */

@@ -47,7 +47,7 @@ QST_MUST_USE qst_status qst__arena_array(
 
 /* ---- par.c: polling in serial loops ---- */
 
-/* Asks `poll` at most every 50 ms, by a clock that is read once in a while. Serial loops call it
+/* Asks `poll` at most every poll_ms, by a clock that is read once in a while. Serial loops call it
  * once a block of work; QST_ECANCEL says stop. */
 typedef struct {
     const qst_ctx *ctx;

@@ -31,7 +31,7 @@ static const qst_allocator standard_allocator = {get, resize, release, NULL};
 
 void qst_ctx_init(qst_ctx *ctx)
 {
-    *ctx = (qst_ctx){.allocator = standard_allocator, .n_threads = 1};
+    *ctx = (qst_ctx){.allocator = standard_allocator, .poll_ms = 50, .n_threads = 1};
 }
 
 void qst__arena_init(qst__arena *arena, const qst_ctx *ctx)

@@ -7,8 +7,6 @@
 #include <signal.h>
 #include <time.h>
 
-#define POLL_MS 50
-
 /* Workers take the next task under the lock; what they share stands here. */
 typedef struct {
     qst_task task;
@@ -73,7 +71,7 @@ qst_status qst__tick(qst__ticker *ticker, qst_err *err)
         return QST_OK;
     }
     const double now = now_ms();
-    if (now - ticker->last_ms < POLL_MS) {
+    if (now - ticker->last_ms < ticker->ctx->poll_ms) {
         return QST_OK;
     }
     ticker->last_ms = now;
@@ -140,7 +138,7 @@ static bool wait_for_workers(const qst_ctx *ctx, crew *c)
     pthread_mutex_lock(&c->lock);
     while (c->n_running > 0) {
         struct timespec until;
-        time_after(&until, POLL_MS);
+        time_after(&until, ctx->poll_ms);
         pthread_cond_timedwait(&c->worker_left, &c->lock, &until);
         if (!stopped && c->n_running > 0) {
             pthread_mutex_unlock(&c->lock);
