@@ -2,6 +2,9 @@
 # the data frame.
 
 search_cohort <- function(trial, figures, centre, settings) {
+  start <- start_matrix(figures, trial)
+  n_printed <- nrow(figures)
+  figures <- rbind(figures, followup_figures(figures, start, settings$correlation))
   codes <- c("kind", "outcome", "arm", "reference", "covariate", "level")
   terms <- rbind(as.integer(trial$terms$covariate), as.integer(trial$terms$level))
   model <- if (is.null(centre)) {
@@ -10,7 +13,7 @@ search_cohort <- function(trial, figures, centre, settings) {
     cbind(centre$estimate, centre$se_low, centre$se_high)
   }
   range <- answer_range(trial)
-  .Call(
+  found <- .Call(
     C_qstr_reconstruct_search, as.integer(trial$sizes), level_matrix(trial),
     as.integer(lengths(trial$levels)),
     c(
@@ -19,9 +22,29 @@ search_cohort <- function(trial, figures, centre, settings) {
       if (is.null(centre)) 1 else centre$ss_high,
       stats::qt(0.975, sum(trial$sizes) - nrow(trial$terms) - 1), settings$attempts
     ),
-    settings$skip, start_matrix(figures, trial),
+    settings$skip, start,
     t(as.matrix(figures[codes])), rbind(figures$low, figures$high), terms, model, settings$seed
   )
+  found$values <- found$values[seq_len(n_printed)]
+  found
+}
+
+# Where no follow-up score is printed, its SD is kept within 3% of what the
+# SDs of baseline and change and their correlation give: else the search,
+# which has no reason to keep them together, would let them drift apart.
+followup_figures <- function(figures, start, correlation) {
+  if (any(figures$outcome == outcome_codes[["followup"]])) {
+    return(NULL)
+  }
+  rows <- lapply(seq_len(nrow(start)), function(arm) {
+    sds <- start[arm, c(2, 4)]
+    sd <- sqrt(sum(sds^2) + 2 * correlation * prod(sds))
+    row <- figure_row("SD of followup", "sd", "0", "followup", arm = arm - 1L)
+    row$low <- 0.97 * sd
+    row$high <- 1.03 * sd
+    row
+  })
+  do.call(rbind, rows)
 }
 
 n_asked <- function(trial) {
@@ -203,10 +226,14 @@ all_figures <- function(published, figures, found, answers) {
 
 #' @export
 print.reconstruction <- function(x, n = 6, ...) {
-  cat(sprintf("Synthetic cohort, %d rows: made from printed tables alone, no real answers.\n", nrow(x)))
+  cat(sprintf(
+    "Synthetic cohort, %d rows: made from printed tables alone, no real answers.\n", nrow(x)
+  ))
   figures <- attr(x, "figures", exact = TRUE)
   if (!is.null(figures)) {
-    cat(sprintf("It meets %d of %d printed figures; see figures_met().\n", sum(figures$met), nrow(figures)))
+    cat(sprintf(
+      "It meets %d of %d printed figures; see figures_met().\n", sum(figures$met), nrow(figures)
+    ))
   }
   print.data.frame(utils::head(as.data.frame(x), n), ...)
   if (nrow(x) > n) {

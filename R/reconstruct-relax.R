@@ -181,8 +181,10 @@ check_relaxed <- function(misses, problem) {
   worst <- utils::head(worst[abs(misses[worst]) > 1], 5)
   qst_abort("argument", c(
     sprintf(
-      "`published`: no cohort can have all figures; however they are chosen, some are off by %.2f roundings.",
-      max(abs(misses))
+      paste(
+        "`published`: no cohort can have all figures; at best some are off by %.2f units of their",
+        "last digit, of which rounding explains 0.50."
+      ), max(abs(misses)) / 2
     ),
     sprintf("* %s", names[worst]),
     "Look for a misprint among these and the counts, and write it to repairs.csv."

@@ -28,7 +28,7 @@
 #'   participants all scores lie on one coarse grid, and figures printed with
 #'   three digits can seldom be met.
 #' @param correlation Correlation of change and baseline that the search
-#'   starts from.
+#'   starts from and, where no follow-up scores are printed, keeps to.
 #' @param attempts Searches with other random numbers before giving up; the
 #'   last cohort is then returned with a warning of class
 #'   `questrial_warning_convergence` that names the figures it misses.
@@ -105,7 +105,7 @@ figures_met <- function(x) {
 
 printed_trial <- function(published) {
   arms <- design_values(published, "arms")
-  instrument <- instrument(design_values(published, "instrument"))
+  instrument <- printed_instrument(published)
   variables <- unique(published$counts$variable)
   levels <- lapply(variables, function(variable) {
     unique(published$counts$level[published$counts$variable == variable])
@@ -138,7 +138,14 @@ model_terms <- function(published, trial) {
       level = level_code(trial, row$variable, row$level, where)
     )
   })
-  if (length(terms) > 0) do.call(rbind, terms) else data.frame(covariate = integer(), level = integer())
+  do.call(rbind, c(list(data.frame(covariate = integer(), level = integer())), terms))
+}
+
+# The questionnaire: an id of the registry, or a file beside the tables.
+printed_instrument <- function(published) {
+  id <- design_values(published, "instrument")
+  file <- file.path(attr(published, "dir"), id)
+  if (length(id) == 1 && file.exists(file)) read_instrument(file) else instrument(id)
 }
 
 flow_number <- function(published, key, arm) {
@@ -160,7 +167,7 @@ mean_row <- function(published, outcome, arm) {
   row <- which(means$outcome == outcome & means$arm == arm & means$variable == "")
   if (length(row) != 1) {
     qst_abort("no_data", sprintf(
-      "means.csv must hold one mean of `%s` for arm %s; it holds %d. Add the row with an empty `variable`.",
+      "means.csv must hold one mean of `%s` for all of arm %s; it holds %d. Correct its rows.",
       outcome, describe(arm), length(row)
     ))
   }

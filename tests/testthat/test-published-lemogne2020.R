@@ -135,7 +135,9 @@ test_that("attendance and interaction", {
   test <- stats::anova(stats::lm(change ~ absences, balint_arm))
   expect_all_printed(c(test$`F value`[[1]], test$`Pr(>F)`[[1]]), c("0.993", "0.37"))
   expect_equal(test$Df, c(2, 122))
-  test <- stats::anova(stats::lm(change ~ arm + sex, analysed), stats::lm(change ~ arm * sex, analysed))
+  test <- stats::anova(
+    stats::lm(change ~ arm + sex, analysed), stats::lm(change ~ arm * sex, analysed)
+  )
   expect_all_printed(c(test$F[[2]], test$`Pr(>F)`[[2]]), c("1.099", "0.33"))
   expect_equal(c(test$Df[[2]], test$Res.Df[[2]]), c(2, 356))
 })

@@ -10,8 +10,8 @@
  * items follow the person more than others, habits last from one visit to the
  * next. Then the answers are moved until their sum is the total.
  */
-#define SPREAD 0.9  /* SD of the locations, in sixths of the range */
-#define UNEVEN 0.35 /* SD of the weights */
+#define SPREAD 1.1  /* the locations lie evenly from minus to plus this, in sixths of the range */
+#define UNEVEN 0.25 /* SD of the weights */
 #define HABIT 0.75  /* SD of habits and of slips, in sixths of the range */
 #define SLIP 0.65
 #define MAX_SHIFTS 2000000
@@ -61,6 +61,25 @@ static qst_status item_stream(
     return qst_rng_init(rng, plan->seed, &address, err);
 }
 
+static void exchange(int32_t *x, int32_t i, int32_t j)
+{
+    const int32_t kept = x[i];
+    x[i] = x[j];
+    x[j] = kept;
+}
+
+/* The items in an order whose first n are random (Durstenfeld 1964). */
+static void shuffle_items(drafts *d, int32_t n, qst_rng *rng)
+{
+    const int32_t k = d->plan->n_items;
+    for (int32_t j = 0; j < k; j++) {
+        d->asked[j] = j;
+    }
+    for (int32_t j = 0; j < n; j++) {
+        exchange(d->asked, j, j + (int32_t)qst_rng_below(rng, (uint32_t)(k - j)));
+    }
+}
+
 static qst_status draw_items(drafts *d, qst_err *err)
 {
     qst_rng rng;
@@ -69,33 +88,16 @@ static qst_status draw_items(drafts *d, qst_err *err)
         return status;
     }
     const double sixth = (d->plan->max - d->plan->min) / 6.0;
-    for (int32_t j = 0; j < d->plan->n_items; j++) {
-        d->location[j] = SPREAD * sixth * qst__bell(&rng);
+    const int32_t k = d->plan->n_items;
+    shuffle_items(d, k, &rng);
+    for (int32_t j = 0; j < k; j++) {
+        d->location[d->asked[j]] = SPREAD * sixth * ((2 * j + 1.0) / k - 1);
         d->weight[j] = UNEVEN * qst__bell(&rng);
     }
     return QST_OK;
 }
 
 /* ---- One person ---- */
-
-static void exchange(int32_t *x, int32_t i, int32_t j)
-{
-    const int32_t kept = x[i];
-    x[i] = x[j];
-    x[j] = kept;
-}
-
-/* Which items are answered: the first `answered` of a random order. */
-static void draw_asked(drafts *d, int32_t answered, qst_rng *rng)
-{
-    const int32_t k = d->plan->n_items;
-    for (int32_t j = 0; j < k; j++) {
-        d->asked[j] = j;
-    }
-    for (int32_t j = 0; answered < k && j < answered; j++) {
-        exchange(d->asked, j, j + (int32_t)qst_rng_below(rng, (uint32_t)(k - j)));
-    }
-}
 
 static int32_t rounded_into_range(const drafts *d, double x)
 {
@@ -122,7 +124,7 @@ static void draft_person(drafts *d, int32_t answered, int32_t total, qst_rng *rn
     const double sixth = (d->plan->max - d->plan->min) / 6.0;
     const double middle = (d->plan->max + d->plan->min) / 2.0 + sixth;
     const double mean = (double)total / answered;
-    draw_asked(d, answered, rng);
+    shuffle_items(d, answered < d->plan->n_items ? answered : 0, rng);
     int32_t sum = 0;
     for (int32_t k = 0; k < answered; k++) {
         const int32_t j = d->asked[k];

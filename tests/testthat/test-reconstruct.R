@@ -1,0 +1,149 @@
+# Printed tables of an invented trial with two arms, from simulated answers: what a journal would
+# print of them, and nothing else.
+invented_tables <- function(n = c(60, 64), seed = 3, digits = 2) {
+  withr::local_seed(seed)
+  people <- data.frame(
+    arm = factor(rep(c("usual", "training"), n), c("usual", "training")),
+    sex = factor(sample(c("men", "women"), sum(n), TRUE), c("men", "women")),
+    year = factor(sample(c("first", "second", "third"), sum(n), TRUE))
+  )
+  n_answered <- function() 10 - stats::rbinom(sum(n), 2, 0.15)
+  score <- function(mean, k) 10 * round(pmin(3.8, pmax(1.2, mean)) * k) / k
+  ability <- stats::rnorm(sum(n), 2.6, 0.5)
+  people$before <- score(ability, n_answered())
+  people$after <- score(
+    ability + 0.15 * (people$arm == "training") + stats::rnorm(sum(n), 0, 0.3), n_answered()
+  )
+  people$change <- people$after - people$before
+  write_tables(people, digits, withr::local_tempdir(.local_envir = parent.frame()))
+}
+
+write_tables <- function(people, digits, dir) {
+  number <- function(x) formatC(x, digits = digits, format = "f")
+  save <- function(table, name) {
+    utils::write.csv(table, file.path(dir, paste0(name, ".csv")), row.names = FALSE, na = "")
+  }
+  save(invented_design(), "design")
+  scale <- new_instrument(10, 1, 4, reverse = c(2, 5), id = "invented")
+  write_instrument(scale, file.path(dir, "invented.dcf"))
+  arms <- levels(people$arm)
+  save(data.frame(step = "lost", arm = arms, n = c("2", "1"), source = "printed"), "flow")
+  counts <- do.call(rbind, lapply(c("sex", "year"), function(name) {
+    table <- as.data.frame(table(level = people[[name]], arm = people$arm))
+    data.frame(variable = name, level = table$level, arm = table$arm, n = table$Freq, percent = "")
+  }))
+  save(counts, "counts")
+  means <- do.call(rbind, lapply(c(baseline = "before", change = "change"), function(column) {
+    data.frame(
+      outcome = if (column == "before") "baseline" else column, variable = "", level = "",
+      arm = arms, n = as.integer(table(people$arm)),
+      mean = number(tapply(people[[column]], people$arm, mean)),
+      sd = number(tapply(people[[column]], people$arm, stats::sd))
+    )
+  }))
+  save(means, "means")
+  t <- stats::t.test(change ~ relevel(arm, "training"), people, var.equal = TRUE)
+  save(data.frame(
+    test = "student", outcome = "change", by = "arm", variable = "", level = "", arm = "training",
+    reference = "usual", statistic = number(t$statistic), df = t$parameter, df_residual = "",
+    p = ""
+  ), "tests")
+  fit <- stats::lm(change ~ arm + sex + year, people)
+  table <- summary(fit)$coefficients
+  limits <- stats::confint(fit)
+  save(data.frame(
+    term = rownames(table), variable = c("", "arm", "sex", "year", "year"),
+    level = c("", "training", "women", "second", "third"),
+    reference = c("", "usual", "men", "first", "first"), estimate = number(table[, 1]),
+    conf.low = number(limits[, 1]), conf.high = number(limits[, 2]),
+    std.error = number(table[, 2]), statistic = number(abs(table[, 3])), p = ""
+  ), "model")
+  alphas <- data.frame(outcome = c("baseline", "followup"), items = 10, alpha = c("0.80", "0.82"))
+  save(alphas, "alpha")
+  dir
+}
+
+invented_design <- function() {
+  data.frame(
+    key = c("arms", "instrument", "lost", "model_outcome", "groups_training"),
+    value = c("usual; training", "invented.dcf", "lost", "change", "8; 7")
+  )
+}
+
+
+test_that("an invented trial's tables are met, also by lm() and t.test()", {
+  skip_on_cran()
+  dir <- invented_tables()
+  printed <- published(dir)
+  cohort <- reconstruct(printed, seed = 5)
+  expect_s3_class(cohort, "reconstruction")
+  expect_true(all(figures_met(cohort)$met))
+  expect_identical(nrow(cohort), 127L)
+  expect_identical(levels(cohort$arm), c("usual", "training"))
+
+  people <- as.data.frame(cohort)
+  keyed <- function(visit) {
+    x <- as.matrix(people[paste0(visit, "_", 1:10)])
+    x[, c(2, 5)] <- 5 - x[, c(2, 5)]
+    x
+  }
+  people$change <- 10 * (rowMeans(keyed("t1"), na.rm = TRUE) - rowMeans(keyed("t0"), na.rm = TRUE))
+  people <- people[!is.nan(people$change), ]
+  prints <- function(x) formatC(as.vector(x), digits = 2, format = "f")
+  table <- summary(stats::lm(change ~ arm + sex + year, people))$coefficients
+  expect_identical(prints(table[, 1]), printed$model$estimate)
+  expect_identical(prints(table[, 2]), printed$model$std.error)
+  expect_identical(prints(abs(table[, 3])), printed$model$statistic)
+  expect_identical(
+    prints(tapply(people$change, people$arm, stats::sd)),
+    printed$means$sd[printed$means$outcome == "change"]
+  )
+  t <- stats::t.test(change ~ relevel(arm, "training"), people, var.equal = TRUE)
+  expect_identical(prints(t$statistic), printed$tests$statistic)
+  expect_identical(as.vector(table(people$sex, people$arm)), as.integer(printed$counts$n[1:4]))
+  expect_true(all(table(cohort$group) %in% 7:8))
+
+  expect_identical(reconstruct(printed, seed = 5), cohort)
+  expect_false(identical(reconstruct(printed, seed = 6)$t1_1, cohort$t1_1))
+})
+
+test_that("tables that contradict themselves are refused before any search", {
+  dir <- system.file("extdata", "lemogne2020", package = "questrial")
+  expect_error(reconstruct(published(dir), seed = 1), "no cohort can have all figures",
+    class = "questrial_error_argument")
+  # The text's 1.354 cannot stand beside the other figures; the abstract's 1.355 can.
+  printed <- published(dir, repaired = TRUE)
+  printed$tests$statistic[[10]] <- "1.354"
+  expect_error(reconstruct(printed, seed = 1), "narrative less control",
+    class = "questrial_error_argument")
+})
+
+test_that("arguments are checked", {
+  dir <- system.file("extdata", "lemogne2020", package = "questrial")
+  printed <- published(dir, repaired = TRUE)
+  expect_error(reconstruct(dir), "published()", class = "questrial_error_argument")
+  expect_error(reconstruct(printed, seed = -1), "seed", class = "questrial_error_argument")
+  expect_error(reconstruct(printed, skip = 2), "skip", class = "questrial_error_argument")
+  expect_error(reconstruct(printed, attempts = 0), "attempts", class = "questrial_error_argument")
+  expect_error(figures_met(mtcars), "reconstruct()", class = "questrial_error_argument")
+  printed$counts$n[[1]] <- "41"
+  expect_error(reconstruct(printed), "`sex` counts 116 people in arm \"control\"",
+    class = "questrial_error_dimension")
+  printed <- published(dir, repaired = TRUE)
+  printed$means <- printed$means[-10, ]
+  expect_error(reconstruct(printed), "mean of `change`", class = "questrial_error_no_data")
+  printed <- published(dir, repaired = TRUE)
+  printed$model$variable[[4]] <- "gender"
+  expect_error(reconstruct(printed), "model.csv, row 4: `gender`", class = "questrial_error_file")
+  printed <- published(dir, repaired = TRUE)
+  printed$tests$test[[6]] <- "manova"
+  expect_error(reconstruct(printed), "no test \"manova\"", class = "questrial_error_file")
+})
+
+test_that("the cohort says that it is synthetic", {
+  expect_output(print(balint), "Synthetic cohort, 392 rows")
+  expect_output(print(balint[1:3, ]), "Synthetic cohort, 3 rows")
+  expect_match(attr(balint, "synthetic"), "Synthetic")
+  expect_s3_class(as.data.frame(balint), "data.frame", exact = TRUE)
+  expect_true(all(figures_met(balint)$met))
+})
