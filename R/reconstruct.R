@@ -180,7 +180,7 @@ count_matrix <- function(variable, published, trial) {
   counts <- matrix(0, length(trial$levels[[variable]]), length(trial$arms),
     dimnames = list(trial$levels[[variable]], trial$arms))
   counts[cbind(rows$level, rows$arm)] <- printed_number(rows$n)
-  wrong <- which(!colSums(counts) %in% c(0) & colSums(counts) != trial$sizes)
+  wrong <- which(colSums(counts) != 0 & colSums(counts) != trial$sizes)
   if (length(wrong) > 0) {
     arm <- trial$arms[[wrong[[1]]]]
     qst_abort("dimension", sprintf(
