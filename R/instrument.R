@@ -356,7 +356,8 @@ score_words <- function(instrument, scale) {
   n_reversed <- sum(instrument$reversed[rule$items])
   limit <- n_missing_max(rule)
   paste0(
-    how, sprintf(" %d item%s", k, if (k == 1) "" else "s"), if (rule$multiply != 1) paste(" times", format(rule$multiply)),
+    how, sprintf(" %d item%s", k, if (k == 1) "" else "s"),
+    if (rule$multiply != 1) paste(" times", format(rule$multiply)),
     ", ", ends[[1]], " to ", ends[[2]],
     if (n_reversed > 0) sprintf(", %d reversed", n_reversed),
     if (limit == 0) {

@@ -28,10 +28,10 @@
 #' `variable`, or a variable within one `arm`), `student` (`arm` less
 #' `reference`, pooled variance) and `interaction` (`by` is `arm:sex`, say).
 #' Keys of the design that [reconstruct()] needs are `arms` (reference first),
-#' `instrument` (its id, or a file in the folder), `items_not_asked`, `model_outcome`, the `flow.csv` steps
-#' called `lost`, `excluded` (without the covariate `excluded_for`) and
-#' `no_baseline`, and the sizes of small groups, `groups_<arm>`; several
-#' values are separated by semicolons.
+#' `instrument` (its id, or a file in the folder), `items_not_asked`,
+#' `model_outcome`, the `flow.csv` steps called `lost`, `excluded` (without the
+#' covariate `excluded_for`) and `no_baseline`, and the sizes of small groups,
+#' `groups_<arm>`; several values are separated by semicolons.
 #'
 #' @param dir Folder of the files. The package brings one,
 #'   `system.file("extdata", "lemogne2020", package = "questrial")`.

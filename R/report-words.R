@@ -18,7 +18,7 @@ interval_words <- function(analysis, low, high, digits = 2) {
   )
 }
 
-# "F(2, 359) = 2.42, P = .091"
+# F with both its df in brackets, then P.
 f_words <- function(analysis, test) {
   sprintf(
     "F(%s) = %s, %s", format_df(test$df, test$df.residual),

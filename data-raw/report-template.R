@@ -16,7 +16,8 @@ heading <- function(id, level, size, before) {
 caption <- function(id, name, keep) {
   sprintf(paste0(
     "<w:style w:type=\"paragraph\" w:customStyle=\"1\" w:styleId=\"%s\"><w:name w:val=\"%s\"/>",
-    "<w:basedOn w:val=\"Normal\"/><w:qFormat/><w:pPr>%s<w:spacing w:before=\"120\" w:after=\"80\"/>",
+    "<w:basedOn w:val=\"Normal\"/><w:qFormat/><w:pPr>%s",
+    "<w:spacing w:before=\"120\" w:after=\"80\"/>",
     "</w:pPr><w:rPr><w:rFonts w:ascii=\"Arial\" w:hAnsi=\"Arial\" w:cs=\"Arial\"/>",
     "<w:sz w:val=\"18\"/></w:rPr></w:style>"
   ), id, name, if (keep) "<w:keepNext/>" else "")

@@ -135,7 +135,7 @@ static void test_refuses_plans_without_sense(void **state)
     one.plan.n_lone = 32;
     assert_refused(&one, "baseline");
     case_make(&one, 1);
-    one.figures[3].low = NAN;
+    one.figures[3].low = (double)NAN;
     assert_refused(&one, "figure");
     case_make(&one, 1);
     one.figures[3].arm = 2;

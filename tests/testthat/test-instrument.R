@@ -82,7 +82,9 @@ test_that("what makes no instrument is refused", {
   expect_error(new_instrument(3, 1, 5, reverse = 4), "`4` is no item", class = argument)
   expect_error(new_instrument(3, 1, 5, reverse = c(1, 1)), "twice", class = argument)
   expect_error(new_instrument(3, 1, 5, scales = list(1:3)), "name", class = argument)
-  expect_error(new_instrument(3, 1, 5, scales = list(a = character())), "no items", class = argument)
+  expect_error(new_instrument(3, 1, 5, scales = list(a = character())), "no items",
+    class = argument
+  )
   expect_error(new_instrument(3, 1, 5, scales = list(a = NULL)), "no items", class = argument)
   expect_error(new_instrument(3, 1, 5, score = "median"), "score of scale total", class = argument)
   expect_error(new_instrument(3, 1, 5, max_missing = 1), "below 1", class = argument)

@@ -64,9 +64,8 @@ test_that("what is no published trial is refused by file, row and column", {
   expect_error(published(folder_with(alpha.csv = c("outcome,items,alpha", "a,19,.7,x,y,z"))),
     class = "questrial_error_file"
   )
-  expect_error(published(folder_with(alpha.csv = c("outcome,items,alpha", "caf\xe9,19,.7"))), "UTF-8",
-    class = "questrial_error_file"
-  )
+  latin <- c("outcome,items,alpha", "caf\xe9,19,.7")
+  expect_error(published(folder_with(alpha.csv = latin)), "UTF-8", class = "questrial_error_file")
   repairs <- c("table,row,column,printed,repaired,reason", "alpha,1,alpha,.99,.77,x")
   expect_error(published(folder_with(repairs.csv = repairs), repaired = TRUE),
     "repairs.csv, row 1",

@@ -261,7 +261,9 @@ test_that("a binomial model is tested by z and a given covariance is used", {
   expect_error(effects_table(fit, vcov = diag(3)), "2 by 2", class = "questrial_error_argument")
   expect_error(effects_table(mtcars), "`fit`", class = "questrial_error_argument")
   expect_error(effects_table(NULL), "`fit`", class = "questrial_error_argument")
-  expect_error(effects_table(fit, labels = "Weight"), "character vector", class = "questrial_error_argument")
+  expect_error(effects_table(fit, labels = "Weight"), "character vector",
+    class = "questrial_error_argument"
+  )
 })
 
 test_that("rows and columns are taken as from a data frame", {
