@@ -11,7 +11,11 @@ count <- function(pattern, text) {
   sum(gregexpr(pattern, text, perl = TRUE)[[1]] > 0)
 }
 
-page <- write_page(published = printed)
+# Patterns are slow in megabytes of figures.
+without_figures <- function(page) gsub("base64,[^\"]+", "base64,", page, perl = TRUE)
+
+whole_page <- write_page(published = printed)
+page <- without_figures(whole_page)
 
 # As prose shows a number.
 minus <- function(x) sub("-", "\u2212", sprintf("%.2f", x), fixed = TRUE)
@@ -137,8 +141,8 @@ test_that("hostile text is shown, not obeyed", {
   plan$labels[c("outcome", "sex", "arm", "absences")] <- hostile
   data <- balint
   levels(data$living)[[1]] <- "<i>with</i> & \"parents\""
-  text <- write_page(
-    what = analyse(plan, data), title = hostile, deviations = hostile, published = NULL
+  text <- without_figures(
+    write_page(what = analyse(plan, data), title = hostile, deviations = hostile)
   )
   expect_no_match(text, "<script|<i>|<b>")
   expect_match(text, "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt; &amp;", fixed = TRUE)
@@ -150,7 +154,7 @@ test_that("the same analysis and date give the same bytes and leave the user's d
   grDevices::pdf(NULL)
   mine <- grDevices::dev.cur()
   again <- write_page(published = printed)
-  expect_identical(again, page)
+  expect_identical(again, whole_page)
   expect_equal(grDevices::dev.cur(), mine)
   grDevices::dev.off(mine)
 })
