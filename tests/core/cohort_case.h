@@ -369,4 +369,12 @@ static inline void case_make(cohort_case *c, uint64_t seed)
     case_set_model(c);
 }
 
+/* The same with few figures and no model, so that a search ends soon. */
+static inline void case_make_easy(cohort_case *c, uint64_t seed)
+{
+    case_make(c, seed);
+    c->plan.n_figures = 4;
+    c->plan.n_terms = 0;
+}
+
 #endif

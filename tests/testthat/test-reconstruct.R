@@ -118,6 +118,18 @@ test_that("tables that contradict themselves are refused before any search", {
     class = "questrial_error_argument")
 })
 
+test_that("figures that are missed are named in a warning", {
+  skip_on_cran()
+  dir <- invented_tables()
+  printed <- published(dir)
+  printed$model <- printed$model[0, ]
+  printed$means$mean[[3]] <- "9.99" # no t of the printed size follows from such a change
+  expect_warning(cohort <- reconstruct(printed, seed = 5, attempts = 1), "student of change",
+    class = "questrial_warning_convergence")
+  expect_false(all(figures_met(cohort)$met))
+  expect_identical(nrow(cohort), 127L)
+})
+
 test_that("arguments are checked", {
   dir <- system.file("extdata", "lemogne2020", package = "questrial")
   printed <- published(dir, repaired = TRUE)

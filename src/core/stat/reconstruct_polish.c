@@ -44,6 +44,8 @@ static qst_status make_bench(qst__arena *arena, qst__search *s, bench *b, qst_er
     }
     if (status == QST_OK) {
         status = qst__arena_array(arena, 2 * (ptrdiff_t)n, sizeof *b->miss, &b->miss, err);
+    }
+    if (status == QST_OK) {
         b->before = b->miss + n;
     }
     return status;
