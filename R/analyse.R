@@ -276,8 +276,11 @@ trial_terms <- function(plan, outcome = plan$outcome) {
   c(plan$arm, plan$covariates, if (outcome == "ancova") "baseline")
 }
 
+# The call shows the formula, not how it was put together.
 trial_model <- function(plan, rows) {
-  fit_glm(trial_formula("outcome", trial_terms(plan)), rows)
+  fit <- fit_glm(trial_formula("outcome", trial_terms(plan)), rows)
+  fit$call$formula <- stats::formula(fit)
+  fit
 }
 
 # One row an F test of arm by subgroup, with nothing else in the model.

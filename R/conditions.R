@@ -156,10 +156,10 @@ enumerate <- function(x, last = " and ", most = 5) {
   join_words(quoted, last)
 }
 
-# "a, b and c".
+# "a, b and c"; "none" of nothing, so that a sentence stays one.
 join_words <- function(x, last = " and ") {
   n <- length(x)
-  if (n < 2) as.character(x) else paste0(paste(x[-n], collapse = ", "), last, x[[n]])
+  if (n == 0) "none" else if (n < 2) as.character(x) else paste0(paste(x[-n], collapse = ", "), last, x[[n]])
 }
 
 sentence_case <- function(text) {

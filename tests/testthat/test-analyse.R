@@ -85,6 +85,10 @@ test_that("bad data are refused by what, where and cure", {
     class = "questrial_error_argument"
   )
   expect_error(analyse(plan, data[0, ]), class = "questrial_error_no_data")
+  expect_error(analyse(plan, data[0]), "columns are none", class = "questrial_error_argument")
+  endless <- data
+  endless$age[[20]] <- Inf
+  expect_error(analyse(plan, endless), "`age`", class = "questrial_error")
   expect_error(analyse(plan, as.list(data)), "data frame", class = "questrial_error_argument")
   twice <- data
   twice$id[[5]] <- 2L
