@@ -22,7 +22,9 @@
 #' @param published Tables as from [published()].
 #' @param seed Whole number from 0 to 2^53; `NULL` draws one from R's
 #'   generator, so that `set.seed()` governs. The same seed gives the same
-#'   answers on every machine and for any number of threads.
+#'   answers for any number of threads. (Other processors and compilers may
+#'   find another cohort: where they fuse a multiplication with an addition,
+#'   last bits differ.)
 #' @param skip Share of participants who skip one more item, two more, ...,
 #'   at each visit, besides items that were never asked. Without such
 #'   participants all scores lie on one coarse grid, and figures printed with

@@ -588,7 +588,8 @@ QST_MUST_USE qst_status qst_allocate(const qst_ctx *ctx, const qst_allocation *p
  * baseline figures hold, then all figures, while the tolerance shrinks
  * (threshold accepting: Dueck & Scheuer 1990, doi:10.1016/0021-9991(90)90201-B);
  * at the end all pairs of some thousand small moves are tried. Decisions use
- * + - * / and sqrt only.
+ * + - * / and sqrt only, so results are the same bits wherever a compiler
+ * does not fuse a multiplication with an addition.
  */
 enum { QST_VISIT_BASELINE, QST_VISIT_FOLLOWUP, QST_N_VISITS };
 
