@@ -66,6 +66,9 @@ reconstruct <- function(published, seed = NULL, skip = c(0.12, 0.05), correlatio
   trial <- printed_trial(published)
   figures <- printed_figures(published, trial)
   centre <- relax_figures(figures, trial)
+  if (interactive()) {
+    cli::cli_progress_message("Searching for a cohort: about half a minute an attempt")
+  }
   found <- search_cohort(trial, figures, centre, settings)
   warn_of_misses(found, figures)
   people <- add_the_lost(trial, found)

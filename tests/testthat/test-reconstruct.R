@@ -159,3 +159,18 @@ test_that("the cohort says that it is synthetic", {
   expect_s3_class(as.data.frame(balint), "data.frame", exact = TRUE)
   expect_true(all(figures_met(balint)$met))
 })
+
+test_that("a search can be stopped, and the session goes on", {
+  printed <- published(system.file("extdata", "lemogne2020", package = "questrial"), TRUE)
+  on.exit(setTimeLimit())
+  stopped <- tryCatch(
+    {
+      setTimeLimit(elapsed = 5, transient = TRUE)
+      reconstruct(printed, seed = 5)
+    },
+    error = function(cnd) conditionMessage(cnd)
+  )
+  setTimeLimit()
+  expect_match(stopped, "elapsed time limit")
+  expect_identical(score(data.frame(x = 2L), new_instrument("x", 1, 5)), 2)
+})
