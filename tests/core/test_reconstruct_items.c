@@ -33,8 +33,8 @@ static void make_sheet(sheet *x, uint64_t seed)
         .max = 6,
         .answered = {x->answered[0], x->answered[1]},
         .total = {x->total[0], x->total[1]},
-        .alpha_low = {0.795, NAN},
-        .alpha_high = {0.805, NAN},
+        .alpha_low = {0.795, (double)NAN},
+        .alpha_high = {0.805, (double)NAN},
         .seed = seed};
 }
 
