@@ -15,20 +15,19 @@
 #' distribution over items, who skipped what, the numbers lost in each arm)
 #' is invented.
 #'
-#' @format A data frame of class `reconstruction` with 392 rows and
-#' \describe{
-#'   \item{id}{`"S001"` to `"S392"`}
-#'   \item{arm}{factor: control, balint, narrative}
-#'   \item{group}{factor: the small group within the arm, `NA` in control}
-#'   \item{sex}{factor: male, female}
-#'   \item{parents}{factor: education of the parents, graduate, undergraduate}
-#'   \item{living}{factor: with parents, alone, neither; `NA` for 13}
-#'   \item{specialty}{factor: intended specialty, surgery, medicine, other}
-#'   \item{absences}{factor: sessions missed, none, one, more than one; `NA` in control}
-#'   \item{t0_1, ..., t0_20}{integer: answers at baseline to the 20 items of `instrument("jse-s")`,
-#'     1 to 7, before reversal; item 9 was never asked}
-#'   \item{t1_1, ..., t1_20}{integer: the same at follow-up}
-#' }
+#' @format A data frame of class `reconstruction` with 392 rows and the columns
+#' * `id`: `"S001"` to `"S392"`
+#' * `arm`: factor: control, balint, narrative
+#' * `group`: factor: the small group within the arm, `NA` in control
+#' * `sex`: factor: male, female
+#' * `parents`: factor: education of the parents, graduate, undergraduate
+#' * `living`: factor: with parents, alone, neither; `NA` for 13
+#' * `specialty`: factor: intended specialty, surgery, medicine, other
+#' * `absences`: factor: sessions missed, none, one, more than one; `NA` in
+#'   control
+#' * `t0_1` to `t0_20`: integer: answers at baseline to the 20 items of
+#'   `instrument("jse-s")`, 1 to 7, before reversal; item 9 was never asked
+#' * `t1_1` to `t1_20`: integer: the same at follow-up
 #' @source Made by `data-raw/balint.R` from the printed tables of Lemogne et al. (2020), BMC Medical
 #'   Education, \doi{10.1186/s12909-020-02316-w}.
 #' @seealso [figures_met()] lists the figures; [analyse()] analyses it.

@@ -1,8 +1,8 @@
 #' @useDynLib questrial, .registration = TRUE, .fixes = "C_"
 #' @importFrom graphics plot
 #' @importFrom stats anova confint cooks.distance family fitted formula hatvalues logLik
-#' @importFrom stats model.frame model.matrix nobs predict residuals rstandard simulate terms
-#' @importFrom stats vcov weights
+#' @importFrom stats model.frame model.matrix nobs predict residuals rstandard rstudent simulate
+#' @importFrom stats terms vcov weights
 #' @keywords internal
 "_PACKAGE"
 

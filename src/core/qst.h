@@ -240,8 +240,8 @@ int qst_par_workers(const qst_ctx *ctx, ptrdiff_t n_tasks);
 
 /*
  * Runs tasks 0 .. n_tasks - 1 on short-lived threads that are joined before
- * the return; the calling thread polls meanwhile. If tasks fail, the lowest
- * one decides status and text. Fewer threads than asked for is no error.
+ * the return; the calling thread polls before it starts them and meanwhile. If tasks fail, the
+ * lowest one decides status and text. Fewer threads than asked for is no error.
  */
 QST_MUST_USE qst_status qst_par_for(
     const qst_ctx *ctx, ptrdiff_t n_tasks, qst_task task, void *data, qst_err *err);

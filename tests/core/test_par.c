@@ -138,6 +138,30 @@ static void polling_stops_the_work(void **state)
     assert_cancels(run_slowly, NULL, 7);
 }
 
+static bool stop_at_the_third(void *data)
+{
+    return ++*(int *)data >= 3;
+}
+
+static void polling_stops_work_under_way(void **state)
+{
+    (void)state;
+    const int n_threads[] = {1, 2, 7};
+    for (int k = 0; k < 3; k++) {
+        int n_polled = 0;
+        test_memory memory = {0};
+        qst_ctx ctx = test_ctx(&memory, n_threads[k]);
+        ctx.poll = stop_at_the_third;
+        ctx.poll_data = &n_polled;
+        ctx.poll_ms = 1;
+        qst_err err;
+        qst_err_init(&err);
+        assert_status(run_slowly(&ctx, NULL, &err), QST_ECANCEL, &err);
+        assert_int_equal(n_polled, 3);
+        assert_int_equal(memory.n_live, 0);
+    }
+}
+
 static bool only_here(void *data)
 {
     assert_true(pthread_equal(*(pthread_t *)data, pthread_self()));
@@ -223,6 +247,7 @@ int main(void)
         cmocka_unit_test(a_status_without_text_is_kept),
         cmocka_unit_test(no_memory_is_reported),
         cmocka_unit_test(polling_stops_the_work),
+        cmocka_unit_test(polling_stops_work_under_way),
         cmocka_unit_test(poll_runs_on_the_calling_thread),
         cmocka_unit_test(workers_leave_signals_alone),
         cmocka_unit_test(ticks_poll_at_most_every_50_ms),

@@ -171,6 +171,9 @@ static qst_status run_serial(
 static qst_status run_threaded(
     const qst_ctx *ctx, crew *c, pthread_t *threads, seat *seats, int n_workers, qst_err *err)
 {
+    if (asked_to_stop(ctx)) {
+        return cancelled(err);
+    }
     for (int w = 0; w < n_workers; w++) {
         seats[w] = (seat){c, w};
     }
