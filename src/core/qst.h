@@ -250,7 +250,8 @@ QST_MUST_USE qst_status qst_par_for(
 
 /* ---- Scoring: stat/score.c --------------------------------------------------------- */
 
-/* The answers that can be given: min, min + step, ..., min + n_steps * step. */
+/* The answers that can be given: min, min + step, ..., min + n_steps * step; |min| at most 2^40
+ * steps. */
 typedef struct {
     double min;
     double step;     /* > 0 */

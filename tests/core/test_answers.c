@@ -156,6 +156,7 @@ static void test_check(void **state)
     refused((qst_scale){columns, NULL, 1, 3, {(double)NAN, 1, 6}}, QST_EARGUMENT, "finite");
     refused((qst_scale){columns, NULL, 1, 3, {1, 0, 6}}, QST_EARGUMENT, "step");
     refused((qst_scale){columns, NULL, 1, 3, {1, (double)INFINITY, 6}}, QST_EARGUMENT, "step");
+    refused((qst_scale){columns, NULL, 1, 3, {-1e159, 7.5, 52}}, QST_EARGUMENT, "are lost");
     refused((qst_scale){columns, NULL, 1, 3, {1, 1, 0}}, QST_EARGUMENT, "0 steps");
     refused((qst_scale){columns, NULL, 1, 3, {1, 1, 1 << 21}}, QST_EARGUMENT, "steps");
 }

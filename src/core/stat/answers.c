@@ -8,6 +8,8 @@
 #define ROUNDER_BITS UINT32_C(0x4B400000)
 
 #define MAX_STEPS (INT32_C(1) << 20)
+/* Beyond so many steps from 0 a double has too few digits left for the levels. */
+#define MAX_MIN_STEPS 0x1p40
 
 QST__LOOP uint32_t bits_of(float x)
 {
@@ -219,6 +221,10 @@ qst_status qst__scale_check(const qst_scale *scale, qst_err *err)
     const qst_range *range = &scale->range;
     if (!isfinite(range->min) || !(range->step > 0) || !isfinite(range->step)) {
         return qst__fail(err, QST_EARGUMENT, "a range needs a finite min and a step above 0");
+    }
+    if (fabs(range->min) > MAX_MIN_STEPS * range->step) {
+        return qst__fail(
+            err, QST_EARGUMENT, "steps of %g are lost beside a min of %g", range->step, range->min);
     }
     if (range->n_steps < 1 || range->n_steps > MAX_STEPS) {
         return qst__fail(
