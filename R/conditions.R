@@ -159,7 +159,13 @@ enumerate <- function(x, last = " and ", most = 5) {
 # "a, b and c"; "none" of nothing, so that a sentence stays one.
 join_words <- function(x, last = " and ") {
   n <- length(x)
-  if (n == 0) "none" else if (n < 2) as.character(x) else paste0(paste(x[-n], collapse = ", "), last, x[[n]])
+  if (n == 0) {
+    "none"
+  } else if (n == 1) {
+    as.character(x)
+  } else {
+    paste0(paste(x[-n], collapse = ", "), last, x[[n]])
+  }
 }
 
 sentence_case <- function(text) {

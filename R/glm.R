@@ -66,7 +66,7 @@
 #' predict(fit, data.frame(wt = 3, cyl = 6), interval = "confidence")
 #' anova(fit)
 #' @export
-fit_glm <- function(formula, data, family = gaussian(), weights = NULL, subset, na.action, offset,
+fit_glm <- function(formula, data, family = stats::gaussian(), weights = NULL, subset, na.action, offset,
                     contrasts = NULL, threads = NULL) {
   call <- match.call()
   family <- check_family(family)
