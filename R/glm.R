@@ -66,8 +66,8 @@
 #' predict(fit, data.frame(wt = 3, cyl = 6), interval = "confidence")
 #' anova(fit)
 #' @export
-fit_glm <- function(formula, data, family = stats::gaussian(), weights = NULL, subset, na.action, offset,
-                    contrasts = NULL, threads = NULL) {
+fit_glm <- function(formula, data, family = stats::gaussian(), weights = NULL, subset,
+                    na.action, offset, contrasts = NULL, threads = NULL) {
   call <- match.call()
   family <- check_family(family)
   if (missing(data)) {
