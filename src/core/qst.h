@@ -398,6 +398,36 @@ QST_MUST_USE qst_status qst_answer_quality(const qst_ctx *ctx, const qst_scale *
 QST_MUST_USE qst_status qst_duplicate_rows(
     const qst_ctx *ctx, const qst_scale *scale, int32_t *same_out, qst_err *err);
 
+/* ---- Designs: stat/design.c ---------------------------------------------------------- */
+
+/*
+ * The columns of a model without the model matrix. A term is a product of
+ * parts: its columns are all products of one column of each part, the first
+ * part's running fastest, as in R's model.matrix(). A part is numbers or a
+ * factor whose `coding` gives the columns of each level (contrasts, or the
+ * identity). A term without parts is the constant. Parts with the same
+ * `codes` are the same factor. A model matrix is a model of one term with one
+ * part of numbers.
+ */
+typedef struct {
+    const double *x;      /* numbers: n_rows x n_cols, ld n_rows; NULL for a factor */
+    const int32_t *codes; /* factor: n_rows codes 1 .. n_levels; NULL for numbers */
+    const double *coding; /* factor: n_levels x n_cols */
+    int32_t n_levels;
+    ptrdiff_t n_cols;
+} qst_part;
+
+typedef struct {
+    const qst_part *parts;
+    ptrdiff_t n_parts;
+} qst_term;
+
+typedef struct {
+    const qst_term *terms;
+    ptrdiff_t n_terms;
+    ptrdiff_t n_rows;
+} qst_model;
+
 /* ---- Linear models: stat/glm.c ------------------------------------------------------- */
 
 /*
