@@ -662,7 +662,7 @@ typedef struct {
  * number `level`. */
 typedef struct {
     int32_t covariate, level;
-} qst_term;
+} qst_cohort_term;
 
 typedef struct {
     int32_t n_people, n_arms, n_covariates;
@@ -687,7 +687,7 @@ typedef struct {
      * errors, n_terms + 1 each, and the range of the outcome's sum of squares within arms, which
      * ties the residual variance. */
     int32_t model_outcome, n_terms;
-    const qst_term *terms;
+    const qst_cohort_term *terms;
     const double *estimate, *se_low, *se_high;
     double ss_low, ss_high;
     double t_quantile;

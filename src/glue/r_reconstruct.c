@@ -41,9 +41,9 @@ static void read_model(SEXP terms_sexp, SEXP model_sexp, qst_cohort_plan *plan)
     if (n > 0 && (model.n_rows != n + 1 || model.n_cols != 3)) {
         qstr_refuse("`model` must have a row for each coefficient and 3 columns.");
     }
-    qst_term *terms = (qst_term *)R_alloc((size_t)n, sizeof *terms);
+    qst_cohort_term *terms = (qst_cohort_term *)R_alloc((size_t)n, sizeof *terms);
     for (int k = 0; k < n; k++) {
-        terms[k] = (qst_term){t[2 * k], t[2 * k + 1]};
+        terms[k] = (qst_cohort_term){t[2 * k], t[2 * k + 1]};
     }
     plan->terms = terms;
     plan->n_terms = n;

@@ -24,7 +24,7 @@ typedef struct {
     int32_t level[CASE_N * CASE_COVARIATES];
     int32_t answered[2][CASE_N], total[2][CASE_N];
     double baseline_mean[2], baseline_sd[2], change_mean[2], change_sd[2], skip[2];
-    qst_term terms[2];
+    qst_cohort_term terms[2];
     double estimate[3], se_low[3], se_high[3];
     qst_figure figures[CASE_FIGURES];
 } cohort_case;

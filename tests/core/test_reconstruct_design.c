@@ -3,7 +3,7 @@
 
 /* The case with a site for everybody, and sites in the model. */
 static cohort_case one;
-static qst_term terms[] = {{-1, 1}, {0, 1}, {1, 1}, {1, 2}};
+static qst_cohort_term terms[] = {{-1, 1}, {0, 1}, {1, 1}, {1, 2}};
 static double estimate[5] = {1, 2, -1, 0.5, 1.5}, se_low[5], se_high[5];
 
 #define VARIANCE 9.0

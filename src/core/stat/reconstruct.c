@@ -84,7 +84,7 @@ static qst_status check_plan(const qst_cohort_plan *plan, const qst_cohort *peop
         }
     }
     for (int32_t k = 0; k < plan->n_terms; k++) {
-        const qst_term *term = &plan->terms[k];
+        const qst_cohort_term *term = &plan->terms[k];
         const bool exists = term->covariate < 0 ? term->level >= 0 && term->level < plan->n_arms
                                                 : names_a_level(plan, term->covariate, term->level);
         if (!exists) {

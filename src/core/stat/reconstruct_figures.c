@@ -236,7 +236,7 @@ static void term_at(const qst__search *s, ptrdiff_t k, int32_t *arm_out, int32_t
     *arm_out = -1;
     *place_out = 0;
     if (k > 0) {
-        const qst_term *term = &s->plan->terms[k - 1];
+        const qst_cohort_term *term = &s->plan->terms[k - 1];
         *arm_out = term->covariate < 0 ? term->level : -1;
         *place_out = term->covariate < 0 ? 0 : qst__place(s, term->covariate, term->level);
     }
@@ -247,7 +247,7 @@ static bool in_term(const qst__search *s, int32_t i, ptrdiff_t k)
     if (k == 0) {
         return true;
     }
-    const qst_term *term = &s->plan->terms[k - 1];
+    const qst_cohort_term *term = &s->plan->terms[k - 1];
     return term->covariate < 0 ? s->arm_of[i] == term->level
                                : qst__level(s, i, term->covariate) == term->level;
 }
