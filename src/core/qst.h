@@ -442,8 +442,31 @@ typedef struct {
  * done by Householder QR, corrected by residuals of the augmented system in
  * double-double arithmetic (Bjorck 1967, BIT 7:257-278).
  */
-typedef enum { QST_FAMILY_GAUSSIAN } qst_family;
-typedef enum { QST_LINK_IDENTITY } qst_link;
+typedef enum {
+    QST_FAMILY_GAUSSIAN,
+    QST_FAMILY_BINOMIAL, /* y is a proportion, the weight its number of trials */
+    QST_FAMILY_POISSON,
+    QST_FAMILY_GAMMA,
+    QST_FAMILY_INVERSE_GAUSSIAN,
+    QST_FAMILY_NEGATIVE_BINOMIAL, /* variance mu + mu^2 / theta */
+    QST_FAMILY_QUASI_CONSTANT,    /* variances 1, mu (1 - mu), mu, mu^2, mu^3 */
+    QST_FAMILY_QUASI_MU_1_MU,
+    QST_FAMILY_QUASI_MU,
+    QST_FAMILY_QUASI_MU_2,
+    QST_FAMILY_QUASI_MU_3
+} qst_family;
+
+typedef enum {
+    QST_LINK_IDENTITY,
+    QST_LINK_LOG,
+    QST_LINK_LOGIT,
+    QST_LINK_PROBIT,
+    QST_LINK_CLOGLOG, /* log(-log(1 - mu)) */
+    QST_LINK_CAUCHIT,
+    QST_LINK_INVERSE,
+    QST_LINK_INVERSE_SQUARE, /* 1 / mu^2 */
+    QST_LINK_SQRT
+} qst_link;
 
 typedef struct {
     qst_family family;

@@ -44,6 +44,33 @@ static void quantiles_at_and_beyond_the_ends(void **state)
     assert_close(qst_normal_quantile((double)NAN), (double)NAN, 0, 0);
 }
 
+/* x, digamma and trigamma, computed with 40 digits. */
+static void derivatives_of_log_gamma(void **state)
+{
+    (void)state;
+    const double known[][3] = {
+        {1e-8, -100000000.57721564636, 10000000000000001.226},
+        {0.1, -10.423754940411076232, 101.4332991507927477},
+        {0.5, -1.9635100260214234794, 4.9348022005446793094},
+        {1, -0.57721566490153286061, 1.6449340668482264365},
+        {1.4616321449683623, -9.2412655217294275168e-17, 0.967672245447621255},
+        {2, 0.42278433509846713939, 0.64493406684822643647},
+        {5.5, 1.6110931485817511237, 0.19934238698962765913},
+        {9.999, 2.2516474172057353142, 0.10517738667672886215},
+        {10, 2.2517525890667211076, 0.10516633568168574612},
+        {31.25, 3.4259340515829541975, 0.032517460215669185583},
+        {1e6, 13.815510057964190771, 1.0000005000001666667e-6},
+        {1e15, 34.53877639491068476, 1.0000000000000005e-15},
+    };
+    for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+        assert_close(qst__digamma(known[k][0]), known[k][1], 1e-15, 1e-15);
+        assert_close(qst__trigamma(known[k][0]), known[k][2], 1e-15, 0);
+    }
+    assert_close(qst__digamma(0.0), (double)NAN, 0, 0);
+    assert_close(qst__digamma((double)NAN), (double)NAN, 0, 0);
+    assert_close(qst__trigamma(-1.0), (double)NAN, 0, 0);
+}
+
 static void the_smaller_and_the_larger(void **state)
 {
     (void)state;
@@ -57,6 +84,7 @@ int main(void)
         cmocka_unit_test(na_is_na_and_nan_is_not),
         cmocka_unit_test(quantiles_invert_the_distribution),
         cmocka_unit_test(quantiles_at_and_beyond_the_ends),
+        cmocka_unit_test(derivatives_of_log_gamma),
         cmocka_unit_test(the_smaller_and_the_larger),
     };
     return cmocka_run_group_tests_name("num", tests, NULL, NULL);

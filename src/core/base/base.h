@@ -15,6 +15,27 @@
 #define QST_ASSERT(condition) ((void)0)
 #endif
 
+/*
+ * The loops that most of the time goes into are compiled twice: for every
+ * processor, and where x86 has AVX2 for its wider registers. The bits are the
+ * same (AVX2 does not imply fused multiply-add). A loop is a QST__LOOP
+ * function, called by itself and by a QST__WIDE one; a constant number of
+ * steps lets compilers make vector code of it at -O2. QST_NARROW leaves the
+ * second out, for the tests of the first.
+ */
+#if defined(__GNUC__)
+#define QST__LOOP static inline __attribute__((always_inline))
+#else
+#define QST__LOOP static inline
+#endif
+#if defined(__GNUC__) && defined(__x86_64__) && !defined(QST_NARROW)
+#define QST__WIDE static __attribute__((target("avx2")))
+#define QST__IS_WIDE (__builtin_cpu_supports("avx2") != 0)
+#else
+#define QST__WIDE static
+#define QST__IS_WIDE false
+#endif
+
 /* ---- status.c: setting errors ---- */
 
 /* Writes status and text unless an error stands there already, and returns the status that stands.
@@ -59,6 +80,11 @@ QST_MUST_USE qst_status qst__tick(qst__ticker *ticker, qst_err *err);
 
 /* ---- num.c ---- */
 
+/* First and second derivative of log gamma at x > 0, within a few ulp of max(1, |value|); NaN
+ * elsewhere. */
+double qst__digamma(double x);
+double qst__trigamma(double x);
+
 static inline ptrdiff_t qst__min(ptrdiff_t a, ptrdiff_t b)
 {
     return a < b ? a : b;
@@ -68,6 +94,16 @@ static inline ptrdiff_t qst__max(ptrdiff_t a, ptrdiff_t b)
 {
     return a > b ? a : b;
 }
+
+/* ---- explog.c: many at a time, in vector registers where there are some ---- */
+
+/* out[i] = e^x[i] within 1 ulp, monotone ends: 0 below -708, infinity above 709.78, NaN for NaN.
+ * `out` may be `x`. */
+void qst__exp_block(const double *x, ptrdiff_t n, double *out);
+
+/* out[i] = log(x[i]) within 1 ulp, subnormal x too; -infinity at 0, NaN below and for NaN. `out`
+ * may be `x`. */
+void qst__log_block(const double *x, ptrdiff_t n, double *out);
 
 /* ---- Double-double: an unevaluated sum high + low, about 31 digits (Dekker 1971, Numer. Math.
  * 18:224-242; Knuth's two-sum). Nothing here may be compiled with value-changing optimisation. ----

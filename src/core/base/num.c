@@ -66,3 +66,47 @@ double qst_normal_quantile(double p)
                               : polynomial(far_num, 8, r - 5.0) / polynomial(far_den, 8, r - 5.0);
     return q < 0.0 ? -z : z;
 }
+
+/* What Stirling's series leaves out is below the last digit from here on. */
+#define STIRLING_FROM 10.0
+
+/* Bernoulli numbers B_2, B_4, ..., B_16. */
+static const double bernoulli[] = {1.0 / 6.0, -1.0 / 30.0, 1.0 / 42.0, -1.0 / 30.0, 5.0 / 66.0,
+    -691.0 / 2730.0, 7.0 / 6.0, -3617.0 / 510.0};
+#define N_BERNOULLI 8
+
+/* Abramowitz & Stegun (1964) 6.3.5 and 6.3.18. */
+double qst__digamma(double x)
+{
+    if (!(x > 0.0)) {
+        return (double)NAN;
+    }
+    double steps = 0.0;
+    for (; x < STIRLING_FROM; x += 1.0) {
+        steps += 1.0 / x;
+    }
+    const double z = 1.0 / (x * x);
+    double series = 0.0;
+    for (int k = N_BERNOULLI; k >= 1; k--) {
+        series = (series + bernoulli[k - 1] / (2.0 * k)) * z;
+    }
+    return log(x) - 0.5 / x - series - steps;
+}
+
+/* Abramowitz & Stegun (1964) 6.4.6 and 6.4.12. */
+double qst__trigamma(double x)
+{
+    if (!(x > 0.0)) {
+        return (double)NAN;
+    }
+    double steps = 0.0;
+    for (; x < STIRLING_FROM; x += 1.0) {
+        steps += 1.0 / (x * x);
+    }
+    const double z = 1.0 / (x * x);
+    double series = 0.0;
+    for (int k = N_BERNOULLI; k >= 1; k--) {
+        series = (series + bernoulli[k - 1]) * z;
+    }
+    return (1.0 + 0.5 / x + series) / x + steps;
+}

@@ -11,26 +11,6 @@
 /* Rows in one task of qst_par_for(): large enough to outweigh the start of a thread. */
 #define QST__TASK_ROWS (16 * (ptrdiff_t)QST__RUN)
 
-/*
- * The loops over a run that most of the time goes into are compiled twice:
- * for every processor, and where x86 has AVX2 for its wider registers. The
- * bits are the same (AVX2 does not imply fused multiply-add). A loop is a
- * QST__LOOP function, called by itself and by a QST__WIDE one. QST_NARROW
- * leaves the second out, for the tests of the first.
- */
-#if defined(__GNUC__)
-#define QST__LOOP static inline __attribute__((always_inline))
-#else
-#define QST__LOOP static inline
-#endif
-#if defined(__GNUC__) && defined(__x86_64__) && !defined(QST_NARROW)
-#define QST__WIDE static __attribute__((target("avx2")))
-#define QST__IS_WIDE (__builtin_cpu_supports("avx2") != 0)
-#else
-#define QST__WIDE static
-#define QST__IS_WIDE false
-#endif
-
 /* The level of a missing answer. */
 #define QST__NO_LEVEL (-1)
 

@@ -1,0 +1,459 @@
+#include "stat/family.h"
+
+#include <float.h>
+#include <math.h>
+
+/* Rows for which there is room beside the caller's. */
+#define RUN 128
+
+#define LOGIT_END 30.0
+/* The standard normal and Cauchy quantiles of 1 - 2^-52. */
+#define PROBIT_END 8.125890664701906
+#define CAUCHIT_END 1433540284805664.8
+#define ONE_OVER_PI 0.3183098861837906715378
+#define PI 3.14159265358979323846
+#define ROOT_HALF 0.70710678118654752440
+#define NORMAL_DENSITY_AT_0 0.3989422804014326779399
+
+/* ---- Families ---- */
+
+typedef enum {
+    VARIANCE_1,
+    VARIANCE_MU_1_MU,
+    VARIANCE_MU,
+    VARIANCE_MU_2,
+    VARIANCE_MU_3,
+    VARIANCE_NEGBIN
+} variance_kind;
+
+typedef enum {
+    START_Y,
+    START_SHRUNK,
+    START_INSIDE,
+    START_TENTH,
+    START_TENTH_AT_0,
+    START_SIXTH_AT_0
+} start_kind;
+
+/* Means lie in (low, high); responses may be those ends if they are closed. */
+typedef struct {
+    variance_kind variance;
+    start_kind start;
+    double low, high;
+    bool y_low_closed;
+    bool mu_is_free; /* any mean goes, as R's validmu() has it */
+    const char *range;
+} traits;
+
+static traits traits_of(qst_family family)
+{
+    const double inf = (double)INFINITY;
+    switch (family) {
+    case QST_FAMILY_GAUSSIAN:
+    case QST_FAMILY_QUASI_CONSTANT:
+        return (traits){VARIANCE_1, START_Y, -inf, inf, false, true, "finite"};
+    case QST_FAMILY_BINOMIAL:
+        return (traits){VARIANCE_MU_1_MU, START_SHRUNK, 0.0, 1.0, true, false, "from 0 to 1"};
+    case QST_FAMILY_QUASI_MU_1_MU:
+        return (traits){VARIANCE_MU_1_MU, START_INSIDE, 0.0, 1.0, true, false, "from 0 to 1"};
+    case QST_FAMILY_POISSON:
+        return (traits){VARIANCE_MU, START_TENTH, 0.0, inf, true, false, "from 0"};
+    case QST_FAMILY_QUASI_MU:
+        return (traits){VARIANCE_MU, START_TENTH_AT_0, 0.0, inf, true, false, "from 0"};
+    case QST_FAMILY_GAMMA:
+        return (traits){VARIANCE_MU_2, START_Y, 0.0, inf, false, false, "above 0"};
+    case QST_FAMILY_QUASI_MU_2:
+        return (traits){VARIANCE_MU_2, START_TENTH_AT_0, 0.0, inf, true, false, "from 0"};
+    case QST_FAMILY_INVERSE_GAUSSIAN:
+        return (traits){VARIANCE_MU_3, START_Y, 0.0, inf, false, true, "above 0"};
+    case QST_FAMILY_QUASI_MU_3:
+        return (traits){VARIANCE_MU_3, START_Y, 0.0, inf, false, false, "above 0"};
+    case QST_FAMILY_NEGATIVE_BINOMIAL:
+        break;
+    }
+    return (traits){VARIANCE_NEGBIN, START_SIXTH_AT_0, 0.0, inf, true, false, "from 0"};
+}
+
+static double weight_at(const double *weights, ptrdiff_t i)
+{
+    return weights != NULL ? weights[i] : 1.0;
+}
+
+void qst__variance_block(
+    qst_family family, double theta, const double *mu, ptrdiff_t n, double *variance_out)
+{
+    switch (traits_of(family).variance) {
+    case VARIANCE_1:
+        for (ptrdiff_t i = 0; i < n; i++) {
+            variance_out[i] = isnan(mu[i]) ? mu[i] : 1.0;
+        }
+        break;
+    case VARIANCE_MU_1_MU:
+        for (ptrdiff_t i = 0; i < n; i++) {
+            variance_out[i] = mu[i] * (1.0 - mu[i]);
+        }
+        break;
+    case VARIANCE_MU:
+        for (ptrdiff_t i = 0; i < n; i++) {
+            variance_out[i] = mu[i];
+        }
+        break;
+    case VARIANCE_MU_2:
+        for (ptrdiff_t i = 0; i < n; i++) {
+            variance_out[i] = mu[i] * mu[i];
+        }
+        break;
+    case VARIANCE_MU_3:
+        for (ptrdiff_t i = 0; i < n; i++) {
+            variance_out[i] = mu[i] * mu[i] * mu[i];
+        }
+        break;
+    case VARIANCE_NEGBIN:
+        for (ptrdiff_t i = 0; i < n; i++) {
+            variance_out[i] = mu[i] + mu[i] * mu[i] / theta;
+        }
+        break;
+    }
+}
+
+/* ---- Deviance ---- */
+
+/* y log(y / mu), 0 at y = 0; at most RUN rows, as all terms below. */
+static void y_log_ratio(const double *y, const double *mu, ptrdiff_t n, double *out)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        out[i] = y[i] == 0.0 ? 1.0 : y[i] / mu[i];
+    }
+    qst__log_block(out, n, out);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        out[i] = y[i] == 0.0 ? 0.0 : y[i] * out[i];
+    }
+}
+
+static bool are_all_0_or_1(const double *y, ptrdiff_t n)
+{
+    ptrdiff_t n_ends = 0;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        n_ends += (y[i] == 0.0) | (y[i] == 1.0);
+    }
+    return n_ends == n;
+}
+
+/* Half the terms: y log(y / mu) + (1 - y) log((1 - y) / (1 - mu)); of answers 0 and 1 one of the
+ * two is 0. */
+static void binomial_terms(const double *y, const double *mu, ptrdiff_t n, double *out)
+{
+    double not_y[RUN], not_mu[RUN];
+    if (are_all_0_or_1(y, n)) {
+        for (ptrdiff_t i = 0; i < n; i++) {
+            out[i] = (1.0 - y[i]) - (1.0 - 2.0 * y[i]) * mu[i];
+        }
+        qst__log_block(out, n, out);
+        for (ptrdiff_t i = 0; i < n; i++) {
+            out[i] = -out[i];
+        }
+        return;
+    }
+    for (ptrdiff_t i = 0; i < n; i++) {
+        not_y[i] = 1.0 - y[i];
+        not_mu[i] = 1.0 - mu[i];
+    }
+    y_log_ratio(y, mu, n, out);
+    y_log_ratio(not_y, not_mu, n, not_mu);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        out[i] += not_mu[i];
+    }
+}
+
+static void poisson_terms(const double *y, const double *mu, ptrdiff_t n, double *out)
+{
+    y_log_ratio(y, mu, n, out);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        out[i] -= y[i] - mu[i];
+    }
+}
+
+/* A y of 0 counts as 1 inside the logarithm, as R has it. */
+static void gamma_terms(const double *y, const double *mu, ptrdiff_t n, double *out)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        out[i] = (y[i] == 0.0 ? 1.0 : y[i]) / mu[i];
+    }
+    qst__log_block(out, n, out);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        out[i] = (y[i] - mu[i]) / mu[i] - out[i];
+    }
+}
+
+/* y log(y / mu) - (y + theta) log((y + theta) / (mu + theta)). */
+static void negbin_terms(double theta, const double *y, const double *mu, ptrdiff_t n, double *out)
+{
+    double y_theta[RUN], mu_theta[RUN];
+    for (ptrdiff_t i = 0; i < n; i++) {
+        y_theta[i] = y[i] + theta;
+        mu_theta[i] = mu[i] + theta;
+    }
+    y_log_ratio(y, mu, n, out);
+    y_log_ratio(y_theta, mu_theta, n, mu_theta);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        out[i] -= mu_theta[i];
+    }
+}
+
+/* Twice `out` is the deviance of unit weight. */
+static void half_terms(variance_kind variance, double theta, const double *y, const double *mu,
+    ptrdiff_t n, double *out)
+{
+    switch (variance) {
+    case VARIANCE_MU_1_MU:
+        binomial_terms(y, mu, n, out);
+        break;
+    case VARIANCE_MU:
+        poisson_terms(y, mu, n, out);
+        break;
+    case VARIANCE_MU_2:
+        gamma_terms(y, mu, n, out);
+        break;
+    case VARIANCE_NEGBIN:
+        negbin_terms(theta, y, mu, n, out);
+        break;
+    case VARIANCE_1:
+        for (ptrdiff_t i = 0; i < n; i++) {
+            out[i] = 0.5 * ((y[i] - mu[i]) * (y[i] - mu[i]));
+        }
+        break;
+    case VARIANCE_MU_3:
+        for (ptrdiff_t i = 0; i < n; i++) {
+            out[i] = 0.5 * ((y[i] - mu[i]) * (y[i] - mu[i])) / (y[i] * mu[i] * mu[i]);
+        }
+        break;
+    }
+}
+
+void qst__deviance_block(qst_family family, double theta, const double *y, const double *mu,
+    const double *weights, ptrdiff_t n, double *terms_out)
+{
+    const variance_kind variance = traits_of(family).variance;
+    for (ptrdiff_t start = 0; start < n; start += RUN) {
+        const ptrdiff_t m = qst__min(RUN, n - start);
+        half_terms(variance, theta, y + start, mu + start, m, terms_out + start);
+    }
+    for (ptrdiff_t i = 0; i < n; i++) {
+        terms_out[i] *= 2.0 * weight_at(weights, i);
+    }
+}
+
+/* ---- Starts and checks ---- */
+
+static double start_at(start_kind start, double y, double weight)
+{
+    switch (start) {
+    case START_SHRUNK:
+        return (weight * y + 0.5) / (weight + 1.0);
+    case START_INSIDE:
+        return fmax(0.001, fmin(0.999, y));
+    case START_TENTH:
+        return y + 0.1;
+    case START_TENTH_AT_0:
+        return y == 0.0 ? 0.1 : y;
+    case START_SIXTH_AT_0:
+        return y == 0.0 ? 1.0 / 6.0 : y;
+    case START_Y:
+        break;
+    }
+    return y;
+}
+
+void qst__start_block(
+    qst_family family, const double *y, const double *weights, ptrdiff_t n, double *mu_out)
+{
+    const start_kind start = traits_of(family).start;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        mu_out[i] = start_at(start, y[i], weight_at(weights, i));
+    }
+}
+
+bool qst__mu_is_valid(qst_family family, const double *mu, ptrdiff_t n)
+{
+    const traits t = traits_of(family);
+    ptrdiff_t n_valid = 0;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        n_valid += t.mu_is_free ? isfinite(mu[i]) : (mu[i] > t.low) & (mu[i] < t.high);
+    }
+    return n_valid == n;
+}
+
+bool qst__eta_is_valid(qst_link link, const double *eta, ptrdiff_t n)
+{
+    const bool positive = link == QST_LINK_INVERSE_SQUARE || link == QST_LINK_SQRT;
+    const double low = positive ? 0.0 : -(double)INFINITY;
+    const bool without_0 = link == QST_LINK_INVERSE;
+    ptrdiff_t n_valid = 0;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        n_valid += (eta[i] > low) & (eta[i] < (double)INFINITY) & !(without_0 && eta[i] == 0.0);
+    }
+    return n_valid == n;
+}
+
+bool qst__is_canonical(qst_family family, qst_link link)
+{
+    const variance_kind variance = traits_of(family).variance;
+    return (variance == VARIANCE_1 && link == QST_LINK_IDENTITY) ||
+           (variance == VARIANCE_MU_1_MU && link == QST_LINK_LOGIT) ||
+           (variance == VARIANCE_MU && link == QST_LINK_LOG);
+}
+
+int qst__open_end(qst_family family, qst_link link, double y)
+{
+    const traits t = traits_of(family);
+    const bool to_0 = link == QST_LINK_LOG || link == QST_LINK_LOGIT || link == QST_LINK_PROBIT ||
+                      link == QST_LINK_CLOGLOG || link == QST_LINK_CAUCHIT;
+    const bool to_1 = to_0 && link != QST_LINK_LOG;
+    if (to_0 && t.y_low_closed && y == t.low) {
+        return -1;
+    }
+    return to_1 && y == t.high ? 1 : 0;
+}
+
+qst_status qst__response_check(qst_family family, const double *y, ptrdiff_t n, qst_err *err)
+{
+    const traits t = traits_of(family);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const bool above = t.y_low_closed ? y[i] >= t.low : y[i] > t.low;
+        if (!(above && y[i] <= t.high && isfinite(y[i]))) {
+            return qst__fail_at(err, QST_EARGUMENT, i, -1, y[i],
+                "response %g in row %td is not %s, as the family needs it", y[i], i + 1, t.range);
+        }
+    }
+    return QST_OK;
+}
+
+/* ---- Links ---- */
+
+static double link_at(qst_link link, double mu)
+{
+    switch (link) {
+    case QST_LINK_LOG:
+        return log(mu);
+    case QST_LINK_LOGIT:
+        return log(mu / (1.0 - mu));
+    case QST_LINK_PROBIT:
+        return qst_normal_quantile(mu);
+    case QST_LINK_CLOGLOG:
+        return log(-log1p(-mu));
+    case QST_LINK_CAUCHIT:
+        return fabs(mu - 0.5) < 0.25 ? tan(PI * (mu - 0.5))
+               : mu < 0.5            ? -1.0 / tan(PI * mu)
+                                     : 1.0 / tan(PI * (1.0 - mu));
+    case QST_LINK_INVERSE:
+        return 1.0 / mu;
+    case QST_LINK_INVERSE_SQUARE:
+        return 1.0 / (mu * mu);
+    case QST_LINK_SQRT:
+        return sqrt(mu);
+    case QST_LINK_IDENTITY:
+        break;
+    }
+    return mu;
+}
+
+void qst__link_block(qst_link link, const double *mu, ptrdiff_t n, double *eta_out)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        eta_out[i] = link_at(link, mu[i]);
+    }
+}
+
+/* x held in [low, high]; NaN stays. */
+static double hold(double x, double low, double high)
+{
+    return x < low ? low : x > high ? high : x;
+}
+
+static void log_means(const double *eta, ptrdiff_t n, double *mu, double *slope)
+{
+    qst__exp_block(eta, n, mu);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        mu[i] = mu[i] < DBL_EPSILON ? DBL_EPSILON : mu[i];
+        slope[i] = mu[i];
+    }
+}
+
+/* Beyond the ends R takes odds of 2^-52 and 2^52, and a slope of 2^-52. */
+static void logit_means(const double *eta, ptrdiff_t n, double *mu, double *slope)
+{
+    qst__exp_block(eta, n, mu);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double odds = eta[i] < -LOGIT_END  ? DBL_EPSILON
+                            : eta[i] > LOGIT_END ? 1.0 / DBL_EPSILON
+                                                 : mu[i];
+        mu[i] = odds / (1.0 + odds);
+        slope[i] = fabs(eta[i]) > LOGIT_END ? DBL_EPSILON : mu[i] / (1.0 + odds);
+    }
+}
+
+static void probit_at(double eta, double *mu, double *slope)
+{
+    *mu = 0.5 * erfc(-hold(eta, -PROBIT_END, PROBIT_END) * ROOT_HALF);
+    *slope = hold(NORMAL_DENSITY_AT_0 * exp(-0.5 * eta * eta), DBL_EPSILON, 1.0);
+}
+
+static void cloglog_at(double eta, double *mu, double *slope)
+{
+    const double hazard = exp(eta > 700.0 ? 700.0 : eta);
+    *mu = hold(-expm1(-hazard), DBL_EPSILON, 1.0 - DBL_EPSILON);
+    *slope = hold(hazard * exp(-hazard), DBL_EPSILON, 1.0);
+}
+
+static void cauchit_at(double eta, double *mu, double *slope)
+{
+    const double x = hold(eta, -CAUCHIT_END, CAUCHIT_END);
+    const double tail = atan(1.0 / x) * ONE_OVER_PI;
+    *mu = fabs(x) <= 1.0 ? 0.5 + atan(x) * ONE_OVER_PI : x < 0.0 ? -tail : 1.0 - tail;
+    *slope = hold(ONE_OVER_PI / (1.0 + eta * eta), DBL_EPSILON, 1.0);
+}
+
+static void mean_at(qst_link link, double eta, double *mu, double *slope)
+{
+    switch (link) {
+    case QST_LINK_PROBIT:
+        probit_at(eta, mu, slope);
+        break;
+    case QST_LINK_CLOGLOG:
+        cloglog_at(eta, mu, slope);
+        break;
+    case QST_LINK_CAUCHIT:
+        cauchit_at(eta, mu, slope);
+        break;
+    case QST_LINK_INVERSE:
+        *mu = 1.0 / eta;
+        *slope = -1.0 / (eta * eta);
+        break;
+    case QST_LINK_INVERSE_SQUARE:
+        *mu = 1.0 / sqrt(eta);
+        *slope = -1.0 / (2.0 * eta * sqrt(eta));
+        break;
+    case QST_LINK_SQRT:
+        *mu = eta * eta;
+        *slope = 2.0 * eta;
+        break;
+    default:
+        *mu = eta;
+        *slope = 1.0;
+        break;
+    }
+}
+
+void qst__mean_block(
+    qst_link link, const double *eta, ptrdiff_t n, double *mu_out, double *slope_out)
+{
+    if (link == QST_LINK_LOG) {
+        log_means(eta, n, mu_out, slope_out);
+    } else if (link == QST_LINK_LOGIT) {
+        logit_means(eta, n, mu_out, slope_out);
+    } else {
+        for (ptrdiff_t i = 0; i < n; i++) {
+            mean_at(link, eta[i], mu_out + i, slope_out + i);
+        }
+    }
+}
