@@ -23,8 +23,8 @@ anova_within <- function(fit) {
   present <- sort(unique(assign[assign > 0]))
   sums <- vapply(present, function(k) sum(fit$effects[kept][assign == k]^2), numeric(1))
   df <- vapply(present, function(k) sum(assign == k), integer(1))
-  mean <- c(sums / df, residual_variance(fit))
-  f <- c(sums / df / residual_variance(fit), NA)
+  mean <- c(sums / df, dispersion(fit))
+  f <- c(sums / df / dispersion(fit), NA)
   table <- data.frame(
     Df = c(df, fit$df.residual), `Sum Sq` = c(sums, fit$deviance), `Mean Sq` = mean,
     `F value` = f, `Pr(>F)` = stats::pf(f, c(df, NA), fit$df.residual, lower.tail = FALSE),

@@ -4,11 +4,23 @@
 # out of the fit have no leverage.
 #' @export
 hatvalues.fit_glm <- function(model, ...) {
-  x <- stats::model.matrix(model)
-  fit <- fit_core(x, model$fitted.values, model$weights, NULL, NULL, leverage = TRUE)
-  leverage <- used_rows(model, pmin(fit$leverage, 1))
+  leverage <- used_rows(model, leverages(model))
   leverage[is.na(leverage)] <- 0
   leverage
+}
+
+# w_i x_i' (X'WX)^-1 x_i; by QR where the fit was, since there the inverse has
+# lost digits that the leverages need.
+leverages <- function(fit) {
+  x <- stats::model.matrix(fit)[, kept_terms(fit), drop = FALSE]
+  weights <- working_weights(fit)
+  leverage <- if (fit$info$method == "QR") {
+    rowSums(qr.Q(qr(sqrt(weights) * x))^2)
+  } else {
+    covariance <- fit$cov.unscaled[kept_terms(fit), kept_terms(fit)]
+    weights * rowSums((x %*% covariance) * x)
+  }
+  pmin(leverage, 1)
 }
 
 used_rows <- function(fit, x) {
@@ -20,7 +32,7 @@ used_rows <- function(fit, x) {
 cooks.distance.fit_glm <- function(model, ...) {
   leverage <- stats::hatvalues(model)
   residual <- used_rows(model, sqrt(prior_weights(model)) * model$residuals)
-  distance <- (residual / (1 - leverage))^2 * leverage / (residual_variance(model) * model$rank)
+  distance <- (residual / (1 - leverage))^2 * leverage / (dispersion(model) * model$rank)
   distance[is.infinite(distance)] <- NaN
   distance
 }
@@ -28,7 +40,7 @@ cooks.distance.fit_glm <- function(model, ...) {
 #' @export
 rstandard.fit_glm <- function(model, ...) {
   residual <- used_rows(model, sqrt(prior_weights(model)) * model$residuals)
-  standardised <- residual / sqrt(residual_variance(model) * (1 - stats::hatvalues(model)))
+  standardised <- residual / sqrt(dispersion(model) * (1 - stats::hatvalues(model)))
   standardised[is.infinite(standardised)] <- NaN
   standardised
 }

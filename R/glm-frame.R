@@ -1,4 +1,4 @@
-# Reading the call of a model: its variables, rows, weights and offset.
+# Reading the call of a model: its variables, rows, weights, offset and clusters.
 
 check_model_data <- function(formula, data) {
   if (!inherits(formula, "formula") || length(formula) != 3) {
@@ -8,48 +8,295 @@ check_model_data <- function(formula, data) {
       if (is.data.frame(formula)) " It comes before `data`." else ""
     ))
   }
-  if (is.environment(data)) {
-    return(check_known_variables(formula, character()))
-  }
-  if (is.list(data) && !is.data.frame(data)) {
-    return(check_known_variables(formula, names(data)))
-  }
-  check_data_frame(data)
-  check_known_variables(formula, names(data))
-}
-
-# model.frame() would only say "object 'x' not found".
-check_known_variables <- function(formula, columns) {
-  wanted <- setdiff(all.vars(formula), c(columns, "."))
-  found <- vapply(wanted, exists, logical(1), envir = environment(formula))
-  if (!all(found)) {
-    missing <- wanted[!found]
-    cure <- if (length(columns) > 0) suggest(missing[[1]], columns) else " Was `data` forgotten?"
-    qst_abort("argument", sprintf(
-      "`formula`: there is no variable %s in the data.%s", enumerate(missing), cure
-    ), column = missing)
+  if (is.data.frame(data) || !(is.environment(data) || is.list(data))) {
+    check_data_frame(data)
   }
 }
 
-# As in lm(): the arguments that lie in the data are evaluated there, by the
-# caller's call. Levels without rows are dropped, and noted.
-model_frame <- function(call, formula, data, envir) {
-  kept <- match(c("formula", "data", "subset", "weights", "na.action", "offset"), names(call), 0L)
-  frame_call <- call[c(1L, kept)]
-  frame_call[[1L]] <- quote(stats::model.frame)
-  frame_call$drop.unused.levels <- FALSE
-  frame <- tryCatch(eval(frame_call, envir), error = function(e) {
-    qst_abort("argument", sprintf(
-      "The model's variables cannot be found: %s.", conditionMessage(e)
-    ))
-  })
-  if (nrow(frame) == 0) {
+# The model frame: what stats::model.frame() makes of the same call, without
+# copying a column that is complete (copies take longer than the fit), and with
+# levels that have no rows dropped and noted. `expressions` are the calls of
+# weights, offset, subset and cluster. Clusters become an attribute.
+model_frame <- function(formula, data, expressions, na_action) {
+  terms <- formula_terms(formula, data)
+  columns <- formula_variables(terms, data)
+  predvars <- safe_predvars(terms, columns)
+  columns <- c(columns, model_extras(expressions, data, environment(formula)))
+  row_names <- frame_row_names(columns, data)
+  check_variables(columns, data)
+  rows <- chosen_rows(expressions$subset, data, environment(formula), row_names, NROW(columns[[1]]))
+  frame <- as_frame(columns, row_names, rows)
+  attr(terms, "predvars") <- predvars
+  attr(frame, "terms") <- terms
+  frame <- leave_out_missing(frame, na_action_of(na_action, data))
+  if (length(attr(frame, "row.names")) == 0) {
     qst_abort("no_data", sprintf(
-      "No row is left of the %d: %s. Check `subset` and missing values.", NROW(data),
+      "No row is left of the %d: %s. Check `subset` and missing values.", NROW(columns[[1]]),
       if (is.null(attr(frame, "na.action"))) "`subset` chose none" else "all have missing values"
     ))
   }
-  drop_empty_levels(frame)
+  frame <- drop_empty_levels(split_clusters(frame))
+  attr(attr(frame, "terms"), "dataClasses") <- vapply(frame, stats::.MFclass, "")
+  frame
+}
+
+formula_terms <- function(formula, data) {
+  if (inherits(formula, "terms")) {
+    return(formula)
+  }
+  tryCatch(
+    stats::terms(formula, data = data),
+    error = function(e) qst_abort("argument", sprintf("`formula`: %s.", conditionMessage(e)))
+  )
+}
+
+# ---- Variables ----
+
+# The variables of the formula, evaluated where lm() evaluates them.
+formula_variables <- function(terms, data) {
+  variables <- attr(terms, "variables")
+  wanted <- attr(terms, "predvars")
+  columns <- tryCatch(
+    eval(if (is.null(wanted)) variables else wanted, data, environment(terms)),
+    error = function(e) variable_abort(terms, data, e)
+  )
+  names(columns) <- vapply(as.list(variables)[-1], expression_text, "")
+  columns
+}
+
+expression_text <- function(x) {
+  if (is.symbol(x)) as.character(x) else deparse1(x, width.cutoff = 500L)
+}
+
+# eval() would only say "object 'x' not found".
+variable_abort <- function(terms, data, error) {
+  columns <- if (is.environment(data)) character() else names(data)
+  wanted <- setdiff(all.vars(terms), columns)
+  found <- vapply(wanted, exists, logical(1), envir = environment(terms))
+  named <- vapply(wanted, function(name) {
+    grepl(sprintf("object '%s' not found", name), conditionMessage(error), fixed = TRUE)
+  }, logical(1))
+  missing <- if (any(named)) wanted[!found] else character()
+  if (length(missing) == 0) {
+    qst_abort("argument", sprintf(
+      "`formula`: a variable cannot be made: %s. Correct the formula or the data.",
+      sub("[.]$", "", conditionMessage(error))
+    ))
+  }
+  cure <- if (length(columns) > 0) suggest(missing[[1]], columns) else " Was `data` forgotten?"
+  qst_abort("argument", sprintf(
+    "`formula`: there is no variable %s in the data.%s", enumerate(missing), cure
+  ), column = missing)
+}
+
+# As model.frame(): how to make poly(), ns(), scale() and so on of new data.
+safe_predvars <- function(terms, columns) {
+  predvars <- attr(terms, "predvars")
+  if (is.null(predvars)) {
+    predvars <- attr(terms, "variables")
+    for (i in seq_along(columns)) {
+      predvars[[i + 1L]] <- stats::makepredictcall(columns[[i]], predvars[[i + 1L]])
+    }
+  }
+  predvars
+}
+
+# Weights, offset and clusters, evaluated in the data; named "(weights)" and so on.
+model_extras <- function(expressions, data, envir) {
+  values <- lapply(c(weights = "weights", offset = "offset"), function(name) {
+    evaluate_argument(expressions[[name]], name, data, envir)
+  })
+  names(values) <- c("(weights)", "(offset)")
+  c(
+    values[!vapply(values, is.null, logical(1))],
+    cluster_columns(evaluate_argument(expressions$cluster, "cluster", data, envir), data)
+  )
+}
+
+evaluate_argument <- function(expression, name, data, envir) {
+  tryCatch(eval(expression, data, envir), error = function(e) {
+    qst_abort("argument", sprintf(
+      "`%s` cannot be evaluated: %s.", name, sub("[.]$", "", conditionMessage(e))
+    ), column = name)
+  })
+}
+
+# Clusters as a formula (~ group, ~ a + b), a vector or a list of vectors.
+cluster_columns <- function(cluster, data) {
+  if (is.null(cluster)) {
+    return(NULL)
+  }
+  if (inherits(cluster, "formula")) {
+    cluster <- formula_variables(stats::terms(cluster), data)
+  } else if (!is.list(cluster)) {
+    cluster <- list(cluster = cluster)
+  }
+  stats::setNames(as.list(cluster), sprintf("(cluster) %s", names(cluster)))
+}
+
+split_clusters <- function(frame) {
+  is_cluster <- startsWith(names(frame), "(cluster) ")
+  if (!any(is_cluster)) {
+    return(frame)
+  }
+  cluster <- .subset(frame, is_cluster)
+  names(cluster) <- sub("(cluster) ", "", names(cluster), fixed = TRUE)
+  kept <- attributes(frame)
+  kept$names <- kept$names[!is_cluster]
+  kept$cluster <- as_frame(cluster, attr(frame, "row.names"), NULL)
+  frame <- .subset(frame, !is_cluster)
+  attributes(frame) <- kept
+  frame
+}
+
+# Names of rows as data frames keep them: NULL or a short form for 1 .. n.
+frame_row_names <- function(columns, data) {
+  if (is.data.frame(data)) {
+    return(.row_names_info(data, 0L))
+  }
+  response <- columns[[1]]
+  if (is.matrix(response)) rownames(response) else names(response)
+}
+
+check_variables <- function(columns, data) {
+  for (name in names(columns)) {
+    check_variable_type(columns[[name]], name)
+  }
+  lengths <- vapply(columns, NROW, numeric(1))
+  n <- if (is.data.frame(data)) nrow(data) else lengths[[1]]
+  wrong <- which(lengths != n)
+  if (length(wrong) > 0) {
+    names <- gsub("^\\(|\\)( cluster)?", "", names(columns)[c(wrong[[1]], 1)])
+    qst_abort("argument", sprintf(
+      "Variable lengths differ: `%s` has %s values, %s %s. Take all of them from one data frame.",
+      names[[1]], lengths[[wrong[[1]]]],
+      if (is.data.frame(data)) "the data have" else paste0("`", names[[2]], "` has"), n
+    ), column = names[[1]])
+  }
+  twice <- intersect(names(columns), names(data)[duplicated(names(data))])
+  if (length(twice) > 0) {
+    qst_abort("argument", sprintf(
+      "The data have several columns %s. Rename all but one.", enumerate(twice)
+    ), column = twice)
+  }
+}
+
+check_variable_type <- function(x, name) {
+  if (is.numeric(x) || is.logical(x) || is.factor(x) || is.character(x)) {
+    return(invisible(x))
+  }
+  is_time <- is.double(x) || is.integer(x)
+  if (is_time && !inherits(x, "integer64")) {
+    return(invisible(x))
+  }
+  kind <- if (is.function(x)) {
+    "a function, so the data have no variable of that name"
+  } else if (is.null(x)) {
+    "NULL, so the data have no variable of that name"
+  } else {
+    sprintf("%s, not numbers, a factor or text", describe(x))
+  }
+  qst_abort("argument", sprintf(
+    "Variable `%s` is %s. Correct the formula or the data.", name, kind
+  ), column = name)
+}
+
+# ---- Rows ----
+
+# Numbers of the rows that `subset` chooses, NULL for all. NA chooses none.
+chosen_rows <- function(subset, data, envir, row_names, n) {
+  chosen <- evaluate_argument(subset, "subset", data, envir)
+  if (is.null(chosen)) {
+    return(NULL)
+  }
+  if (is.logical(chosen)) {
+    if (length(chosen) != n) {
+      qst_abort("argument", sprintf(
+        "`subset` has %d values for %d rows. Use a condition on the data's columns.",
+        length(chosen), n
+      ))
+    }
+    return(which(chosen))
+  }
+  if (is.character(chosen)) {
+    chosen <- match(chosen, row_names)
+  }
+  if (!is.numeric(chosen) || anyNA(chosen) || any(abs(chosen) > n)) {
+    qst_abort("argument", sprintf(
+      "`subset` must be a condition, or numbers or names of the %d rows, not %s.", n,
+      describe(chosen)
+    ))
+  }
+  seq_len(n)[chosen]
+}
+
+as_frame <- function(columns, row_names, rows) {
+  n <- NROW(columns[[1]])
+  compact <- length(row_names) != n
+  if (is.null(rows)) {
+    row_names <- if (compact) .set_row_names(n) else row_names
+  } else {
+    columns <- lapply(columns, take_rows, rows)
+    row_names <- if (compact) rows else row_names[rows]
+  }
+  attributes(columns) <- list(names = names(columns), class = "data.frame", row.names = row_names)
+  columns
+}
+
+take_rows <- function(x, rows) {
+  if (is.matrix(x)) x[rows, , drop = FALSE] else x[rows]
+}
+
+na_action_of <- function(na_action, data) {
+  if (is.null(na_action)) {
+    stored <- attr(data, "na.action")
+    na_action <- if (is.null(stored) || is.numeric(stored)) getOption("na.action") else stored
+  }
+  if (is.null(na_action)) stats::na.pass else match.fun(na_action)
+}
+
+# What `na_action` makes of the frame. The usual ones are done here, because
+# stats copies all columns even if nothing is missing.
+leave_out_missing <- function(frame, na_action) {
+  usual <- list(omit = stats::na.omit, exclude = stats::na.exclude, fail = stats::na.fail)
+  kind <- names(usual)[vapply(usual, identical, logical(1), na_action)]
+  if (length(kind) == 0) {
+    kept <- tryCatch(na_action(frame), error = function(e) {
+      qst_abort("argument", sprintf("`na.action`: %s.", conditionMessage(e)))
+    })
+    return(keep_attributes(kept, frame))
+  }
+  if (!any(vapply(frame, anyNA, logical(1)))) {
+    return(frame)
+  }
+  out <- which(!stats::complete.cases(frame))
+  if (kind == "fail") {
+    row <- attr(frame, "row.names")[[out[[1]]]]
+    qst_abort("argument", sprintf(
+      "There are missing values in %d row%s, the first in row %s, and `na.action` is na.fail.",
+      length(out), if (length(out) == 1) "" else "s", row
+    ), row = out[[1]])
+  }
+  names(out) <- attr(frame, "row.names")[out]
+  class(out) <- kind
+  rows <- seq_along(attr(frame, "row.names"))[-out]
+  kept <- as_frame(.subset(frame, seq_along(frame)), .row_names_info(frame, 0L), rows)
+  attr(kept, "terms") <- attr(frame, "terms")
+  attr(kept, "na.action") <- out
+  keep_attributes(kept, frame)
+}
+
+# Contrasts of factors, coefficients of poly() and so on outlive missing rows.
+keep_attributes <- function(kept, frame) {
+  for (i in seq_along(kept)) {
+    wanted <- attributes(frame[[i]])
+    wanted <- wanted[setdiff(names(wanted), c("names", "dim", "dimnames", "tsp"))]
+    lost <- setdiff(names(wanted), names(attributes(kept[[i]])))
+    for (name in lost) {
+      attr(kept[[i]], name) <- if (name == "class") setdiff(wanted$class, "ts") else wanted[[name]]
+    }
+  }
+  kept
 }
 
 drop_empty_levels <- function(frame) {
@@ -67,38 +314,22 @@ drop_empty_levels <- function(frame) {
   frame
 }
 
-model_response <- function(frame) {
-  # model.response() would name each value, which takes longer than the fit.
-  response <- frame[[1]]
-  name <- names(frame)[[1]]
-  if (is.factor(response) || is.character(response)) {
-    qst_abort("argument", sprintf(
-      "The response `%s` is text or a factor. A gaussian model needs numbers.", name
-    ), column = name)
-  }
-  if (!is.null(dim(response)) && ncol(response) > 1) {
-    qst_abort("argument", sprintf(
-      "The response `%s` has %d columns. Fit them one at a time.", name, ncol(response)
-    ), column = name)
-  }
-  as.double(response)
-}
+# ---- Columns, weights and offset ----
 
 model_columns <- function(terms, frame, contrasts) {
-  x <- tryCatch(
-    stats::model.matrix(terms, frame, contrasts),
+  design <- tryCatch(
+    model_design(terms, frame, contrasts),
     error = function(e) one_level_abort(frame, conditionMessage(e))
   )
-  if (ncol(x) == 0) {
+  if (length(attr(design, "columns")) == 0) {
     qst_abort("argument", "`formula` has no term on its right side. Use y ~ 1 for a mean.")
   }
-  storage.mode(x) <- "double"
-  x
+  design
 }
 
 one_level_abort <- function(frame, message) {
   n_levels <- vapply(frame, function(x) {
-    if (is.factor(x) || is.character(x) || is.logical(x)) length(unique(x)) else 2L
+    if (is.factor(x) || is.character(x)) length(unique(x)) else 2L
   }, integer(1))
   single <- names(frame)[n_levels < 2]
   if (length(single) == 0) {
@@ -114,12 +345,14 @@ one_level_abort <- function(frame, message) {
 }
 
 frame_weights <- function(frame) {
-  weights <- stats::model.weights(frame)
+  weights <- frame[["(weights)"]]
   if (is.null(weights)) {
     return(NULL)
   }
-  if (!is.numeric(weights)) {
-    qst_abort("argument", sprintf("`weights` must be numbers, not %s.", describe(weights)))
+  if (!is.numeric(weights) || is.matrix(weights)) {
+    qst_abort("argument", sprintf(
+      "`weights` must be a vector of numbers, not %s.", describe(weights)
+    ))
   }
   bad <- which(!(is.finite(weights) & weights >= 0))
   if (length(bad) > 0) {
@@ -131,11 +364,21 @@ frame_weights <- function(frame) {
   as.double(weights)
 }
 
+# The offset() terms of the formula and the argument, added up; NULL without.
 frame_offset <- function(frame) {
-  shift <- stats::model.offset(frame)
-  if (is.null(shift)) {
+  places <- attr(attr(frame, "terms"), "offset")
+  parts <- c(.subset(frame, places), list(frame[["(offset)"]]))
+  parts <- parts[!vapply(parts, is.null, logical(1))]
+  if (length(parts) == 0) {
     return(NULL)
   }
+  numeric <- vapply(parts, function(x) is.numeric(x) && NCOL(x) == 1, logical(1))
+  if (!all(numeric)) {
+    qst_abort("argument", sprintf(
+      "The offset must be a vector of numbers, not %s.", describe(parts[!numeric][[1]])
+    ))
+  }
+  shift <- Reduce(`+`, lapply(parts, as.double))
   bad <- which(!is.finite(shift))
   if (length(bad) > 0) {
     qst_abort("argument", sprintf(
@@ -143,5 +386,5 @@ frame_offset <- function(frame) {
       format(shift[[bad[[1]]]]), row.names(frame)[[bad[[1]]]]
     ), row = bad[[1]], value = shift[[bad[[1]]]])
   }
-  as.double(shift)
+  shift
 }

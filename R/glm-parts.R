@@ -7,16 +7,91 @@ dress_rows <- function(fit, x) {
   stats::naresid(fit$na.action, x)
 }
 
+# Least squares, with all that follows exactly.
+is_linear <- function(fit) {
+  fit$family$family == "gaussian" && fit$family$link == "identity"
+}
+
 prior_weights <- function(fit) {
   if (is.null(fit$weights)) rep(1, length(fit$residuals)) else fit$weights
+}
+
+# Of the last step of iteratively reweighted least squares: w (dmu/deta)^2 / V(mu).
+working_weights <- function(fit) {
+  prior <- prior_weights(fit)
+  if (is_linear(fit)) {
+    return(prior)
+  }
+  family <- fit$family
+  prior * family$mu.eta(fit$linear.predictors)^2 / family$variance(fit$fitted.values)
 }
 
 kept_terms <- function(fit) {
   !is.na(fit$coefficients)
 }
 
-residual_variance <- function(fit) {
-  if (fit$df.residual > 0) fit$deviance / fit$df.residual else NaN
+# Families whose variance is known up to nothing: normal quantiles, dispersion 1.
+uses_t <- function(fit) {
+  !fit$family$family %in% c("binomial", "poisson") &&
+    !identical(core_family(fit$family)$name, "negative_binomial")
+}
+
+# 1, or Pearson's chi-square over its degrees of freedom.
+dispersion <- function(fit) {
+  if (!uses_t(fit)) {
+    1
+  } else if (fit$df.residual <= 0) {
+    NaN
+  } else if (is_linear(fit)) {
+    fit$deviance / fit$df.residual
+  } else {
+    weights <- working_weights(fit)
+    used <- weights > 0
+    sum((weights * fit$residuals^2)[used]) / fit$df.residual
+  }
+}
+
+# As logLik.lm() and logLik.glm(): an estimated variance or theta is a parameter.
+#' @export
+logLik.fit_glm <- function(object, ...) {
+  used <- prior_weights(object) > 0
+  extra <- object$family$family %in% c("gaussian", "Gamma", "inverse.gaussian") ||
+    !is.null(object$theta)
+  structure(log_density(object, used),
+    nall = length(used), nobs = sum(used), df = object$rank + extra, class = "logLik"
+  )
+}
+
+log_density <- function(fit, used) {
+  prior <- prior_weights(fit)[used]
+  n <- length(prior)
+  if (is_linear(fit)) {
+    return(0.5 * (sum(log(prior)) - n * (log(2 * pi) + 1 - log(n) + log(fit$deviance))))
+  }
+  family <- fit$family
+  trials <- if (family$family == "binomial") binomial_trials(fit, prior, used) else rep(1, n)
+  aic <- family$aic(fit$y[used], trials, fit$fitted.values[used], prior, fit$deviance)
+  counted <- if (family$family %in% c("gaussian", "Gamma", "inverse.gaussian")) 1 else 0
+  counted - aic / 2
+}
+
+# What binomial()$aic() wants as n: trials of cbind() responses, else ones.
+binomial_trials <- function(fit, prior, used) {
+  if (NCOL(fit$model[[1]]) == 2) rowSums(fit$model[[1]])[used] else rep(1, length(prior))
+}
+
+# For step(), add1() and drop1(): as extractAIC.lm(), n log(RSS / n) + k edf, or
+# as extractAIC.glm().
+#' @export
+extractAIC.fit_glm <- function(fit, scale = 0, k = 2, ...) {
+  n <- fit$n_used
+  edf <- n - fit$df.residual
+  if (!is_linear(fit)) {
+    density <- stats::logLik(fit)
+    return(c(edf, -2 * as.numeric(density) + 2 * (attr(density, "df") - edf) + k * edf))
+  }
+  fit_part <- if (scale > 0) fit$deviance / scale - n else n * log(fit$deviance / n)
+  c(edf, fit_part + k * edf)
 }
 
 #' @export

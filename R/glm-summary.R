@@ -1,22 +1,4 @@
-# What a fit says of itself: likelihood, summary, tidy(), print().
-
-#' @export
-logLik.fit_glm <- function(object, ...) {
-  used <- prior_weights(object) > 0
-  n <- sum(used)
-  density <- 0.5 * (sum(log(prior_weights(object)[used])) -
-    n * (log(2 * pi) + 1 - log(n) + log(object$deviance)))
-  structure(density, nall = length(used), nobs = n, df = object$rank + 1, class = "logLik")
-}
-
-# For step(), add1() and drop1(), as extractAIC.lm(): n log(RSS / n) + k edf.
-#' @export
-extractAIC.fit_glm <- function(fit, scale = 0, k = 2, ...) {
-  n <- fit$n_used
-  edf <- n - fit$df.residual
-  fit_part <- if (scale > 0) fit$deviance / scale - n else n * log(fit$deviance / n)
-  c(edf, fit_part + k * edf)
-}
+# What a fit says of itself: summary, tidy(), print().
 
 #' @export
 summary.fit_glm <- function(object, ...) {
@@ -35,7 +17,7 @@ summary.fit_glm <- function(object, ...) {
   )
   fit$aliased <- !kept
   fit$df <- c(object$rank, object$df.residual, length(kept))
-  fit$sigma <- sqrt(residual_variance(object))
+  fit$sigma <- sqrt(dispersion(object))
   fit$residuals <- stats::residuals(object)
   structure(c(fit, explained(object)), class = "summary.fit_glm")
 }
@@ -60,7 +42,7 @@ explained <- function(fit) {
     r.squared = r_squared,
     adj.r.squared = 1 - (1 - r_squared) * ((fit$n_used - constant) / fit$df.residual),
     fstatistic = c(
-      value = of_model / df / residual_variance(fit), numdf = df, dendf = fit$df.residual
+      value = of_model / df / dispersion(fit), numdf = df, dendf = fit$df.residual
     )
   )
 }
@@ -209,7 +191,7 @@ glance.fit_glm <- function(x, ...) {
   }
   data.frame(
     r.squared = parts$r.squared, adj.r.squared = parts$adj.r.squared,
-    sigma = sqrt(residual_variance(x)), statistic = f[["value"]],
+    sigma = sqrt(dispersion(x)), statistic = f[["value"]],
     p.value = stats::pf(f[["value"]], f[["numdf"]], f[["dendf"]], lower.tail = FALSE),
     df = f[["numdf"]], logLik = as.numeric(stats::logLik(x)), AIC = stats::AIC(x),
     BIC = stats::BIC(x), deviance = x$deviance, df.residual = as.double(x$df.residual),

@@ -48,7 +48,11 @@
 #' @param offset A known part of the linear predictor, evaluated in `data`; an
 #'   `offset()` term of the formula is added to it.
 #' @param contrasts A named list, as in [stats::lm()].
+#' @param cluster Groups of rows whose answers hang together, as a formula
+#'   (`~ group`, or `~ a + b` for two ways) or a vector: kept for covariances
+#'   that allow for them. Rows whose group is missing are left out.
 #' @param threads Number of threads; see [qst_threads()].
+#' @param method `"ml"`: maximum likelihood.
 #' @return An object of class `fit_glm`, to be used through [summary()],
 #'   [coef()], [vcov()], [confint()], [predict()], [anova()], [residuals()],
 #'   [plot()] and the other methods of a linear model; `tidy()`, `glance()`
@@ -67,84 +71,109 @@
 #' anova(fit)
 #' @export
 fit_glm <- function(formula, data, family = stats::gaussian(), weights = NULL, subset,
-                    na.action, offset, contrasts = NULL, threads = NULL) {
+                    na.action, offset, contrasts = NULL, cluster = NULL, threads = NULL,
+                    method = c("ml", "firth")) {
   call <- match.call()
   family <- check_family(family)
+  method <- check_method(method, family)
   if (missing(data)) {
     data <- environment(formula)
   }
   check_model_data(formula, data)
-  frame <- model_frame(call, formula, data, parent.frame())
-  build_fit(frame, call, family, contrasts, threads)
+  expressions <- as.list(call)[c("weights", "offset", "subset", "cluster")]
+  names(expressions) <- c("weights", "offset", "subset", "cluster")
+  frame <- model_frame(formula, data, expressions, if (missing(na.action)) NULL else na.action)
+  build_fit(frame, call, family, contrasts, method, threads)
+}
+
+check_method <- function(method, family) {
+  method <- check_choice(method, c("ml", "firth"), "method")
+  if (method == "firth" && !(family$family == "binomial" && family$link == "logit")) {
+    qst_abort("argument", sprintf(
+      "`method`: \"firth\" is for binomial(link = \"logit\"), not %s(link = \"%s\"). Use \"ml\".",
+      family$family, family$link
+    ), value = method)
+  }
+  method
 }
 
 # From the model frame to the fit; everything else of the call has been read.
-build_fit <- function(frame, call, family, contrasts, threads) {
+build_fit <- function(frame, call, family, contrasts, method, threads) {
   terms <- attr(frame, "terms")
-  response <- model_response(frame)
-  x <- model_columns(terms, frame, contrasts)
   prior <- frame_weights(frame)
+  response <- read_response(frame, family, prior)
   shift <- frame_offset(frame)
-  core <- fit_core(x, response, prior, shift, threads)
-  names(core$coefficients) <- colnames(x)
-  names(core$effects) <- colnames(x)
-  dimnames(core$covariance) <- list(colnames(x), colnames(x))
-  structure(
+  design <- model_columns(terms, frame, contrasts)
+  core <- fit_core(design, response$y, response$weights, shift, family, method, threads, frame)
+  columns <- attr(design, "columns")
+  names(core$coefficients) <- columns
+  names(core$effects) <- columns
+  dimnames(core$covariance) <- list(columns, columns)
+  fit <- structure(
     list(
       coefficients = core$coefficients, residuals = core$residuals,
-      fitted.values = core$fitted, effects = core$effects, cov.unscaled = core$covariance,
-      rank = core$rank, df.residual = core$n_used - core$rank, deviance = core$deviance,
-      n_used = core$n_used, weights = prior, offset = shift, family = family,
-      assign = attr(x, "assign"), contrasts = attr(x, "contrasts"),
-      xlevels = stats::.getXlevels(terms, frame), na.action = attr(frame, "na.action"),
-      call = call, terms = terms, model = frame,
-      info = list(method = core$method, condition = core$condition),
-      notes = attr(frame, "notes")
+      fitted.values = core$fitted, linear.predictors = core$linear, effects = core$effects,
+      cov.unscaled = core$covariance, rank = core$rank, df.residual = core$n_used - core$rank,
+      df.null = core$n_used - as.double(attr(terms, "intercept") > 0),
+      deviance = core$deviance, n_used = core$n_used, weights = response$weights,
+      y = response$y, offset = shift, family = family, assign = attr(design, "assign"),
+      contrasts = attr(design, "contrasts"), xlevels = attr(design, "xlevels"),
+      cluster = attr(frame, "cluster"), na.action = attr(frame, "na.action"), call = call,
+      terms = terms, model = frame, info = core$info, notes = attr(frame, "notes")
     ),
     class = "fit_glm"
   )
+  fit$null.deviance <- null_deviance(fit, threads)
+  fit
 }
 
-check_family <- function(family) {
-  if (is.character(family) && length(family) == 1) {
-    family <- get(family, mode = "function", envir = asNamespace("stats"))
+# Deviance of the constant (and the offset) alone. For a Gaussian it is what
+# the effects add up to; otherwise as in glm().
+null_deviance <- function(fit, threads) {
+  constant <- attr(fit$terms, "intercept") > 0
+  if (is_linear(fit)) {
+    return(fit$deviance + sum(fit$effects[!constant | fit$assign > 0]^2))
   }
-  if (is.function(family)) {
-    family <- family()
+  weights <- if (is.null(fit$weights)) 1 else fit$weights
+  if (!constant) {
+    shift <- if (is.null(fit$offset)) 0 else fit$offset
+    return(sum(fit$family$dev.resids(fit$y, fit$family$linkinv(shift) + 0 * fit$y, weights)))
   }
-  if (!inherits(family, "family")) {
-    qst_abort("argument", sprintf(
-      "`family` must be a family such as gaussian(), not %s.", describe(family)
-    ))
+  if (!is.null(fit$offset)) {
+    design <- list(n_rows = length(fit$y), terms = list(list()))
+    core <- fit_core(design, fit$y, fit$weights, fit$offset, fit$family, "ml", threads, fit$model)
+    return(core$deviance)
   }
-  if (family$family != "gaussian" || family$link != "identity") {
-    qst_abort("argument", sprintf(
-      "`family`: %s(link = \"%s\") is not fitted. Use gaussian(), or glm() for this model.",
-      family$family, family$link
-    ), value = family$family)
-  }
-  family
+  mean <- sum(weights * fit$y) / sum(weights + 0 * fit$y)
+  sum(fit$family$dev.resids(fit$y, rep(mean, length(fit$y)), rep_len(weights, length(fit$y))))
 }
 
 # ---- The core ----
 
-fit_core <- function(x, response, weights, offset, threads, leverage = FALSE) {
-  names <- c(colnames(x), "the response")
-  withCallingHandlers(
-    .Call(
-      C_qstr_glm_fit, x, response, weights, offset, 1e-7, leverage, threads_to_use(threads)
-    ),
-    questrial_error_argument = function(e) rename_model_fault(e, names, rownames(x))
+# What src/glue/r_glm.c makes of a design and its response.
+fit_core <- function(design, y, weights, offset, family, method, threads, frame) {
+  if (family$family != "gaussian" || family$link != "identity") {
+    qst_abort("argument", "`family`: this family is not fitted. Use gaussian(), or glm().")
+  }
+  x <- stats::model.matrix(attr(frame, "terms"), frame, attr(design, "contrasts"))
+  storage.mode(x) <- "double"
+  core <- withCallingHandlers(
+    .Call(C_qstr_glm_fit, x, y, weights, offset, 1e-7, FALSE, threads_to_use(threads)),
+    questrial_error_argument = function(e) rename_model_fault(e, design, frame)
   )
+  core$linear <- core$fitted
+  core$info <- list(method = core$method, condition = core$condition)
+  core
 }
 
-# The core counts columns of the model matrix; users know names.
-rename_model_fault <- function(fault, names, rows) {
+# The core counts columns of the design; users know names.
+rename_model_fault <- function(fault, design, frame) {
   if (length(fault$column) != 1 || is.na(fault$column)) {
     return(invisible())
   }
+  name <- c(attr(design, "columns"), "the response")[[fault$column]]
   qst_abort("argument", sprintf(
     "`%s` is %s in row %s. Correct it or make it NA.",
-    names[[fault$column]], format(fault$value), rows[[fault$row]]
-  ), row = fault$row, column = names[[fault$column]], value = fault$value)
+    name, format(fault$value), row.names(frame)[[fault$row]]
+  ), row = fault$row, column = name, value = fault$value)
 }

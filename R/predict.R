@@ -46,7 +46,7 @@ predict.fit_glm <- function(object, newdata = NULL, type = c("response", "link",
   }
   list(
     fit = restore(fit), se.fit = restore(values$se), df = object$df.residual,
-    residual.scale = sqrt(residual_variance(object))
+    residual.scale = sqrt(dispersion(object))
   )
 }
 
@@ -145,7 +145,7 @@ prediction_weights <- function(fit, newdata, weights) {
 }
 
 with_interval <- function(fit, values, interval, level, weights) {
-  noise <- if (interval == "prediction") residual_variance(fit) / weights else 0
+  noise <- if (interval == "prediction") dispersion(fit) / weights else 0
   half <- stats::qt((1 + level) / 2, fit$df.residual) * sqrt(values$se^2 + noise)
   if (is.matrix(values$fit)) {
     return(list(fit = values$fit, lwr = values$fit - half, upr = values$fit + half))
@@ -158,7 +158,7 @@ simulate.fit_glm <- function(object, nsim = 1, seed = NULL, ...) {
   check_no_dots(...)
   state <- keep_seed(seed)
   on.exit(state$restore())
-  error <- sqrt(residual_variance(object) / prior_weights(object))
+  error <- sqrt(dispersion(object) / prior_weights(object))
   value <- object$fitted.values
   draws <- replicate(nsim, value + stats::rnorm(length(value), sd = error), simplify = FALSE)
   draws <- as.data.frame(draws, col.names = paste0("sim_", seq_len(nsim)))

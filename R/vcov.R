@@ -3,7 +3,7 @@
 #' @export
 vcov.fit_glm <- function(object, complete = TRUE, ...) {
   check_no_dots(...)
-  covariance <- residual_variance(object) * object$cov.unscaled
+  covariance <- dispersion(object) * object$cov.unscaled
   if (complete) covariance else covariance[kept_terms(object), kept_terms(object), drop = FALSE]
 }
 
@@ -36,7 +36,7 @@ check_terms <- function(parm, known) {
 }
 
 standard_errors <- function(fit) {
-  sqrt(residual_variance(fit) * diag(fit$cov.unscaled))
+  sqrt(dispersion(fit) * diag(fit$cov.unscaled))
 }
 
 # The covariance that `vcov =` asks for, and its degrees of freedom: a list of

@@ -238,7 +238,7 @@ test_that("any number of threads gives the same bits", {
 # ---- Bad input ----
 
 test_that("families that are not fitted are refused", {
-  for (family in list(binomial(), poisson, "Gamma", gaussian("log"))) {
+  for (family in list(binomial(), poisson, gaussian("log"))) {
     expect_error(fit_glm(am ~ wt, mtcars, family = family), "is not fitted",
       class = "questrial_error_argument"
     )
@@ -246,7 +246,9 @@ test_that("families that are not fitted are refused", {
   expect_error(fit_glm(mpg ~ wt, mtcars, family = 3), "must be a family",
     class = "questrial_error_argument"
   )
-  expect_error(fit_glm(mpg ~ wt, mtcars, cluster = ~cyl), "unused argument")
+  expect_error(fit_glm(mpg ~ wt, mtcars, family = "gausian"), "no family \"gausian\"",
+    class = "questrial_error_argument"
+  )
 })
 
 test_that("unknown variables are named, and the near one suggested", {
@@ -314,7 +316,7 @@ test_that("subset, weights and types that cannot be used are classed errors", {
   expect_error(fit_glm(mpg ~ wt, mtcars, subset = nosuch > 1), "'nosuch' not found",
     class = "questrial_error_argument"
   )
-  expect_error(fit_glm(mpg ~ wt, mtcars, weights = 1:2), "variable lengths differ",
+  expect_error(fit_glm(mpg ~ wt, mtcars, weights = 1:2), "`weights` has 2 values, the data have 32",
     class = "questrial_error_argument"
   )
   expect_error(fit_glm(mtcars, mpg ~ wt), "comes before `data`", class = "questrial_error_argument")
