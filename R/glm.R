@@ -155,10 +155,8 @@ fit_core <- function(design, y, weights, offset, family, method, threads, frame)
   if (family$family != "gaussian" || family$link != "identity") {
     qst_abort("argument", "`family`: this family is not fitted. Use gaussian(), or glm().")
   }
-  x <- stats::model.matrix(attr(frame, "terms"), frame, attr(design, "contrasts"))
-  storage.mode(x) <- "double"
   core <- withCallingHandlers(
-    .Call(C_qstr_glm_fit, x, y, weights, offset, 1e-7, FALSE, threads_to_use(threads)),
+    .Call(C_qstr_glm_fit, design, y, weights, offset, 1e-7, FALSE, threads_to_use(threads)),
     questrial_error_argument = function(e) rename_model_fault(e, design, frame)
   )
   core$linear <- core$fitted

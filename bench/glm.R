@@ -16,19 +16,13 @@ data <- trial(1e6)
 
 compare("fit_glm : lm, n = 1e6, 10 columns",
   function() fit_glm(formula, data), function() lm(formula, data), 1, 3)
-x <- model.matrix(formula, data)
-for (threads in 1:2) {
-  compare(sprintf("arithmetic of it : .lm.fit, %d thread%s", threads, if (threads > 1) "s" else ""),
-    function() questrial:::fit_core(x, data$y, NULL, NULL, threads),
-    function() .lm.fit(x, data$y), 1, 3)
-}
 small <- trial(400)
 compare("fit_glm : lm, n = 400",
   function() for (i in 1:20) fit_glm(formula, small),
   function() for (i in 1:20) lm(formula, small), 0.5)
 
 # An ill-conditioned design goes to QR, corrected in double-double: digits, not speed.
-x <- cbind(1, outer(seq(0, 20, length.out = 1e5), 1:5, `^`))
-y <- rnorm(1e5)
-compare("ill-conditioned, n = 1e5 : .lm.fit",
-  function() questrial:::fit_core(x, y, NULL, NULL, 2), function() .lm.fit(x, y), 0.1, 5)
+data <- data.frame(x = seq(0, 20, length.out = 1e5), y = rnorm(1e5))
+powers <- y ~ x + I(x^2) + I(x^3) + I(x^4) + I(x^5)
+compare("ill-conditioned, n = 1e5 : lm",
+  function() fit_glm(powers, data), function() lm(powers, data), 0.1, 5)

@@ -428,6 +428,9 @@ typedef struct {
     ptrdiff_t n_rows;
 } qst_model;
 
+/* Number of columns of the design; INT32_MAX if there are as many or more. */
+ptrdiff_t qst_model_cols(const qst_model *model);
+
 /* ---- Linear models: stat/glm.c ------------------------------------------------------- */
 
 /*
@@ -476,16 +479,16 @@ typedef struct {
 
 void qst_glm_settings_default(qst_glm_settings *settings);
 
-/* n rows: the columns of x, the response, weights >= 0 (NULL: ones; rows of weight 0 are predicted
- * but not fitted), offset (NULL: zeros). All finite. */
+/* n rows: the columns of the model, the response, weights >= 0 (NULL: ones; rows of weight 0 are
+ * predicted but not fitted), offset (NULL: zeros). All finite. */
 typedef struct {
-    qst_cmat x;
+    const qst_model *model;
     const double *y;
     const double *weights;
     const double *offset;
 } qst_glm_data;
 
-/* Buffers of the caller, p columns of x, n rows. `leverage` may be NULL. */
+/* Buffers of the caller, p columns, n rows. `leverage` may be NULL. */
 typedef struct {
     double *coefficients; /* p; NA where aliased */
     double *effects;      /* p; the square of effect j is what column j explains beyond the columns

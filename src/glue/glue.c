@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 /* ---- Interrupts ---- */
 
@@ -199,6 +200,68 @@ const int *qstr_ints(SEXP x, ptrdiff_t n, const char *argument)
         qstr_refuse("`%s` must hold integers, of the right number.", argument);
     }
     return INTEGER_RO(x);
+}
+
+/* The element of that name, or R's NULL. */
+static SEXP element(SEXP list, const char *name)
+{
+    SEXP names = Rf_getAttrib(list, R_NamesSymbol);
+    for (R_xlen_t k = 0; k < Rf_xlength(names); k++) {
+        if (strcmp(CHAR(STRING_ELT(names, k)), name) == 0) {
+            return VECTOR_ELT(list, k);
+        }
+    }
+    return R_NilValue;
+}
+
+static SEXP list_of(SEXP x, const char *argument)
+{
+    if (TYPEOF(x) != VECSXP) {
+        qstr_refuse("`%s` must be a list.", argument);
+    }
+    return x;
+}
+
+static qst_part read_part(SEXP part, ptrdiff_t n_rows)
+{
+    list_of(part, "part");
+    SEXP x = element(part, "x");
+    if (x != R_NilValue) {
+        const ptrdiff_t n_cols = Rf_isMatrix(x) ? Rf_ncols(x) : 1;
+        return (qst_part){.x = qstr_doubles(x, n_rows * n_cols, "x"), .n_cols = n_cols};
+    }
+    const qst_cmat coding = qstr_cmat(element(part, "coding"), "coding");
+    return (qst_part){.codes = qstr_ints(element(part, "codes"), n_rows, "codes"),
+        .coding = coding.data,
+        .n_levels = (int32_t)coding.n_rows,
+        .n_cols = coding.n_cols};
+}
+
+static qst_term read_term(SEXP term, ptrdiff_t n_rows)
+{
+    const ptrdiff_t n_parts = XLENGTH(list_of(term, "term"));
+    qst_part *parts = (qst_part *)R_alloc((size_t)n_parts, sizeof *parts);
+    for (ptrdiff_t k = 0; k < n_parts; k++) {
+        parts[k] = read_part(VECTOR_ELT(term, k), n_rows);
+    }
+    return (qst_term){parts, n_parts};
+}
+
+qst_model qstr_model(SEXP model)
+{
+    list_of(model, "model");
+    const double n_rows = qstr_double(element(model, "n_rows"), "n_rows");
+    if (!(n_rows >= 0 && n_rows <= 0x1p52) || n_rows != floor(n_rows)) {
+        qstr_refuse("`n_rows` must be a whole number from 0.");
+    }
+    SEXP list = list_of(element(model, "terms"), "terms");
+    qst_model out = {.n_terms = XLENGTH(list), .n_rows = (ptrdiff_t)n_rows};
+    qst_term *terms = (qst_term *)R_alloc((size_t)out.n_terms, sizeof *terms);
+    for (ptrdiff_t t = 0; t < out.n_terms; t++) {
+        terms[t] = read_term(VECTOR_ELT(list, t), out.n_rows);
+    }
+    out.terms = terms;
+    return out;
 }
 
 static const bool *read_reversed(SEXP reversed, ptrdiff_t n)

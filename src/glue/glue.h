@@ -68,6 +68,13 @@ const double *qstr_doubles(SEXP x, ptrdiff_t n, const char *argument);
 /* An integer vector of length n (any length if n < 0). */
 const int *qstr_ints(SEXP x, ptrdiff_t n, const char *argument);
 
+/*
+ * A model whose columns stay as R has them: list(n_rows, terms), where a term
+ * is a list of parts and a part is list(x = <doubles, a matrix or one column>)
+ * or list(codes = <integers>, coding = <double matrix, levels x columns>).
+ */
+qst_model qstr_model(SEXP model);
+
 /* The answers to a scale: a list of number columns, which are reversed, and c(min, step, n_steps).
  */
 qst_scale qstr_scale(SEXP columns, SEXP reversed, SEXP range);
@@ -85,7 +92,7 @@ SEXP qstr_compare_chisq(SEXP counts_sexp, SEXP correct_sexp);
 SEXP qstr_compare_permute(SEXP x_sexp, SEXP group_sexp, SEXP first_sexp, SEXP replicates_sexp,
     SEXP seed_sexp, SEXP threads_sexp);
 
-SEXP qstr_glm_fit(SEXP x_sexp, SEXP y_sexp, SEXP weights_sexp, SEXP offset_sexp, SEXP tol_sexp,
+SEXP qstr_glm_fit(SEXP model_sexp, SEXP y_sexp, SEXP weights_sexp, SEXP offset_sexp, SEXP tol_sexp,
     SEXP leverage_sexp, SEXP threads_sexp);
 
 SEXP qstr_pg_version(void);

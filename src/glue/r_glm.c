@@ -39,11 +39,12 @@ static void set_info(SEXP list, const qst_glm_info *info)
     SET_VECTOR_ELT(list, 10, Rf_mkString(info->method == QST_GLM_BY_QR ? "QR" : "Gram"));
 }
 
-SEXP qstr_glm_fit(SEXP x_sexp, SEXP y_sexp, SEXP weights_sexp, SEXP offset_sexp, SEXP tol_sexp,
+SEXP qstr_glm_fit(SEXP model_sexp, SEXP y_sexp, SEXP weights_sexp, SEXP offset_sexp, SEXP tol_sexp,
     SEXP leverage_sexp, SEXP threads_sexp)
 {
-    qst_glm_data data = {.x = qstr_cmat(x_sexp, "x")};
-    const ptrdiff_t n = data.x.n_rows;
+    const qst_model model = qstr_model(model_sexp);
+    const ptrdiff_t n = model.n_rows, p = qst_model_cols(&model);
+    qst_glm_data data = {.model = &model};
     data.y = qstr_doubles(y_sexp, n, "y");
     data.weights = optional_doubles(weights_sexp, n, "weights");
     data.offset = optional_doubles(offset_sexp, n, "offset");
@@ -51,13 +52,12 @@ SEXP qstr_glm_fit(SEXP x_sexp, SEXP y_sexp, SEXP weights_sexp, SEXP offset_sexp,
     qst_glm_settings_default(&settings);
     settings.tol_alias = qstr_double(tol_sexp, "tol");
     qst_glm_result result;
-    SEXP list =
-        PROTECT(make_result(n, data.x.n_cols, qstr_flag(leverage_sexp, "leverage"), &result));
+    SEXP list = PROTECT(make_result(n, p, qstr_flag(leverage_sexp, "leverage"), &result));
     qstr_call call;
     PROTECT(qstr_begin(&call, qstr_int(threads_sexp, "threads")));
     qst_glm_work *work = NULL;
     qst_glm_info info;
-    qst_status status = qst_glm_work_new(&call.ctx, n, data.x.n_cols, &work, &call.err);
+    qst_status status = qst_glm_work_new(&call.ctx, n, p, &work, &call.err);
     if (status == QST_OK) {
         status = qst_glm_fit(&call.ctx, &settings, &data, work, &result, &info, &call.err);
     }

@@ -42,9 +42,32 @@ static void free_sample(sample *s)
     free(s->offset);
 }
 
-static qst_glm_data data_of(const sample *s)
+/* A design of one matrix with P columns, and what is fitted to it. */
+typedef struct {
+    qst_part part;
+    qst_term term;
+    qst_model model;
+    qst_glm_data data;
+} dense;
+
+static const qst_glm_data *make_dense(dense *d, const double *x, ptrdiff_t n, const double *y,
+    const double *weights, const double *offset)
 {
-    return (qst_glm_data){{s->x, s->n, P, s->n}, s->y, s->weights, s->offset};
+    d->part = (qst_part){.x = x, .n_cols = P};
+    d->term = (qst_term){&d->part, 1};
+    d->model = (qst_model){&d->term, 1, n};
+    d->data = (qst_glm_data){&d->model, y, weights, offset};
+    return &d->data;
+}
+
+static const qst_glm_data *data_of(const sample *s, dense *d)
+{
+    return make_dense(d, s->x, s->n, s->y, s->weights, s->offset);
+}
+
+static double x_at(const qst_glm_data *data, ptrdiff_t i, ptrdiff_t j)
+{
+    return data->model->terms->parts->x[i + j * data->model->n_rows];
 }
 
 /* Buffers for one result. */
@@ -67,7 +90,7 @@ static qst_status fit_with(const qst_ctx *ctx, const qst_glm_settings *settings,
     const qst_glm_data *data, answer *a, qst_err *err)
 {
     qst_glm_work *work = NULL;
-    qst_status status = qst_glm_work_new(ctx, data->x.n_rows, P, &work, err);
+    qst_status status = qst_glm_work_new(ctx, data->model->n_rows, P, &work, err);
     if (status == QST_OK) {
         status = qst_glm_fit(ctx, settings, data, work, &a->result, &a->info, err);
     }
@@ -86,7 +109,7 @@ static void assert_fit(const qst_glm_data *data, answer *a)
 {
     qst_err err;
     qst_err_init(&err);
-    init_answer(a, data->x.n_rows);
+    init_answer(a, data->model->n_rows);
     assert_status(fit(NULL, data, a, &err), QST_OK, &err);
 }
 
@@ -96,9 +119,10 @@ static void test_a_line_by_hand(void **state)
 {
     (void)state;
     const double x[] = {1, 1, 1, 1, 0, 1, 2, 3, 0, 0, 0, 0}, y[] = {2, 2, 4, 8};
-    const qst_glm_data data = {{x, 4, P, 4}, y, NULL, NULL};
+    dense d;
+    const qst_glm_data *data = make_dense(&d, x, 4, y, NULL, NULL);
     answer a;
-    assert_fit(&data, &a);
+    assert_fit(data, &a);
     assert_int_equal(a.info.method, QST_GLM_BY_GRAM);
     assert_int_equal(a.info.rank, 2);
     assert_int_equal(a.info.n_used, 4);
@@ -125,15 +149,15 @@ static void assert_normal_equations(const qst_glm_data *data, const answer *a)
 {
     for (ptrdiff_t j = 0; j < P; j++) {
         double sum = 0.0, scale = 0.0;
-        for (ptrdiff_t i = 0; i < data->x.n_rows; i++) {
+        for (ptrdiff_t i = 0; i < data->model->n_rows; i++) {
             double residual = data->y[i] - data->offset[i];
             for (ptrdiff_t k = 0; k < P; k++) {
-                residual -= data->x.data[i + k * data->x.ld] * a->coefficients[k];
+                residual -= x_at(data, i, k) * a->coefficients[k];
             }
             assert_close(a->result.residuals[i], residual, 1e-7, 1e-8);
             assert_close(a->result.fitted[i], data->y[i] - residual, 1e-8, 0);
-            sum += data->weights[i] * data->x.data[i + j * data->x.ld] * residual;
-            scale += data->weights[i] * fabs(data->x.data[i + j * data->x.ld] * residual);
+            sum += data->weights[i] * x_at(data, i, j) * residual;
+            scale += data->weights[i] * fabs(x_at(data, i, j) * residual);
         }
         assert_close(sum / scale, 0.0, 0, 1e-10);
     }
@@ -144,12 +168,13 @@ static void test_both_ways_solve_the_normal_equations(void **state)
     (void)state;
     for (int near_alias = 0; near_alias < 2; near_alias++) {
         sample s = make_sample(5000, near_alias);
-        const qst_glm_data data = data_of(&s);
+        dense d;
+        const qst_glm_data *data = data_of(&s, &d);
         answer a;
-        assert_fit(&data, &a);
+        assert_fit(data, &a);
         assert_int_equal(a.info.method, near_alias ? QST_GLM_BY_QR : QST_GLM_BY_GRAM);
         assert_int_equal(a.info.n_used, 3750);
-        assert_normal_equations(&data, &a);
+        assert_normal_equations(data, &a);
         double leverage = 0.0;
         for (ptrdiff_t i = 0; i < s.n; i++) {
             leverage += a.result.leverage[i];
@@ -167,14 +192,15 @@ static void test_both_ways_agree(void **state)
 {
     (void)state;
     sample s = make_sample(1000, false);
-    const qst_glm_data data = data_of(&s);
+    dense d;
+    const qst_glm_data *data = data_of(&s, &d);
     answer a, b;
-    assert_fit(&data, &a);
+    assert_fit(data, &a);
     init_answer(&b, s.n);
     qst_glm_settings settings;
     qst_glm_settings_default(&settings);
     settings.tol_alias = 1e-3;
-    assert_status(fit_with(NULL, &settings, &data, &b, NULL), QST_OK, NULL);
+    assert_status(fit_with(NULL, &settings, data, &b, NULL), QST_OK, NULL);
     assert_int_equal(b.info.method, QST_GLM_BY_QR);
     for (int k = 0; k < P; k++) {
         assert_close(b.coefficients[k], a.coefficients[k], 1e-12, 0);
@@ -201,9 +227,10 @@ static void test_aliasing_is_measured_before_centring(void **state)
     for (int i = 0; i < 4; i++) {
         x[8 + i] = 1e8 + i;
     }
-    const qst_glm_data data = {{x, 4, P, 4}, y, NULL, NULL};
+    dense d;
+    const qst_glm_data *data = make_dense(&d, x, 4, y, NULL, NULL);
     answer a;
-    assert_fit(&data, &a);
+    assert_fit(data, &a);
     assert_int_equal(a.info.rank, 2);
     assert_true(qst_is_na_real(a.coefficients[2]));
     free(a.rows);
@@ -213,7 +240,8 @@ static void test_bad_input_is_named(void **state)
 {
     (void)state;
     sample s = make_sample(10, false);
-    qst_glm_data data = data_of(&s);
+    dense d;
+    const qst_glm_data *data = data_of(&s, &d);
     qst_glm_settings settings;
     qst_glm_settings_default(&settings);
     answer a;
@@ -233,7 +261,7 @@ static void test_bad_input_is_named(void **state)
         *faults[k].place = faults[k].value;
         qst_err err;
         qst_err_init(&err);
-        assert_status(fit(NULL, &data, &a, &err), QST_EARGUMENT, &err);
+        assert_status(fit(NULL, data, &a, &err), QST_EARGUMENT, &err);
         assert_int_equal(err.row, faults[k].row);
         assert_int_equal(err.column, faults[k].column);
         assert_text(&err, faults[k].text);
@@ -242,7 +270,7 @@ static void test_bad_input_is_named(void **state)
     qst_err err;
     qst_err_init(&err);
     settings.tol_alias = 0.0;
-    assert_status(fit_with(NULL, &settings, &data, &a, &err), QST_EARGUMENT, &err);
+    assert_status(fit_with(NULL, &settings, data, &a, &err), QST_EARGUMENT, &err);
     assert_text(&err, "tolerance");
     free(a.rows);
     free_sample(&s);
@@ -252,15 +280,16 @@ static void test_nothing_to_fit(void **state)
 {
     (void)state;
     const double zero = 0.0, one[P] = {1, 1, 1};
-    qst_glm_data data = {{one, 1, P, 1}, one, &zero, NULL};
+    dense d;
+    const qst_glm_data *data = make_dense(&d, one, 1, one, &zero, NULL);
     answer a;
     init_answer(&a, 1);
     qst_err err;
     qst_err_init(&err);
-    assert_status(fit(NULL, &data, &a, &err), QST_ENODATA, &err);
-    data.x.n_rows = 0;
+    assert_status(fit(NULL, data, &a, &err), QST_ENODATA, &err);
+    d.model.n_rows = 0;
     qst_err_init(&err);
-    assert_status(fit(NULL, &data, &a, &err), QST_ENODATA, &err);
+    assert_status(fit(NULL, data, &a, &err), QST_ENODATA, &err);
     free(a.rows);
     qst_glm_work *work = NULL;
     qst_err_init(&err);
@@ -273,7 +302,8 @@ static void test_a_workspace_serves_many_fits(void **state)
 {
     (void)state;
     sample large = make_sample(500, true), small = make_sample(40, true);
-    const qst_glm_data first = data_of(&large), second = data_of(&small);
+    dense d_large, d_small;
+    const qst_glm_data *first = data_of(&large, &d_large), *second = data_of(&small, &d_small);
     qst_glm_settings settings;
     qst_glm_settings_default(&settings);
     test_memory memory = {0};
@@ -283,18 +313,20 @@ static void test_a_workspace_serves_many_fits(void **state)
     answer a, fresh;
     init_answer(&a, 500);
     assert_status(
-        qst_glm_fit(&ctx, &settings, &first, work, &a.result, &a.info, NULL), QST_OK, NULL);
+        qst_glm_fit(&ctx, &settings, first, work, &a.result, &a.info, NULL), QST_OK, NULL);
     assert_status(
-        qst_glm_fit(&ctx, &settings, &second, work, &a.result, &a.info, NULL), QST_OK, NULL);
-    assert_fit(&second, &fresh);
+        qst_glm_fit(&ctx, &settings, second, work, &a.result, &a.info, NULL), QST_OK, NULL);
+    assert_fit(second, &fresh);
     assert_memory_equal(a.coefficients, fresh.coefficients, sizeof a.coefficients);
     assert_memory_equal(a.covariance, fresh.covariance, sizeof a.covariance);
-    qst_glm_data wide = first;
-    wide.x.n_cols = P + 1;
+    double *wide = calloc(500 * (P + 1), sizeof(double));
+    d_large.part.x = wide;
+    d_large.part.n_cols = P + 1;
     qst_err err;
     qst_err_init(&err);
     assert_status(
-        qst_glm_fit(&ctx, &settings, &wide, work, &a.result, &a.info, &err), QST_EDIMENSION, &err);
+        qst_glm_fit(&ctx, &settings, first, work, &a.result, &a.info, &err), QST_EDIMENSION, &err);
+    free(wide);
     qst_glm_work_free(work);
     assert_int_equal(memory.n_live, 0);
     free(a.rows);
@@ -306,10 +338,11 @@ static void test_a_workspace_serves_many_fits(void **state)
 static qst_status entry(const qst_ctx *ctx, void *data, qst_err *err)
 {
     const sample *s = data;
-    const qst_glm_data rows = data_of(s);
+    dense d;
+    const qst_glm_data *rows = data_of(s, &d);
     answer a;
     init_answer(&a, s->n);
-    const qst_status status = fit(ctx, &rows, &a, err);
+    const qst_status status = fit(ctx, rows, &a, err);
     free(a.rows);
     return status;
 }
@@ -337,14 +370,15 @@ static void test_any_number_of_threads_gives_the_same_bits(void **state)
 {
     (void)state;
     sample s = make_sample(30000, false);
-    const qst_glm_data data = data_of(&s);
+    dense d;
+    const qst_glm_data *data = data_of(&s, &d);
     const int n_threads[] = {1, 2, 7};
     answer a[3];
     for (int k = 0; k < 3; k++) {
         test_memory memory = {0};
         const qst_ctx ctx = test_ctx(&memory, n_threads[k]);
         init_answer(&a[k], s.n);
-        assert_status(fit(&ctx, &data, &a[k], NULL), QST_OK, NULL);
+        assert_status(fit(&ctx, data, &a[k], NULL), QST_OK, NULL);
         assert_memory_equal(a[k].coefficients, a[0].coefficients, sizeof a[0].coefficients);
         assert_memory_equal(a[k].covariance, a[0].covariance, sizeof a[0].covariance);
         assert_memory_equal(a[k].rows, a[0].rows, (size_t)(3 * s.n) * sizeof(double));

@@ -16,40 +16,24 @@ static inline qst_cmat qst__view(qst_mat m)
 QST_MUST_USE qst_status qst__mat_make(
     qst__arena *arena, ptrdiff_t n_rows, ptrdiff_t n_cols, qst_mat *out, qst_err *err);
 
-/* ---- gram.c: cross-products of many rows ---- */
+/* ---- gram.c: cross-products of a panel, which is a block of rows copied together: column j is
+ * QST__BLOCK numbers from panel + j * QST__BLOCK, of which those beyond the last row are 0 ---- */
 
-/*
- * Rows to be multiplied: columns of `x` less their shifts, then `y` less its
- * own. `weights` may be NULL (ones); `shifts` holds x.n_cols + 1 numbers and
- * may be NULL (zeros).
- */
-typedef struct {
-    qst_cmat x;
-    const double *y;
-    const double *weights;
-    const double *shifts;
-} qst__rows;
+/* With 20 columns a panel stays in the first cache. */
+#define QST__BLOCK 128
 
-/* Weighted means of the columns of x and of y into means_out (x.n_cols + 1), and whether all rows
- * of a column are equal into is_constant_out (the same length); rows of weight 0 do not count.
- * QST_EARGUMENT with row and column (n_cols means y) for a value that is not finite, QST_ENODATA if
- * all weights are 0. Shifts are not looked at. */
-QST_MUST_USE qst_status qst__column_means(const qst_ctx *ctx, const qst__rows *rows,
-    double *means_out, bool *is_constant_out, qst_err *err);
+/* Sum of a[i] b[i] over a block. */
+double qst__dot_block(const double *a, const double *b);
 
-/* gram_out = A' W A for A = [x y] less shifts, both triangles, (x.n_cols + 1) square. Blocks of
- * rows are summed in double-double, in index order. */
-QST_MUST_USE qst_status qst__gram(
-    const qst_ctx *ctx, const qst__rows *rows, qst_mat gram_out, qst_err *err);
+/* sums[k] += panel_k' r for each of n_cols columns. */
+void qst__cross_block(const double *panel, ptrdiff_t n_cols, const double *r, qst__dd *sums);
 
-/* residuals_out[i] = y_i - sum_j x_ij b_j (y and x less shifts), rows of weight 0 included, and
- * cross_out = [x r]' W r: x.n_cols cross-products and the weighted sum of squares. */
-QST_MUST_USE qst_status qst__residuals(const qst_ctx *ctx, const qst__rows *rows, const double *b,
-    double *residuals_out, double *cross_out, qst_err *err);
+/* sums += the upper triangle of panel' W panel, packed: (0,0), (0,1), (1,1), (0,2), ... `weights`
+ * are QST__BLOCK numbers. */
+void qst__gram_block(const double *panel, ptrdiff_t n_cols, const double *weights, qst__dd *sums);
 
-/* leverage_out[i] = w_i x_i' (R'R)^-1 x_i, x less shifts, R as from qst__cholesky(). */
-QST_MUST_USE qst_status qst__leverage(
-    const qst_ctx *ctx, const qst__rows *rows, qst_cmat r, double *leverage_out, qst_err *err);
+/* A packed upper triangle to a square with both. */
+void qst__spread_triangle(const double *packed, ptrdiff_t n_cols, double *square_out);
 
 /* ---- chol.c: triangular factors. A column whose diagonal element is 0 is aliased: its row and
  * column of R are 0, solves give it 0 ---- */

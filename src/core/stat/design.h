@@ -20,12 +20,22 @@ ptrdiff_t qst__design_rows(const qst__design *design);
 ptrdiff_t qst__design_cols(const qst__design *design);
 
 /*
- * Centres the columns of numbers about their weighted means, if the first
- * column is constant; passes then work on centred columns, fill and quadratic
- * too. `weights` may be NULL. Rows of weight 0 do not count.
+ * Centres the columns made of numbers alone or of factors alone about their
+ * weighted means, if the first column is constant; passes then work on centred
+ * columns, fill and quadratic too. `weights` may be NULL. Rows of weight 0 do
+ * not count: a column whose other rows are equal becomes 0 in them, exactly.
  */
 QST_MUST_USE qst_status qst__design_centre(
     const qst_ctx *ctx, qst__design *design, const double *weights, qst_err *err);
+
+/* Back to columns as they are. */
+void qst__design_drop_centre(qst__design *design);
+
+/* The value of the first column if columns are centred, else 0. */
+double qst__design_constant(const qst__design *design);
+
+/* What was taken off column j, as a multiple of the first column; 0 if nothing was. */
+double qst__design_multiple(const qst__design *design, ptrdiff_t j);
 
 /* From centred columns to columns as they are, in place: coefficients (high + low, p each) and a
  * symmetric p x p covariance; either may be NULL. */
@@ -36,11 +46,11 @@ void qst__design_fill(const qst__design *design, const ptrdiff_t *rows, ptrdiff_
     ptrdiff_t n, double *panel_out, ptrdiff_t ld);
 
 /*
- * What a pass asks of each block of rows start .. start + n - 1: from the
- * linear predictor X b (without offset), the weights of the Gram matrix and
- * the residuals of the cross-products, both into buffers of the pass. `sums`
- * are n_sums double-doubles of the task, to add to. Called from several
- * threads at once, with other rows.
+ * What a pass asks of each block of rows start .. start + n - 1, n at most
+ * QST__BLOCK: from the linear predictor X b (without offset), the weights of
+ * the Gram matrix and the residuals of the cross-products, both into buffers
+ * of the pass. `sums` are n_sums double-doubles of the task, to add to. Called
+ * from several threads at once, with other rows.
  */
 typedef qst_status (*qst__row_step)(void *data, ptrdiff_t start, ptrdiff_t n, const double *eta,
     double *weights_out, double *residuals_out, qst__dd *sums, qst_err *err);

@@ -1,4 +1,4 @@
-#include "la/la.h"
+#include "stat/design.h"
 
 #include <math.h>
 
@@ -16,16 +16,11 @@
 struct qst_glm_work {
     qst__arena arena;
     ptrdiff_t n_rows, n_cols;
-    double *response; /* n: y less offset, what is fitted */
-    double *shifts;   /* p + 1 */
-    double *pivots;   /* p */
-    double *scales;   /* p */
-    double *cross;    /* p + 1 */
-    double *change;   /* p */
-    bool *is_constant;
-    double *gram, *factor, *inverse; /* (p + 1)^2, p^2, p^2 */
+    double *pivots, *scales, *cross, *change; /* p */
+    double *gram, *factor, *inverse;          /* p^2 */
     /* Only when QR is needed: */
     qst__qr qr;
+    qst_mat x; /* the expanded design */
     double *root_weights, *target, *scaled_residuals;
 };
 
@@ -36,9 +31,11 @@ typedef struct {
     qst_glm_work *work;
     const qst_glm_result *result;
     qst_glm_info *info;
-    qst__rows rows; /* response in place of y */
+    const qst_glm_data *data;
+    qst__design *design;
+    ptrdiff_t n, p;
+    double shift; /* of the response, taken off where columns are centred */
     qst_mat gram, factor, inverse;
-    double constant; /* value of the first column if columns are centred, else 0 */
 } fit;
 
 void qst_glm_settings_default(qst_glm_settings *settings)
@@ -55,11 +52,9 @@ static qst_status make_rooms(qst_glm_work *work, qst_err *err)
     const struct {
         double **room;
         ptrdiff_t n;
-    } rooms[] = {{&work->response, work->n_rows}, {&work->shifts, p + 1}, {&work->pivots, p},
-        {&work->scales, p}, {&work->cross, p + 1}, {&work->change, p},
-        {&work->gram, (p + 1) * (p + 1)}, {&work->factor, p * p}, {&work->inverse, p * p}};
-    qst_status status =
-        qst__arena_array(&work->arena, p + 1, sizeof(bool), &work->is_constant, err);
+    } rooms[] = {{&work->pivots, p}, {&work->scales, p}, {&work->cross, p}, {&work->change, p},
+        {&work->gram, p * p}, {&work->factor, p * p}, {&work->inverse, p * p}};
+    qst_status status = QST_OK;
     for (size_t k = 0; k < sizeof rooms / sizeof *rooms && status == QST_OK; k++) {
         status = qst__arena_array(&work->arena, rooms[k].n, sizeof(double), rooms[k].room, err);
     }
@@ -108,6 +103,9 @@ static qst_status make_qr_rooms(qst_glm_work *work, qst_err *err)
     const ptrdiff_t n = work->n_rows;
     qst_status status = qst__qr_make(&work->arena, n, work->n_cols, &work->qr, err);
     if (status == QST_OK) {
+        status = qst__mat_make(&work->arena, n, work->n_cols, &work->x, err);
+    }
+    if (status == QST_OK) {
         status = qst__arena_array(&work->arena, n, sizeof(double), &work->root_weights, err);
     }
     if (status == QST_OK) {
@@ -121,8 +119,7 @@ static qst_status make_qr_rooms(qst_glm_work *work, qst_err *err)
 
 /* ---- Checks ---- */
 
-static qst_status check_shape(const qst_glm_settings *settings, const qst_glm_data *data,
-    const qst_glm_work *work, qst_err *err)
+static qst_status check_settings(const qst_glm_settings *settings, qst_err *err)
 {
     if (settings->family != QST_FAMILY_GAUSSIAN || settings->link != QST_LINK_IDENTITY) {
         return qst__fail(err, QST_EARGUMENT, "only gaussian models with identity link are fitted");
@@ -131,17 +128,22 @@ static qst_status check_shape(const qst_glm_settings *settings, const qst_glm_da
         return qst__fail(
             err, QST_EARGUMENT, "tolerance %g is not between 0 and 1", settings->tol_alias);
     }
-    if (data->x.n_cols < 1 || data->x.n_cols > work->n_cols || data->x.n_rows > work->n_rows) {
+    return QST_OK;
+}
+
+static qst_status check_shape(const fit *f, qst_err *err)
+{
+    if (f->p > f->work->n_cols || f->n > f->work->n_rows) {
         return qst__fail(err, QST_EDIMENSION, "%td x %td do not fit a workspace for %td x %td",
-            data->x.n_rows, data->x.n_cols, work->n_rows, work->n_cols);
+            f->n, f->p, f->work->n_rows, f->work->n_cols);
     }
     return QST_OK;
 }
 
 static qst_status count_used(const qst_glm_data *data, ptrdiff_t *n_used_out, qst_err *err)
 {
-    *n_used_out = data->x.n_rows;
-    for (ptrdiff_t i = 0; data->weights != NULL && i < data->x.n_rows; i++) {
+    *n_used_out = data->model->n_rows;
+    for (ptrdiff_t i = 0; data->weights != NULL && i < data->model->n_rows; i++) {
         if (!(data->weights[i] >= 0.0 && isfinite(data->weights[i]))) {
             return qst__fail_at(err, QST_EARGUMENT, i, -1, data->weights[i],
                 "weight %g in row %td is not a number from 0", data->weights[i], i + 1);
@@ -151,12 +153,62 @@ static qst_status count_used(const qst_glm_data *data, ptrdiff_t *n_used_out, qs
     return *n_used_out > 0 ? QST_OK : qst__fail(err, QST_ENODATA, "no row has a weight above 0");
 }
 
-/* What is regressed on x. Families that iterate put their working response here. */
-static void set_response(const qst_glm_data *data, double *response)
+/* ---- The response ---- */
+
+/* What is regressed on the columns. */
+static double response_at(const fit *f, ptrdiff_t i)
 {
-    for (ptrdiff_t i = 0; i < data->x.n_rows; i++) {
-        response[i] = data->offset != NULL ? data->y[i] - data->offset[i] : data->y[i];
+    return f->data->offset != NULL ? f->data->y[i] - f->data->offset[i] : f->data->y[i];
+}
+
+static double weight_at(const fit *f, ptrdiff_t i)
+{
+    return f->data->weights != NULL ? f->data->weights[i] : 1.0;
+}
+
+/* sums = weights, and weights times the response. */
+static qst_status mean_step(void *data, ptrdiff_t start, ptrdiff_t n, const double *eta,
+    double *weights_out, double *residuals_out, qst__dd *sums, qst_err *err)
+{
+    (void)eta;
+    (void)weights_out;
+    (void)residuals_out;
+    const fit *f = data;
+    double weights = 0.0, sum = 0.0;
+    for (ptrdiff_t i = start; i < start + n; i++) {
+        const double y = response_at(f, i);
+        if (!isfinite(y)) {
+            return qst__fail_at(err, QST_EARGUMENT, i, f->p, y,
+                "value %g in row %td, column %td is not finite", y, i + 1, f->p + 1);
+        }
+        weights += weight_at(f, i);
+        sum += weight_at(f, i) * y;
     }
+    sums[0] = qst__dd_add(sums[0], weights);
+    sums[1] = qst__dd_add(sums[1], sum);
+    return QST_OK;
+}
+
+/* Checks the response, and sets its shift: about its mean, or its value if all are equal. */
+static qst_status choose_shift(fit *f, qst_err *err)
+{
+    double sums[2];
+    const qst__pass pass = {.step = mean_step, .data = f, .n_sums = 2, .sums_out = sums};
+    const qst_status status = qst__design_pass(f->ctx, f->design, &pass, err);
+    if (status != QST_OK) {
+        return status;
+    }
+    ptrdiff_t first = 0;
+    while (weight_at(f, first) == 0.0) {
+        first++;
+    }
+    const double value = response_at(f, first);
+    ptrdiff_t i = first;
+    while (i < f->n && (response_at(f, i) == value || weight_at(f, i) == 0.0)) {
+        i++;
+    }
+    f->shift = i == f->n ? value : sums[1] / sums[0];
+    return QST_OK;
 }
 
 /* ---- By the Gram matrix ---- */
@@ -166,36 +218,11 @@ static double *diagonal(qst_mat m, ptrdiff_t j)
     return m.data + j + j * m.ld;
 }
 
-/* Columns are centred when the first of them is constant, so that the means do not spoil the
- * condition; the first itself is not. */
-static qst_status choose_shifts(fit *f, qst_err *err)
-{
-    qst_glm_work *work = f->work;
-    const ptrdiff_t p = f->rows.x.n_cols;
-    const qst_status status =
-        qst__column_means(f->ctx, &f->rows, work->shifts, work->is_constant, err);
-    if (status != QST_OK) {
-        return status;
-    }
-    f->constant = work->is_constant[0] ? work->shifts[0] : 0.0;
-    work->shifts[0] = 0.0;
-    for (ptrdiff_t j = 0; j <= p && f->constant == 0.0; j++) {
-        work->shifts[j] = 0.0;
-    }
-    return QST_OK;
-}
-
-/* Shift of column j as a multiple of the constant column. */
-static double multiple(const fit *f, ptrdiff_t j)
-{
-    return f->constant != 0.0 ? f->work->shifts[j] / f->constant : 0.0;
-}
-
-/* factor = the Gram matrix of the columns of x with unit diagonal; scales = what they are divided
+/* factor = the Gram matrix of the columns with unit diagonal; scales = what they are divided
  * by. */
 static void scale_gram(const fit *f)
 {
-    const ptrdiff_t p = f->rows.x.n_cols;
+    const ptrdiff_t p = f->p;
     double *scales = f->work->scales;
     for (ptrdiff_t j = 0; j < p; j++) {
         const double norm = sqrt(*diagonal(f->gram, j));
@@ -214,9 +241,9 @@ static bool is_alias_clear(const fit *f)
 {
     const double tol_squared = f->settings->tol_alias * f->settings->tol_alias;
     const double doubt = fmax(GRAM_DOUBT, 1e4 * tol_squared);
-    for (ptrdiff_t j = 0; j < f->rows.x.n_cols; j++) {
+    for (ptrdiff_t j = 0; j < f->p; j++) {
         const double centred = *diagonal(f->gram, j);
-        const double of_mean = multiple(f, j);
+        const double of_mean = qst__design_multiple(f->design, j);
         const double raw = centred + *diagonal(f->gram, 0) * of_mean * of_mean;
         const double pivot = f->work->pivots[j];
         const bool is_gone = pivot <= GRAM_FLOOR && GRAM_FLOOR < tol_squared;
@@ -241,7 +268,7 @@ static bool factor_gram(fit *f)
 /* From unit diagonal to the columns as they are, centred. */
 static void unscale(const fit *f)
 {
-    const ptrdiff_t p = f->rows.x.n_cols;
+    const ptrdiff_t p = f->p;
     const double *scales = f->work->scales;
     for (ptrdiff_t j = 0; j < p; j++) {
         for (ptrdiff_t i = 0; i < p; i++) {
@@ -251,74 +278,101 @@ static void unscale(const fit *f)
     }
 }
 
+/* Weights, and weighted residuals of the centred response, which are kept; sums[0] is their
+ * weighted sum of squares. */
+static qst_status gaussian_step(void *data, ptrdiff_t start, ptrdiff_t n, const double *eta,
+    double *weights_out, double *residuals_out, qst__dd *sums, qst_err *err)
+{
+    (void)err;
+    const fit *f = data;
+    double *kept = f->result->residuals + start;
+    double sum = 0.0;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double weight = weight_at(f, start + i);
+        kept[i] = response_at(f, start + i) - f->shift - eta[i];
+        residuals_out[i] = weight * kept[i];
+        sum += residuals_out[i] * kept[i];
+        if (weights_out != NULL) {
+            weights_out[i] = weight;
+        }
+    }
+    *sums = qst__dd_add(*sums, sum);
+    return QST_OK;
+}
+
+/* Cross-products of the residuals at `b`, and the Gram matrix if it is asked for. */
+static qst_status gaussian_pass(fit *f, const double *b, double *gram_out, qst_err *err)
+{
+    const qst__pass pass = {.b = b,
+        .step = gaussian_step,
+        .data = f,
+        .n_sums = 1,
+        .gram_out = gram_out,
+        .cross_out = f->work->cross,
+        .sums_out = &f->info->deviance};
+    return qst__design_pass(f->ctx, f->design, &pass, err);
+}
+
 /* Coefficients of the centred columns, corrected once; residuals and deviance with them. The
  * correction stays in work->change. */
 static qst_status solve_gram(fit *f, qst_err *err)
 {
     qst_glm_work *work = f->work;
     const qst_glm_result *result = f->result;
-    const ptrdiff_t p = f->rows.x.n_cols;
     const qst_cmat r = qst__view(f->factor);
-    for (ptrdiff_t j = 0; j < p; j++) {
-        result->effects[j] = f->gram.data[j + p * f->gram.ld];
-    }
-    qst__solve_upper_transposed(r, result->effects);
-    for (ptrdiff_t j = 0; j < p; j++) {
-        result->coefficients[j] = result->effects[j];
+    qst__solve_upper_transposed(r, work->cross);
+    for (ptrdiff_t j = 0; j < f->p; j++) {
+        result->effects[j] = work->cross[j];
+        result->coefficients[j] = work->cross[j];
     }
     qst__solve_upper(r, result->coefficients);
-    qst_status status =
-        qst__residuals(f->ctx, &f->rows, result->coefficients, result->residuals, work->cross, err);
+    const qst_status status = gaussian_pass(f, result->coefficients, NULL, err);
     if (status != QST_OK) {
         return status;
     }
     qst__solve_upper_transposed(r, work->cross);
     qst__solve_upper(r, work->cross);
-    for (ptrdiff_t j = 0; j < p; j++) {
+    for (ptrdiff_t j = 0; j < f->p; j++) {
         const qst__dd sum = qst__two_sum(result->coefficients[j], work->cross[j]);
         result->coefficients[j] = sum.high;
         work->change[j] = sum.low;
     }
-    status =
-        qst__residuals(f->ctx, &f->rows, result->coefficients, result->residuals, work->cross, err);
-    f->info->deviance = work->cross[p];
+    return gaussian_pass(f, result->coefficients, NULL, err);
+}
+
+static qst_status leverage_of_gram(const fit *f, qst_err *err)
+{
+    double *leverage = f->result->leverage;
+    const qst_status status =
+        qst__design_quadratic(f->ctx, f->design, f->inverse.data, leverage, err);
+    for (ptrdiff_t i = 0; i < f->n && status == QST_OK; i++) {
+        leverage[i] *= weight_at(f, i);
+    }
     return status;
 }
 
-/* Coefficients and covariance of the constant once the columns are no longer centred:
- * b_0 = g_0 + c_y - sum_j c_j g_j, with shifts c as multiples of the constant column. */
+/* To columns as they are, the response's shift going to the constant. */
 static void uncentre(const fit *f)
 {
-    const ptrdiff_t p = f->rows.x.n_cols;
-    double *b = f->result->coefficients;
-    const qst_mat v = f->inverse;
-    qst__dd constant = {b[0], f->work->change[0]};
-    constant = qst__dd_add(constant, multiple(f, p));
-    for (ptrdiff_t j = 1; j < p; j++) {
-        const qst__dd slope = {b[j], f->work->change[j]};
-        constant = qst__dd_sum(constant, qst__dd_times(slope, -multiple(f, j)));
-    }
-    b[0] = qst__dd_value(constant);
-    f->result->effects[0] += f->factor.data[0] * multiple(f, p);
-    for (ptrdiff_t j = 1; j < p; j++) {
-        for (ptrdiff_t k = 0; k < p; k++) {
-            v.data[k * v.ld] -= multiple(f, j) * v.data[j + k * v.ld];
-        }
-    }
-    for (ptrdiff_t j = 1; j < p; j++) {
-        v.data[0] -= multiple(f, j) * v.data[j * v.ld];
-    }
-    for (ptrdiff_t j = 1; j < p; j++) {
-        v.data[j] = v.data[j * v.ld];
-    }
+    double *b = f->result->coefficients, *b_low = f->work->change;
+    const double of_response = f->shift / qst__design_constant(f->design);
+    const qst__dd constant = qst__dd_add((qst__dd){b[0], b_low[0]}, of_response);
+    b[0] = constant.high;
+    b_low[0] = constant.low;
+    qst__design_uncentre(f->design, b, b_low, f->inverse.data);
+    f->result->effects[0] += f->factor.data[0] * of_response;
 }
 
 static qst_status fit_by_gram(fit *f, bool *is_done_out, qst_err *err)
 {
     *is_done_out = false;
-    qst_status status = choose_shifts(f, err);
+    qst_status status = qst__design_centre(f->ctx, f->design, f->data->weights, err);
+    const bool is_centred = status == QST_OK && qst__design_constant(f->design) != 0.0;
+    if (!is_centred) {
+        f->shift = 0.0;
+    }
     if (status == QST_OK) {
-        status = qst__gram(f->ctx, &f->rows, f->gram, err);
+        status = gaussian_pass(f, NULL, f->gram.data, err);
     }
     if (status != QST_OK || !factor_gram(f)) {
         return status;
@@ -327,9 +381,9 @@ static qst_status fit_by_gram(fit *f, bool *is_done_out, qst_err *err)
     unscale(f);
     status = solve_gram(f, err);
     if (status == QST_OK && f->result->leverage != NULL) {
-        status = qst__leverage(f->ctx, &f->rows, qst__view(f->factor), f->result->leverage, err);
+        status = leverage_of_gram(f, err);
     }
-    if (status == QST_OK && f->constant != 0.0) {
+    if (status == QST_OK && is_centred) {
         uncentre(f);
     }
     *is_done_out = status == QST_OK;
@@ -341,26 +395,28 @@ static qst_status fit_by_gram(fit *f, bool *is_done_out, qst_err *err)
 static void fill_qr(const fit *f)
 {
     qst_glm_work *work = f->work;
-    work->qr.a.n_rows = f->rows.x.n_rows;
-    work->qr.a.n_cols = f->rows.x.n_cols;
-    for (ptrdiff_t i = 0; i < f->rows.x.n_rows; i++) {
-        work->root_weights[i] = f->rows.weights != NULL ? sqrt(f->rows.weights[i]) : 1.0;
+    work->qr.a.n_rows = f->n;
+    work->qr.a.n_cols = f->p;
+    qst__design_drop_centre(f->design);
+    qst__design_fill(f->design, NULL, 0, f->n, work->x.data, work->x.ld);
+    for (ptrdiff_t i = 0; i < f->n; i++) {
+        work->root_weights[i] = sqrt(weight_at(f, i));
         work->scaled_residuals[i] = 0.0;
     }
-    for (ptrdiff_t j = 0; j < f->rows.x.n_cols; j++) {
-        for (ptrdiff_t i = 0; i < f->rows.x.n_rows; i++) {
+    for (ptrdiff_t j = 0; j < f->p; j++) {
+        for (ptrdiff_t i = 0; i < f->n; i++) {
             work->qr.a.data[i + j * work->qr.a.ld] =
-                work->root_weights[i] * f->rows.x.data[i + j * f->rows.x.ld];
+                work->root_weights[i] * work->x.data[i + j * work->x.ld];
         }
     }
 }
 
 static qst__dd predicted_error(const fit *f, ptrdiff_t i)
 {
-    qst__dd error = {f->work->response[i], 0.0};
+    qst__dd error = {response_at(f, i), 0.0};
     for (ptrdiff_t k = 0; k < f->info->rank; k++) {
         const ptrdiff_t j = f->work->qr.pivot[k];
-        const double x = f->rows.x.data[i + j * f->rows.x.ld];
+        const double x = f->work->x.data[i + j * f->work->x.ld];
         error = qst__dd_add_product(error, -x, f->result->coefficients[j]);
     }
     return error;
@@ -370,7 +426,7 @@ static qst__dd predicted_error(const fit *f, ptrdiff_t i)
 static void error_of_rows(const fit *f)
 {
     qst_glm_work *work = f->work;
-    for (ptrdiff_t i = 0; i < f->rows.x.n_rows; i++) {
+    for (ptrdiff_t i = 0; i < f->n; i++) {
         const qst__dd error = qst__dd_times(predicted_error(f, i), work->root_weights[i]);
         work->target[i] = qst__dd_value(qst__dd_add(error, -work->scaled_residuals[i]));
     }
@@ -381,9 +437,9 @@ static void error_of_columns(const fit *f)
 {
     const qst_glm_work *work = f->work;
     for (ptrdiff_t k = 0; k < f->info->rank; k++) {
-        const double *column = f->rows.x.data + work->qr.pivot[k] * f->rows.x.ld;
+        const double *column = work->x.data + work->qr.pivot[k] * work->x.ld;
         qst__dd sum = {0.0, 0.0};
-        for (ptrdiff_t i = 0; i < f->rows.x.n_rows; i++) {
+        for (ptrdiff_t i = 0; i < f->n; i++) {
             const qst__dd scaled =
                 qst__two_product(work->root_weights[i], work->scaled_residuals[i]);
             sum = qst__dd_sum(sum, qst__dd_times(scaled, column[i]));
@@ -422,7 +478,7 @@ static double correct(const fit *f, bool is_first)
         *b += work->change[k];
         largest = fmax(largest, *b != 0.0 ? fabs(work->change[k] / *b) : 0.0);
     }
-    for (ptrdiff_t i = 0; i < f->rows.x.n_rows; i++) {
+    for (ptrdiff_t i = 0; i < f->n; i++) {
         work->scaled_residuals[i] += work->target[i];
     }
     return largest;
@@ -430,7 +486,7 @@ static double correct(const fit *f, bool is_first)
 
 static qst_status solve_qr(fit *f, qst_err *err)
 {
-    for (ptrdiff_t j = 0; j < f->rows.x.n_cols; j++) {
+    for (ptrdiff_t j = 0; j < f->p; j++) {
         f->result->coefficients[j] = 0.0;
         f->result->effects[j] = 0.0;
     }
@@ -451,7 +507,7 @@ static void residuals_of_qr(const fit *f)
 {
     const qst_glm_work *work = f->work;
     qst__dd sum = {0.0, 0.0};
-    for (ptrdiff_t i = 0; i < f->rows.x.n_rows; i++) {
+    for (ptrdiff_t i = 0; i < f->n; i++) {
         const double root = work->root_weights[i];
         const double scaled = work->scaled_residuals[i];
         f->result->residuals[i] = root > 0.0 ? scaled / root : qst__dd_value(predicted_error(f, i));
@@ -464,7 +520,7 @@ static void residuals_of_qr(const fit *f)
 static void leverage_of_qr(const fit *f)
 {
     qst_glm_work *work = f->work;
-    const ptrdiff_t n = f->rows.x.n_rows;
+    const ptrdiff_t n = f->n;
     for (ptrdiff_t i = 0; i < n; i++) {
         f->result->leverage[i] = 0.0;
     }
@@ -507,53 +563,71 @@ static qst_status fit_by_qr(fit *f, qst_err *err)
 /* ---- The fit ---- */
 
 /* Fitted values, covariance, and NA for what is aliased. */
-static void finish(const fit *f, const double *y)
+static void finish(const fit *f)
 {
     const qst_glm_result *result = f->result;
-    const ptrdiff_t p = f->rows.x.n_cols;
-    for (ptrdiff_t i = 0; i < f->rows.x.n_rows; i++) {
-        result->fitted[i] = y[i] - result->residuals[i];
+    for (ptrdiff_t i = 0; i < f->n; i++) {
+        result->fitted[i] = f->data->y[i] - result->residuals[i];
     }
-    for (ptrdiff_t j = 0; j < p; j++) {
+    for (ptrdiff_t j = 0; j < f->p; j++) {
         const bool j_aliased = *diagonal(f->factor, j) == 0.0;
         result->coefficients[j] = j_aliased ? qst_na_real() : result->coefficients[j];
-        for (ptrdiff_t i = 0; i < p; i++) {
+        for (ptrdiff_t i = 0; i < f->p; i++) {
             const bool aliased = j_aliased || *diagonal(f->factor, i) == 0.0;
             result->covariance.data[i + j * result->covariance.ld] =
-                aliased ? qst_na_real() : f->inverse.data[i + j * p];
+                aliased ? qst_na_real() : f->inverse.data[i + j * f->p];
         }
     }
+}
+
+static qst_status fit_design(fit *f, qst_err *err)
+{
+    const ptrdiff_t p = qst__design_cols(f->design);
+    f->n = qst__design_rows(f->design);
+    f->p = p;
+    f->gram = (qst_mat){f->work->gram, p, p, p};
+    f->factor = (qst_mat){f->work->factor, p, p, p};
+    f->inverse = (qst_mat){f->work->inverse, p, p, p};
+    qst_status status = check_shape(f, err);
+    if (status == QST_OK) {
+        status = choose_shift(f, err);
+    }
+    bool is_done = false;
+    if (status == QST_OK) {
+        status = fit_by_gram(f, &is_done, err);
+    }
+    if (status == QST_OK && !is_done) {
+        status = fit_by_qr(f, err);
+    }
+    if (status == QST_OK) {
+        finish(f);
+    }
+    return status;
 }
 
 qst_status qst_glm_fit(const qst_ctx *ctx, const qst_glm_settings *settings,
     const qst_glm_data *data, qst_glm_work *work, const qst_glm_result *result,
     qst_glm_info *info_out, qst_err *err)
 {
-    qst_status status = check_shape(settings, data, work, err);
+    qst_status status = check_settings(settings, err);
     if (status == QST_OK) {
         status = count_used(data, &info_out->n_used, err);
     }
     if (status != QST_OK) {
         return status;
     }
-    set_response(data, work->response);
-    const ptrdiff_t p = data->x.n_cols;
     fit f = {.ctx = ctx,
         .settings = settings,
         .work = work,
         .result = result,
         .info = info_out,
-        .rows = {data->x, work->response, data->weights, work->shifts},
-        .gram = {work->gram, p + 1, p + 1, p + 1},
-        .factor = {work->factor, p, p, p},
-        .inverse = {work->inverse, p, p, p}};
-    bool is_done;
-    status = fit_by_gram(&f, &is_done, err);
-    if (status == QST_OK && !is_done) {
-        status = fit_by_qr(&f, err);
-    }
+        .data = data};
+    qst__arena arena;
+    qst__arena_init(&arena, ctx);
+    status = qst__design_make(ctx, &arena, data->model, &f.design, err);
     if (status == QST_OK) {
-        finish(&f, data->y);
+        status = fit_design(&f, err);
     }
+    qst__arena_free(&arena);
     return status;
 }
