@@ -70,23 +70,25 @@ expression_text <- function(x) {
 
 # eval() would only say "object 'x' not found".
 variable_abort <- function(terms, data, error) {
-  columns <- if (is.environment(data)) character() else names(data)
-  wanted <- setdiff(all.vars(terms), columns)
-  found <- vapply(wanted, exists, logical(1), envir = environment(terms))
-  named <- vapply(wanted, function(name) {
-    grepl(sprintf("object '%s' not found", name), conditionMessage(error), fixed = TRUE)
-  }, logical(1))
-  missing <- if (any(named)) wanted[!found] else character()
-  if (length(missing) == 0) {
-    qst_abort("argument", sprintf(
-      "`formula`: a variable cannot be made: %s. Correct the formula or the data.",
-      sub("[.]$", "", conditionMessage(error))
-    ))
+  if (grepl("object '.*' not found", conditionMessage(error))) {
+    check_known_variables(terms, if (is.environment(data)) character() else names(data))
   }
-  cure <- if (length(columns) > 0) suggest(missing[[1]], columns) else " Was `data` forgotten?"
   qst_abort("argument", sprintf(
-    "`formula`: there is no variable %s in the data.%s", enumerate(missing), cure
-  ), column = missing)
+    "`formula`: a variable cannot be made: %s. Correct the formula or the data.",
+    sub("[.]$", "", conditionMessage(error))
+  ))
+}
+
+check_known_variables <- function(formula, columns) {
+  wanted <- setdiff(all.vars(formula), c(columns, "."))
+  found <- vapply(wanted, exists, logical(1), envir = environment(formula))
+  if (!all(found)) {
+    missing <- wanted[!found]
+    cure <- if (length(columns) > 0) suggest(missing[[1]], columns) else " Was `data` forgotten?"
+    qst_abort("argument", sprintf(
+      "`formula`: there is no variable %s in the data.%s", enumerate(missing), cure
+    ), column = missing)
+  }
 }
 
 # As model.frame(): how to make poly(), ns(), scale() and so on of new data.
