@@ -436,7 +436,8 @@ ptrdiff_t qst_model_cols(const qst_model *model);
 /*
  * Weighted least squares as lm does it, with no digit less. Columns that are
  * combinations of those before them are aliased by lm's rule (a norm that
- * falls below tol_alias times its own) and get NA.
+ * falls below tol_alias times its own) and get NA; by QR, whose solution is
+ * corrected, a tenth of tol_alias is enough to be kept.
  *
  * The fast way is the Gram matrix, formed in blocks of rows about the column
  * means when the first column is constant, factored by Cholesky, and its
