@@ -203,7 +203,8 @@ comparison_frame <- function(formula, data) {
   list(
     outcome = frame[[1]][complete], name = names(frame)[[1]],
     arm = comparison_arms(frame[[2]], complete, names(frame)[[2]]),
-    row = which(complete), n_used = sum(complete), n_left_out = sum(!complete)
+    all_arms = as.factor(frame[[2]]), row = which(complete), n_used = sum(complete),
+    n_left_out = sum(!complete)
   )
 }
 
@@ -395,7 +396,7 @@ compare_pair <- function(moments, test, level, g_level) {
   result$conf.low <- result$estimate - half
   result$conf.high <- result$estimate + half
   row <- comparison_row(paste(colnames(moments), collapse = " - "), result)
-  row[c("g", "g.low", "g.high")] <- hedges_g(moments, g_level)
+  row[c("g", "g.low", "g.high")] <- pair_g(moments, g_level)
   row
 }
 
@@ -426,7 +427,7 @@ upper_tail <- function(row) {
 
 # Hedges' g of the first column less the second, with its interval. NA with
 # fewer than 2 degrees of freedom, where J is not defined, or without variance.
-hedges_g <- function(moments, level) {
+pair_g <- function(moments, level) {
   n <- moments["n", ]
   df <- sum(n) - 2
   pooled <- sqrt(sum(moments["ss", ]) / df)
@@ -457,23 +458,20 @@ noncentral_limits <- function(t, df, level) {
 # ---- Permutation ----
 
 compare_by_permutation <- function(frame, outcome, how, replicates, seed, threads) {
-  check_number(replicates, "replicates", min = 1, max = 2^32 - 1, whole = TRUE)
+  check_replicates(replicates)
   seed <- draw_seed(seed)
   threads <- threads_to_use(threads)
   core <- arm_moments(outcome, frame)
   pairs <- arm_pairs(levels(frame$arm), how$reference)
   rows <- lapply(pairs, function(pair) {
-    chosen <- frame$arm %in% pair
-    code <- as.integer(factor(frame$arm[chosen], levels = pair))
-    extreme <- count_extreme(outcome[chosen], code, replicates, seed, threads)
     row <- comparison_row(
       paste(pair, collapse = " - "),
       list(
         estimate = core$moments[["mean", pair[[1]]]] - core$moments[["mean", pair[[2]]]],
-        p.value = (extreme + 1) / (replicates + 1)
+        p.value = pair_permutation_p(outcome, frame, pair, replicates, seed, threads)
       )
     )
-    row[c("g", "g.low", "g.high")] <- hedges_g(core$moments[, pair], how$conf.level)
+    row[c("g", "g.low", "g.high")] <- pair_g(core$moments[, pair], how$conf.level)
     row
   })
   core$moments["ss", ] <- pmax(core$moments["ss", ], 0)
@@ -487,22 +485,20 @@ compare_by_permutation <- function(frame, outcome, how, replicates, seed, thread
   result
 }
 
-# In pieces of about a second, so that a long test shows how far it is.
-# Re-allocations are numbered: the pieces do not change the count.
-count_extreme <- function(outcome, code, replicates, seed, threads) {
-  piece <- ceiling(2e8 / length(outcome))
-  first <- seq(0, replicates - 1, by = piece)
-  bar <- if (length(first) > 1 && interactive()) {
-    cli::cli_progress_bar("Re-allocating", total = length(first))
-  }
-  extreme <- 0
-  for (start in first) {
-    extreme <- extreme + .Call(
-      C_qstr_compare_permute, outcome, code, start, min(piece, replicates - start), seed, threads
-    )
-    if (!is.null(bar)) cli::cli_progress_update(id = bar)
-  }
-  extreme
+# Of a difference in means that re-allocations of the two arms alone would give.
+pair_permutation_p <- function(outcome, frame, pair, replicates, seed, threads) {
+  chosen <- frame$arm %in% pair
+  rows <- list(
+    outcome = outcome[chosen], used = rep(TRUE, sum(chosen)),
+    arm = factor(frame$arm[chosen], rev(pair)), stratum = frame$stratum[chosen],
+    stratified = !is.null(frame$stratum), clustered = FALSE
+  )
+  scheme <- permutation_scheme(rows, NULL)
+  how <- list(statistic = "difference", seed = seed, threads = threads)
+  observed <- permuted_statistics(rows, scheme, how, 0, 1, given = scheme$arm)
+  drawn <- random_statistics(rows, scheme, how, replicates)
+  extreme <- is_extreme(drawn, observed, "two.sided", stats::sd(rows$outcome))
+  (sum(extreme) + 1) / (replicates + 1)
 }
 
 # ---- Counts ----

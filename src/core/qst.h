@@ -575,19 +575,6 @@ QST_MUST_USE qst_status qst_test_welch_anova(
 QST_MUST_USE qst_status qst_test_chisq(
     qst_cmat counts, bool correct, qst_test *test_out, ptrdiff_t *n_low_out, qst_err *err);
 
-/*
- * Randomisation test of a difference in means: how many of n_replicates
- * re-allocations of x to groups of the same sizes (group codes 1 and 2) have
- * an absolute difference at least that observed; differences that agree to
- * 1e-12 of the sum of absolute deviations count as equal. Re-allocations are
- * numbered, and these are `first`, first + 1, ...: parts add up to the whole. QST_EARGUMENT: a
- * value not finite, another code; QST_ENODATA: an empty group; QST_ERANGE:
- * n_replicates below 1, or a number outside 0 .. 2^32 - 1. Threaded.
- */
-QST_MUST_USE qst_status qst_permute_means(const qst_ctx *ctx, const double *x, const int32_t *group,
-    ptrdiff_t n, int64_t first, int64_t n_replicates, uint64_t seed, int64_t *n_extreme_out,
-    qst_err *err);
-
 /* ---- Random allocation: stat/allocate.c ------------------------------------------------ */
 
 /*
@@ -628,6 +615,136 @@ typedef struct {
  */
 QST_MUST_USE qst_status qst_allocate(const qst_ctx *ctx, const qst_allocation *plan,
     int32_t *arm_out, int32_t *block_out, qst_err *err);
+
+/* ---- Randomisation tests: stat/permutation.c -------------------------------------------- */
+
+/*
+ * How n_units (people or clusters) came to their arms. Units stand stratum by
+ * stratum, in the order in which they entered; stratum_size adds up to
+ * n_units. Without `lists` arms are shuffled within each stratum. With lists,
+ * one a stratum and at least as long as the stratum, each replicate makes the
+ * stratum's list anew (its field `seed` is not used) and units take its places
+ * in their order.
+ */
+typedef struct {
+    const int32_t *arm; /* n_units: codes 1 .. n_arms as they were */
+    ptrdiff_t n_units;
+    int32_t n_arms;
+    const int32_t *stratum_size;
+    int32_t n_strata;
+    const qst_allocation *lists; /* n_strata, or NULL */
+} qst_scheme;
+
+/*
+ * Statistics of values by arm:
+ *   F           of the one-way analysis of variance of all rows
+ *   DIFFERENCE  mean of arm 2 less mean of arm 1
+ *   WELCH_T     that difference over its standard error from separate variances
+ *   WELCH_F     Welch's F, as qst_test_welch_anova()
+ *   CHISQ       Pearson's, of answers by arm
+ */
+typedef enum {
+    QST_PERMUTE_F,
+    QST_PERMUTE_DIFFERENCE,
+    QST_PERMUTE_WELCH_T,
+    QST_PERMUTE_WELCH_F,
+    QST_PERMUTE_CHISQ,
+    QST_N_PERMUTE
+} qst_permute_statistic;
+
+/* What units bring along: number, sum and sum of squares of the values of each unit's rows, best
+ * less their common mean; for CHISQ instead one answer each, 1 .. n_answers or QST_NA_INT for none.
+ * A unit without rows (n = 0) takes a place and no part. */
+typedef struct {
+    const double *n, *sum, *squares;
+    const int32_t *answer;
+    int32_t n_answers;
+} qst_permuted;
+
+/*
+ * The statistic for n_replicates re-allocations, numbered first, first + 1,
+ * ...: parts make the whole. Replicate r has its own stream: purpose 17,
+ * iteration r. A shuffle draws, stratum by stratum and from the last place
+ * down, handfuls of numbers from one word (resample.h); a replicate of lists
+ * takes their common seed from its first two words. NaN where a statistic does
+ * not exist, as with an arm that got nobody. `given`, n_units x n_replicates arms or NULL, are used
+ * instead of re-allocations. QST_EARGUMENT: a code outside its range, a value not finite (row);
+ * QST_EDIMENSION: sizes that do not add up, two arms needed; QST_ENODATA: no rows; QST_ERANGE:
+ * n_replicates below 1 or a number outside 0 .. 2^32 - 1. Threaded.
+ */
+QST_MUST_USE qst_status qst_permute(const qst_ctx *ctx, const qst_scheme *scheme,
+    const qst_permuted *data, qst_permute_statistic statistic, const int32_t *given, int64_t first,
+    int64_t n_replicates, uint64_t seed, double *statistic_out, qst_err *err);
+
+/* The arms of the same re-allocations: n_units x n_replicates codes. */
+QST_MUST_USE qst_status qst_permute_arms(const qst_ctx *ctx, const qst_scheme *scheme,
+    int64_t first, int64_t n_replicates, uint64_t seed, int32_t *arm_out, qst_err *err);
+
+/* The statistic of every different shuffle within strata, the observed one among them, in
+ * lexicographic order; `n_all` says how many there are (QST_EDIMENSION if there are not).
+ * scheme->lists must be NULL. Not threaded. */
+QST_MUST_USE qst_status qst_permute_all(const qst_ctx *ctx, const qst_scheme *scheme,
+    const qst_permuted *data, qst_permute_statistic statistic, int64_t n_all, double *statistic_out,
+    qst_err *err);
+
+/* ---- Bootstrap: stat/boot.c -------------------------------------------------------------- */
+
+/* Units (rows or clusters of rows) are drawn with replacement, within strata. They are numbered
+ * stratum by stratum; stratum_size adds up to n_units. */
+typedef struct {
+    const int32_t *stratum_size;
+    int32_t n_strata;
+    ptrdiff_t n_units;
+} qst_boot_units;
+
+/*
+ * Statistics of the columns of the rows drawn:
+ *   COEFFICIENTS  of the last column on those before it, by least squares; a
+ *                 column of ones is not added. n_cols - 1 results
+ *   SD            of the last column, divisor n - 1; the first is ones
+ *   CORRELATION   of the second and third column; the first is ones
+ *   ALPHA         Cronbach's, of the columns but the first, which is ones
+ *   MEDIAN        of the last column
+ * NaN where a sample has none.
+ */
+typedef enum {
+    QST_BOOT_COEFFICIENTS,
+    QST_BOOT_SD,
+    QST_BOOT_CORRELATION,
+    QST_BOOT_ALPHA,
+    QST_BOOT_MEDIAN,
+    QST_N_BOOT
+} qst_boot_statistic;
+
+typedef struct {
+    qst_cmat columns;      /* finite; best less their means */
+    const int32_t *unit;   /* a row's unit, 1 .. n_units */
+    const int32_t *sorted; /* for MEDIAN: rows by value of the last column, from 1; else NULL */
+} qst_boot_data;
+
+/* Number of results of a statistic of n_cols columns. */
+ptrdiff_t qst_boot_n_results(qst_boot_statistic statistic, ptrdiff_t n_cols);
+
+/*
+ * The statistic of all rows (observed_out, n_results), of n_replicates samples
+ * numbered first, first + 1, ... (replicate_out, n_results x n_replicates),
+ * and of all rows but those of each unit (jackknife_out, n_results x n_units,
+ * or NULL). Replicate r has its own stream: purpose 18, iteration r; it draws
+ * stratum by stratum, handfuls of numbers from one word (resample.h). All
+ * statistics but the median are functions of sums of products over rows, so a
+ * sample adds up what its units bring along and never looks at rows.
+ * QST_EARGUMENT: a value not finite (row, column) or a unit outside its range;
+ * QST_EDIMENSION: sizes that do not fit; QST_ENODATA: no rows; QST_ERANGE:
+ * n_replicates below 1 or a number outside 0 .. 2^32 - 1. Threaded.
+ */
+QST_MUST_USE qst_status qst_boot(const qst_ctx *ctx, const qst_boot_units *units,
+    const qst_boot_data *data, qst_boot_statistic statistic, int64_t first, int64_t n_replicates,
+    uint64_t seed, double *observed_out, double *replicate_out, double *jackknife_out,
+    qst_err *err);
+
+/* The units of the same samples: n_units x n_replicates numbers from 1. */
+QST_MUST_USE qst_status qst_boot_draws(const qst_ctx *ctx, const qst_boot_units *units,
+    int64_t first, int64_t n_replicates, uint64_t seed, int32_t *unit_out, qst_err *err);
 
 /* ---- Cohorts from printed tables: stat/reconstruct.c ----------------------------------- */
 

@@ -104,22 +104,3 @@ SEXP qstr_compare_chisq(SEXP counts_sexp, SEXP correct_sexp)
     UNPROTECT(2);
     return list;
 }
-
-SEXP qstr_compare_permute(SEXP x_sexp, SEXP group_sexp, SEXP first_sexp, SEXP replicates_sexp,
-    SEXP seed_sexp, SEXP threads_sexp)
-{
-    const ptrdiff_t n = XLENGTH(x_sexp);
-    const double *x = qstr_doubles(x_sexp, -1, "x");
-    const int *group = qstr_ints(group_sexp, n, "group");
-    const int64_t first = (int64_t)qstr_double(first_sexp, "first");
-    const int64_t n_replicates = (int64_t)qstr_double(replicates_sexp, "replicates");
-    const uint64_t seed = qstr_seed(seed_sexp);
-    qstr_call call;
-    PROTECT(qstr_begin(&call, qstr_int(threads_sexp, "threads")));
-    int64_t n_extreme = 0;
-    const qst_status status =
-        qst_permute_means(&call.ctx, x, group, n, first, n_replicates, seed, &n_extreme, &call.err);
-    qstr_done(&call, status);
-    UNPROTECT(1);
-    return Rf_ScalarReal((double)n_extreme);
-}
