@@ -1,26 +1,97 @@
 # Leverage, influence and residual pictures of a fit_glm object.
 
-# As in lm(), rows of weight 0 are left out here, and rows that na.exclude left
-# out of the fit have no leverage.
+#' Leverage and influence of rows
+#'
+#' What [stats::influence()] and its relatives say of fits of [stats::lm()] and [stats::glm()].
+#'
+#' Leverages are the diagonal of the hat matrix of the last weighted least
+#' squares fit. `rstandard()` divides deviance residuals (or `type = "pearson"`)
+#' by their standard deviation; `rstudent()` combines deviance and Pearson residuals
+#' as [stats::rstudent()] does for glm (Williams 1987, *Appl. Stat.* 36:181-191); for a Gaussian
+#' these are lm's. `dfbeta()` is the change of the coefficients when a row is left out, in one step
+#' from the fit; `dfbetas()` the same over standard errors without the row. As in lm(), rows of
+#' weight 0 are left out, and rows that `na.exclude` left out of the fit have
+#' leverage 0.
+#'
+#' @param model A fit of [fit_glm()].
+#' @param infl What `influence()` gives, if it is at hand.
+#' @param type Residuals that are standardised.
+#' @param do.coef Changes of coefficients too?
+#' @param ... Nothing; an unknown argument is an error.
+#' @return Named vectors, and from `dfbeta()` and `dfbetas()` matrices with a row for each row and a
+#'   column for each coefficient. `influence()` gives a list of `hat`, `coefficients`,
+#'   `sigma` (the residual standard deviation without the row) and residuals:
+#'   `wt.res` of a Gaussian, else `dev.res` and `pear.res`.
+#' @section Differences from lm:
+#' `stats::dffits()` and `stats::covratio()` want a QR decomposition if they are not given the
+#' influence: use `dffits(fit, infl = influence(fit))`.
+#' @examples
+#' fit <- fit_glm(mpg ~ wt + hp, mtcars)
+#' head(sort(cooks.distance(fit), decreasing = TRUE), 3)
+#' dffits(fit, infl = influence(fit))["Maserati Bora"]
+#' @name fit_glm_influence
 #' @export
-hatvalues.fit_glm <- function(model, ...) {
-  leverage <- used_rows(model, leverages(model))
-  leverage[is.na(leverage)] <- 0
-  leverage
+influence.fit_glm <- function(model, do.coef = TRUE, ...) {
+  check_no_dots(...)
+  check_flag(do.coef, "do.coef")
+  used <- prior_weights(model) > 0
+  hat <- leverages(model)[used]
+  deviance <- raw_residuals(model, "deviance")[used]
+  deviance[abs(deviance) < 100 * .Machine$double.eps * stats::median(abs(deviance))] <- 0
+  names(deviance) <- row.names(model$model)[used]
+  result <- list(hat = hat)
+  if (do.coef) {
+    result$coefficients <- one_step_changes(model, used, hat, deviance)
+  }
+  result$sigma <- sigma_without(model, hat, deviance)
+  result <- lapply(result, restore_rows, model$na.action)
+  result$sigma[is.na(result$sigma)] <- sqrt(model$deviance / model$df.residual)
+  result$hat[is.na(result$hat)] <- 0
+  result$coefficients[is.na(result$coefficients)] <- 0
+  result$wt.res <- stats::naresid(model$na.action, deviance)
+  names(result$hat) <- names(result$sigma) <- names(result$wt.res)
+  if (do.coef) {
+    rownames(result$coefficients) <- names(result$wt.res)
+  }
+  if (is_linear(model)) {
+    return(result)
+  }
+  names(result)[names(result) == "wt.res"] <- "dev.res"
+  c(result, list(pear.res = used_rows(model, raw_residuals(model, "pearson"))))
+}
+
+restore_rows <- function(x, na_action) {
+  stats::naresid(na_action, x)
+}
+
+# (X'WX)^-1 x_i sqrt(w_i) e_i / (1 - h_i), as lm.influence().
+one_step_changes <- function(fit, used, hat, residual) {
+  kept <- kept_terms(fit)
+  x <- stats::model.matrix(fit)[used, kept, drop = FALSE]
+  scaled <- ifelse(hat == 1, 0, residual / (1 - hat)) * sqrt(working_weights(fit)[used])
+  changes <- (x * scaled) %*% fit$cov.unscaled[kept, kept, drop = FALSE]
+  dimnames(changes) <- list(names(residual), names(fit$coefficients)[kept])
+  changes
+}
+
+# The residual standard deviation of the fit without each row.
+sigma_without <- function(fit, hat, residual) {
+  taken <- ifelse(hat == 1, 0, residual^2 / (1 - hat))
+  sqrt(pmax(sum(residual^2) - taken, 0) / (length(residual) - fit$rank - 1))
 }
 
 # w_i x_i' (X'WX)^-1 x_i; by QR where the fit was, since there the inverse has
 # lost digits that the leverages need.
 leverages <- function(fit) {
-  x <- stats::model.matrix(fit)[, kept_terms(fit), drop = FALSE]
+  kept <- kept_terms(fit)
+  x <- stats::model.matrix(fit)[, kept, drop = FALSE]
   weights <- working_weights(fit)
-  leverage <- if (fit$info$method == "QR") {
+  leverage <- if (identical(fit$info$method, "QR")) {
     rowSums(qr.Q(qr(sqrt(weights) * x))^2)
   } else {
-    covariance <- fit$cov.unscaled[kept_terms(fit), kept_terms(fit)]
-    weights * rowSums((x %*% covariance) * x)
+    weights * rowSums((x %*% fit$cov.unscaled[kept, kept, drop = FALSE]) * x)
   }
-  pmin(leverage, 1)
+  ifelse(leverage > 1 - 1e-12, 1, leverage)
 }
 
 used_rows <- function(fit, x) {
@@ -28,29 +99,65 @@ used_rows <- function(fit, x) {
   stats::naresid(fit$na.action, x[prior_weights(fit) > 0])
 }
 
+#' @rdname fit_glm_influence
 #' @export
-cooks.distance.fit_glm <- function(model, ...) {
-  leverage <- stats::hatvalues(model)
-  residual <- used_rows(model, sqrt(prior_weights(model)) * model$residuals)
-  distance <- (residual / (1 - leverage))^2 * leverage / (dispersion(model) * model$rank)
+hatvalues.fit_glm <- function(model, infl = stats::influence(model, do.coef = FALSE), ...) {
+  check_no_dots(...)
+  infl$hat
+}
+
+#' @rdname fit_glm_influence
+#' @export
+cooks.distance.fit_glm <- function(model, infl = stats::influence(model, do.coef = FALSE), ...) {
+  check_no_dots(...)
+  residual <- if (is_linear(model)) infl$wt.res else infl$pear.res
+  distance <- (residual / (1 - infl$hat))^2 * infl$hat / (dispersion(model) * model$rank)
   distance[is.infinite(distance)] <- NaN
   distance
 }
 
+#' @rdname fit_glm_influence
 #' @export
-rstandard.fit_glm <- function(model, ...) {
-  residual <- used_rows(model, sqrt(prior_weights(model)) * model$residuals)
-  standardised <- residual / sqrt(dispersion(model) * (1 - stats::hatvalues(model)))
+rstandard.fit_glm <- function(model, infl = stats::influence(model, do.coef = FALSE),
+                              type = c("deviance", "pearson"), ...) {
+  check_no_dots(...)
+  type <- check_choice(type, c("deviance", "pearson"), "type")
+  residual <- if (is_linear(model)) {
+    infl$wt.res
+  } else if (type == "deviance") {
+    infl$dev.res
+  } else {
+    infl$pear.res
+  }
+  standardised <- residual / sqrt(dispersion(model) * (1 - infl$hat))
   standardised[is.infinite(standardised)] <- NaN
   standardised
 }
 
-# As rstudent.lm(): the variance is that without the row.
+#' @rdname fit_glm_influence
 #' @export
-rstudent.fit_glm <- function(model, ...) {
-  standardised <- stats::rstandard(model)
-  df <- model$df.residual
-  standardised * sqrt((df - 1) / (df - standardised^2))
+rstudent.fit_glm <- function(model, infl = stats::influence(model, do.coef = FALSE), ...) {
+  check_no_dots(...)
+  deviance <- if (is_linear(model)) infl$wt.res else infl$dev.res
+  pearson <- if (is_linear(model)) infl$wt.res else infl$pear.res
+  residual <- sign(deviance) * sqrt(deviance^2 + infl$hat * pearson^2 / (1 - infl$hat))
+  residual[is.infinite(residual)] <- NaN
+  if (model$family$family %in% c("binomial", "poisson")) residual else residual / infl$sigma
+}
+
+#' @rdname fit_glm_influence
+#' @export
+dfbeta.fit_glm <- function(model, infl = stats::influence(model), ...) {
+  check_no_dots(...)
+  infl$coefficients
+}
+
+#' @rdname fit_glm_influence
+#' @export
+dfbetas.fit_glm <- function(model, infl = stats::influence(model), ...) {
+  check_no_dots(...)
+  kept <- kept_terms(model)
+  infl$coefficients / outer(infl$sigma, sqrt(diag(model$cov.unscaled)[kept]))
 }
 
 #' Two pictures of a fit: residuals against fitted values, and their quantiles
@@ -112,7 +219,7 @@ augment.fit_glm <- function(x, data = stats::model.frame(x), newdata = NULL, ...
   at <- match(row.names(data), row.names(x$model))
   by_row <- function(values) unname(values[match(row.names(data), names(values))])
   data$.fitted <- x$fitted.values[at]
-  data$.resid <- x$residuals[at]
+  data$.resid <- raw_residuals(x, if (is_linear(x)) "response" else "deviance")[at]
   data$.hat <- by_row(stats::hatvalues(x))
   data$.cooksd <- by_row(stats::cooks.distance(x))
   data$.std.resid <- by_row(stats::rstandard(x))

@@ -137,18 +137,19 @@ nobs.fit_glm <- function(object, ...) {
 
 #' @export
 fitted.fit_glm <- function(object, ...) {
-  values <- object$fitted.values
-  names(values) <- row.names(object$model)
-  stats::napredict(object$na.action, values)
+  stats::napredict(object$na.action, fitted_values(object, "response"))
 }
 
+# NULL for a Gaussian without weights, as for lm(); else as for glm().
 #' @export
 weights.fit_glm <- function(object, type = c("prior", "working"), ...) {
+  check_no_dots(...)
   type <- check_choice(type, c("prior", "working"), "type")
-  if (type == "prior" && is.null(object$weights)) {
+  if (type == "prior" && is.null(object$weights) && is_linear(object)) {
     return(NULL)
   }
-  stats::naresid(object$na.action, prior_weights(object))
+  values <- if (type == "prior") prior_weights(object) else working_weights(object)
+  if (is_linear(object)) stats::naresid(object$na.action, values) else dress_rows(object, values)
 }
 
 #' @export
@@ -158,12 +159,31 @@ residuals.fit_glm <- function(object,
   check_no_dots(...)
   types <- c("deviance", "pearson", "working", "response", "partial")
   type <- check_choice(type, types, "type")
-  raw <- object$residuals
+  values <- raw_residuals(object, type)
   if (type == "partial") {
-    names(raw) <- row.names(object$model)
-    parts <- stats::naresid(object$na.action, raw + term_values(object)$fit)
-    return(parts)
+    names(values) <- row.names(object$model)
+    return(stats::naresid(object$na.action, values + term_values(object)$fit))
   }
-  scaled <- type %in% c("deviance", "pearson") && !is.null(object$weights)
-  dress_rows(object, if (scaled) sqrt(object$weights) * raw else raw)
+  dress_rows(object, values)
+}
+
+# One a row fitted, without names.
+raw_residuals <- function(fit, type) {
+  mean <- fit$fitted.values
+  family <- fit$family
+  switch(type,
+    deviance = if (is_linear(fit)) {
+      raw_residuals(fit, "pearson")
+    } else {
+      root <- sqrt(pmax(family$dev.resids(fit$y, mean, prior_weights(fit)), 0))
+      ifelse(fit$y > mean, root, -root)
+    },
+    pearson = if (is_linear(fit)) {
+      if (is.null(fit$weights)) fit$residuals else sqrt(fit$weights) * fit$residuals
+    } else {
+      (fit$y - mean) * sqrt(prior_weights(fit) / family$variance(mean))
+    },
+    response = if (is_linear(fit)) fit$residuals else fit$y - mean,
+    fit$residuals
+  )
 }

@@ -1,8 +1,8 @@
 #' @useDynLib questrial, .registration = TRUE, .fixes = "C_"
 #' @importFrom graphics plot
-#' @importFrom stats anova confint cooks.distance family fitted formula hatvalues logLik
-#' @importFrom stats model.frame model.matrix nobs predict residuals rstandard rstudent simulate
-#' @importFrom stats terms vcov weights
+#' @importFrom stats anova confint cooks.distance dfbeta dfbetas family fitted formula hatvalues
+#' @importFrom stats influence logLik model.frame model.matrix nobs predict residuals rstandard
+#' @importFrom stats rstudent simulate terms vcov weights
 #' @keywords internal
 "_PACKAGE"
 
