@@ -527,6 +527,127 @@ QST_MUST_USE qst_status qst_glm_fit(const qst_ctx *ctx, const qst_glm_settings *
     const qst_glm_data *data, qst_glm_work *work, const qst_glm_result *result,
     qst_glm_info *info_out, qst_err *err);
 
+/* ---- Honest covariances: stat/vcov.c ---------------------------------------------------- */
+
+/*
+ * A fit as its covariance sees it: n rows of a model, working weights from 0
+ * (NULL: ones; rows of weight 0 do not count), working residuals r, and the
+ * bread (X'WX)^-1, p x p, NA in rows and columns that are aliased. For least
+ * squares these are the weights and y - fitted, for a generalised linear model
+ * those of the last iteration. X'Wr is the score.
+ */
+typedef struct {
+    const qst_model *model;
+    const double *weights;
+    const double *residuals;
+    qst_cmat bread;
+} qst_sandwich;
+
+/*
+ * Covariances that hold when rows have variances of their own: bread X'W diag(r^2
+ * g) W X bread, with g = 1 (HC0: Eicker 1963, White 1980), n / (n - rank) (HC1), 1 / (1 - h)
+ * (HC2: MacKinnon & White 1985) or 1 / (1 - h)^2 (HC3), h the leverage.
+ */
+typedef enum { QST_HC0, QST_HC1, QST_HC2, QST_HC3 } qst_hc;
+
+/*
+ * covariance_out: p x p, NA where aliased. HC2 and HC3 give rows of leverage 1 no
+ * part, as their residual is 0 whatever the response; *n_full_out is how many there are,
+ * *first_full_out the first (-1: none). QST_EARGUMENT: a weight below 0, or a
+ * number that is not finite (row); QST_ENODATA: no row counts, or for HC1 no more than the rank;
+ * QST_ESINGULAR: the bread is no inverse. Threaded.
+ */
+QST_MUST_USE qst_status qst_vcov_rows(const qst_ctx *ctx, const qst_sandwich *fit, qst_hc type,
+    qst_mat covariance_out, ptrdiff_t *n_full_out, ptrdiff_t *first_full_out, qst_err *err);
+
+/*
+ * Which rows belong together: codes 1 .. n_clusters, n of them, each with a row of weight above 0,
+ * or QST_NA_INT for a row that does not count. `variances`, n, are the working variances of the
+ * responses when these are taken to be the inverse of the weights the fit stands for (of a
+ * generalised linear model V(mu) over the prior weight, up to a constant); NULL: all equal.
+ */
+typedef struct {
+    const int32_t *codes;
+    int32_t n_clusters;
+    const double *variances;
+} qst_clusters;
+
+/*
+ * Covariances that hold when clusters are independent: bread (sum_c s_c s_c') bread
+ * with the scores s_c = X_c'W_c A_c r_c. CR0: A = I (Liang & Zeger 1986). CR1:
+ * CR0 times m / (m - 1). CR2: the A of Bell & McCaffrey (2002, Survey
+ * Methodology 28:169-181) as Pustejovsky & Tipton (2018, J. Bus. Econ. Stat. 36:672-683) extend it,
+ * with which the covariance is unbiased under the working variances.
+ */
+typedef enum { QST_CR0, QST_CR1, QST_CR2 } qst_cr;
+
+/*
+ * Questions of small samples to a CR2 covariance: k contrasts, k x p (what stands under aliased
+ * columns does not count). Under the working variances an estimated variance or covariance of two
+ * contrasts is a quadratic form in the residuals; trace_out (k x k) are their expectations, and
+ * variance_out (k x k) holds var(s, t) = |P_st|^2 + <P_ss, P_tt>, the sum that Satterthwaite's df
+ * = 2 trace^2 / variance and the df of Pustejovsky & Tipton's (2018, eq. 11) approximate Hotelling
+ * test are made of. Off-diagonal elements only if `is_joint`.
+ */
+typedef struct {
+    qst_cmat contrasts;
+    bool is_joint;
+    double *trace_out, *variance_out;
+} qst_small_sample;
+
+/*
+ * covariance_out as in qst_vcov_rows(); `questions` may be NULL, and is answered for CR2 only.
+ * Work memory beside the data grows with the largest cluster times p; no matrix has the side of a
+ * cluster. QST_EARGUMENT: as qst_vcov_rows(), a code outside 1 .. n_clusters, a variance not above
+ * 0 (row); QST_ENODATA: fewer than two clusters, or one without rows. Threaded.
+ */
+QST_MUST_USE qst_status qst_vcov_clusters(const qst_ctx *ctx, const qst_sandwich *fit,
+    const qst_clusters *clusters, qst_cr type, const qst_small_sample *questions,
+    qst_mat covariance_out, qst_err *err);
+
+/*
+ * What the wild bootstrap needs of clusters, in `rank` columns in which the bread is the identity:
+ * scores_out (m x rank), row c being X_c'W_c r_c; shares_out (m x rank), X_c'W_c f_c, where f is
+ * what the rows lose when the contrast (p) is set to 0: they add up to direction_out (rank), with
+ * whose scores contrasts are estimated: contrast'b = direction'scores.
+ */
+QST_MUST_USE qst_status qst_cluster_scores(const qst_ctx *ctx, const qst_sandwich *fit,
+    const qst_clusters *clusters, const double *contrast, double *scores_out, double *shares_out,
+    double *direction_out, qst_err *err);
+
+/* ---- Wild cluster bootstrap: stat/wild.c ------------------------------------------------- */
+
+/*
+ * What each cluster's residuals are multiplied by: -1 or 1 with equal
+ * probability (Rademacher); one of -+sqrt(3/2), -+1, -+sqrt(1/2) (Webb 2023, Can. J. Econ.
+ * 56:839-858); or all 2^m patterns of signs in turn: replicate b has -1 where
+ * bit c of b is set.
+ */
+typedef enum { QST_WILD_RADEMACHER, QST_WILD_WEBB, QST_WILD_ALL } qst_wild_weights;
+
+/* scores, shares (m x rank) and direction as qst_cluster_scores() makes them; to impose the null
+ * hypothesis that the contrast is b_0, shares times (contrast'b - b_0) / direction'direction have
+ * been added to the scores. */
+typedef struct {
+    qst_cmat scores, shares;
+    const double *direction;
+    qst_wild_weights weights;
+    int64_t n_replicates;
+    uint64_t seed;
+} qst_wild;
+
+/*
+ * The bootstrap-t of Cameron, Gelbach & Miller (2008, Rev. Econ. Stat.
+ * 90:414-427) without a refit: with v the multipliers, d = sum_c v_c s_c,
+ *     t = direction'd / sqrt(sum_c (v_c direction's_c - share_c'd)^2),
+ * the statistic with a CR0 standard error (Roodman, MacKinnon, Nielsen & Webb
+ * 2019, Stata J. 19:4-60, sect. 5). t_out has n_replicates. Multipliers of replicate b
+ * come from the stream with purpose 24, iteration b. QST_EDIMENSION;
+ * QST_ERANGE: n_replicates outside 1 .. 2^32 - 1 or not 2^m. Threaded.
+ */
+QST_MUST_USE qst_status qst_wild_bootstrap(
+    const qst_ctx *ctx, const qst_wild *wild, double *t_out, qst_err *err);
+
 /* ---- Comparisons: stat/compare.c ------------------------------------------------------ */
 
 /* n values, their mean, and the sum of squares about it. */

@@ -117,5 +117,14 @@ SEXP qstr_reconstruct_search(SEXP sizes_sexp, SEXP level_sexp, SEXP n_levels_sex
     SEXP terms_sexp, SEXP model_sexp, SEXP seed_sexp);
 SEXP qstr_scale_score(SEXP columns_sexp, SEXP reversed_sexp, SEXP range_sexp, SEXP rule_sexp,
     SEXP count_sexp, SEXP threads_sexp);
+SEXP qstr_vcov_rows(SEXP model_sexp, SEXP weights_sexp, SEXP residuals_sexp, SEXP bread_sexp,
+    SEXP type_sexp, SEXP threads_sexp);
+SEXP qstr_vcov_clusters(SEXP model_sexp, SEXP weights_sexp, SEXP residuals_sexp, SEXP bread_sexp,
+    SEXP codes_sexp, SEXP variances_sexp, SEXP type_sexp, SEXP contrasts_sexp, SEXP joint_sexp,
+    SEXP threads_sexp);
+SEXP qstr_vcov_scores(SEXP model_sexp, SEXP weights_sexp, SEXP residuals_sexp, SEXP bread_sexp,
+    SEXP codes_sexp, SEXP contrast_sexp, SEXP threads_sexp);
+SEXP qstr_vcov_wild(SEXP scores_sexp, SEXP shares_sexp, SEXP direction_sexp, SEXP weights_sexp,
+    SEXP replicates_sexp, SEXP seed_sexp, SEXP threads_sexp);
 
 #endif

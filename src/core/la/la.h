@@ -84,4 +84,11 @@ void qst__qr_qy(const qst__qr *qr, double *y);
  */
 void qst__qr_r(const qst__qr *qr, qst_mat r_out);
 
+/* ---- eigen.c ---- */
+
+/* A = V diag(values) V' of a symmetric matrix by cyclic Jacobi rotations: each eigenvalue is within
+ * some eps |A| of the true one, and V is orthogonal to eps, whatever the matrix. `a` (n x n, both
+ * triangles) is destroyed; vectors_out is n x n. Order of the values as they come. */
+void qst__eigen(qst_mat a, double *values_out, qst_mat vectors_out);
+
 #endif
