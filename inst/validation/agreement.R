@@ -1,0 +1,123 @@
+# How far a fit of ours is from that of its peer: each function gives a named vector of
+# largest relative differences, to be held against a limit or printed in a table.
+# Needs datasets.R.
+
+# Largest difference over `scale`; shape, names and NA must be the same, else Inf.
+relative_difference <- function(got, want, scale = abs(want)) {
+  if (!identical(dim(got), dim(want)) || !identical(is.na(c(got)), is.na(c(want)))) {
+    return(Inf)
+  }
+  off <- abs(c(got) - c(want))
+  known <- !is.na(off) & c(got) != c(want)
+  max(0, (off / c(scale))[known])
+}
+
+same_names <- function(got, want) {
+  identical(names(got), names(want)) && identical(dimnames(got), dimnames(want))
+}
+
+# Against the largest value, for what is 0 here and there.
+overall_difference <- function(got, want) {
+  if (length(want) == 0) {
+    return(if (length(got) == 0) 0 else Inf)
+  }
+  if (!same_names(got, want)) {
+    return(Inf)
+  }
+  relative_difference(got, want, pmax(abs(want), 1e-3 * max(abs(want), na.rm = TRUE)))
+}
+
+# A coefficient near 0 is right if its error is small beside its standard error.
+coefficient_difference <- function(got, want, covariance) {
+  if (!same_names(got, want)) {
+    return(Inf)
+  }
+  error <- sqrt(diag(as.matrix(covariance)))[names(want)]
+  relative_difference(got, want, pmax(abs(want), 1e-2 * error))
+}
+
+# Against the product of both standard errors.
+covariance_difference <- function(got, want) {
+  if (!same_names(got, want)) {
+    return(Inf)
+  }
+  error <- sqrt(diag(want))
+  relative_difference(got, want, outer(error, error))
+}
+
+compare_estimates <- function(ours, theirs) {
+  c(
+    coefficients = coefficient_difference(coef(ours), coef(theirs), vcov(theirs)),
+    covariance = covariance_difference(vcov(ours), vcov(theirs)),
+    deviance = relative_difference(deviance(ours), deviance(theirs)),
+    logLik = relative_difference(
+      c(logLik(ours), AIC(ours), BIC(ours)), c(logLik(theirs), AIC(theirs), BIC(theirs))
+    ),
+    df = abs(df.residual(ours) - df.residual(theirs)) + abs(nobs(ours) - nobs(theirs)),
+    fitted = overall_difference(fitted(ours), fitted(theirs))
+  )
+}
+
+compare_residuals <- function(ours, theirs) {
+  types <- c("deviance", "pearson", "working", "response", "partial")
+  vapply(types, function(type) {
+    got <- residuals(ours, type = type)
+    want <- residuals(theirs, type = type)
+    attr(want, "constant") <- attr(got, "constant") <- NULL
+    overall_difference(got, want)
+  }, numeric(1))
+}
+
+compare_diagnostics <- function(ours, theirs) {
+  c(
+    leverage = overall_difference(hatvalues(ours), hatvalues(theirs)),
+    cooks = overall_difference(cooks.distance(ours), cooks.distance(theirs)),
+    rstandard = overall_difference(rstandard(ours), rstandard(theirs)),
+    rstudent = overall_difference(rstudent(ours), rstudent(theirs))
+  )
+}
+
+# For the fitted rows and for new data, the last rows of the data; lm() gives standard
+# errors without names.
+compare_predictions <- function(ours, theirs, data) {
+  is_lm <- !inherits(theirs, "glm")
+  types <- if (is_lm) c("response", "terms") else c("link", "response", "terms")
+  aliased <- anyNA(coef(theirs))
+  new <- utils::head(data[rev(seq_len(nrow(data))), ], 7)
+  off <- unlist(lapply(types, function(type) {
+    got <- predict(ours, type = type, se.fit = TRUE)
+    want <- predict(theirs, type = type, se.fit = TRUE)
+    c(prediction_difference(got, want), if (!aliased) {
+      prediction_difference(
+        predict(ours, new, type = type, se.fit = TRUE),
+        predict(theirs, new, type = type, se.fit = TRUE)
+      )
+    })
+  }))
+  c(predictions = max(off))
+}
+
+prediction_difference <- function(got, want) {
+  plain <- function(x) {
+    attr(x, "constant") <- NULL
+    x
+  }
+  max(
+    overall_difference(plain(got$fit), plain(want$fit)),
+    overall_difference(unname(plain(got$se.fit)), unname(plain(want$se.fit))),
+    relative_difference(c(attr(got$fit, "constant"), 1), c(attr(want$fit, "constant"), 1))
+  )
+}
+
+# All of them. `data` as agreement_data() gives it.
+compare_fits <- function(ours, theirs, data) {
+  c(
+    compare_estimates(ours, theirs), compare_residuals(ours, theirs),
+    compare_diagnostics(ours, theirs), compare_predictions(ours, theirs, data)
+  )
+}
+
+# Coefficients must agree to 1e-7, everything else to 1e-6.
+agreement_limits <- function(differences) {
+  ifelse(names(differences) == "coefficients", 1e-7, 1e-6)
+}
