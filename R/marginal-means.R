@@ -378,7 +378,7 @@ means_table <- function(averaged, places, at) {
     c("estimate", "std.error", "df", "conf.low", "conf.high")
   ]
   if (averaged$on_link && averaged$type == "response") {
-    rows <- on_response(rows, averaged$fit$family)
+    rows <- means_on_response(rows, averaged$fit$family)
   }
   rows <- data.frame(averaged$levels, rows, check.names = FALSE)
   labels <- do.call(paste, lapply(averaged$levels, as.character))
@@ -394,7 +394,7 @@ means_table <- function(averaged, places, at) {
   structure(table, weights = averaged$weights, averaged = averaged)
 }
 
-on_response <- function(rows, family) {
+means_on_response <- function(rows, family) {
   low <- family$linkinv(rows$conf.low)
   high <- family$linkinv(rows$conf.high)
   rows$std.error <- abs(family$mu.eta(rows$estimate)) * rows$std.error
