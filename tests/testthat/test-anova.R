@@ -1,0 +1,123 @@
+# Oracles: anova() of stats; car::Anova(), for type III on fits with contr.sum;
+# differences of residual sums of squares.
+
+expect_table <- function(ours, theirs, columns, tolerance = 1e-8) {
+  ours <- as.data.frame(ours)
+  theirs <- as.data.frame(theirs)[rownames(ours), ]
+  for (name in columns) {
+    # Ours and theirs may name the column otherwise: "F" and "F value".
+    at <- match(substr(name, 1, 5), substr(names(theirs), 1, 5))
+    expect_equal(ours[[name]], theirs[[at]], tolerance = tolerance, label = name)
+  }
+}
+
+two_way <- warpbreaks[-c(1:3, 12, 30:36, 50), ]
+
+test_that("types II and III are those of car with sum-to-zero contrasts", {
+  skip_if_not_installed("car")
+  formulas <- list(
+    mpg ~ wt * factor(cyl) * factor(am) + hp + qsec:factor(am),
+    mpg ~ factor(gear) * factor(vs) + poly(hp, 2), log(mpg) ~ hp + wt + I(wt^2),
+    mpg ~ factor(cyl) + factor(am):hp
+  )
+  for (formula in formulas) {
+    ours <- fit_glm(formula, mtcars, weights = disp)
+    factors <- names(ours$contrasts)
+    sum_contrasts <- lapply(setNames(nm = factors), function(x) "contr.sum")
+    sums <- lm(formula, mtcars,
+      weights = disp, contrasts = if (length(factors) > 0) sum_contrasts
+    )
+    columns <- c("Sum Sq", "Df", "F value", "Pr(>F)")
+    plain <- lm(formula, mtcars, weights = disp)
+    expect_table(anova(ours, type = "II"), car::Anova(plain, type = 2), columns)
+    expect_table(anova(ours, type = "III"), car::Anova(sums, type = 3), columns)
+    # Contrasts given in the call are of no account to type III.
+    if (length(factors) > 0) {
+      other <- lapply(setNames(nm = factors), function(x) "contr.SAS")
+      again <- fit_glm(formula, mtcars, weights = disp, contrasts = other)
+      expect_table(anova(again, type = "III"), car::Anova(sums, type = 3), columns)
+    }
+  }
+})
+
+test_that("a type III main effect compares unweighted means", {
+  # The slow obvious version: the residual sum of squares that is added when the
+  # cell means are held to equal row averages.
+  cells <- tapply(two_way$breaks, two_way[c("wool", "tension")], mean)
+  n <- table(two_way[c("wool", "tension")])
+  difference <- mean(cells["A", ]) - mean(cells["B", ])
+  squares <- difference^2 / sum(1 / n / 9)
+  table <- anova(fit_glm(breaks ~ wool * tension, two_way), type = "III")
+  expect_equal(table["wool", "Sum Sq"], squares, tolerance = 1e-10)
+  expect_match(attr(table, "heading"), "type III \\(sum-to-zero", all = FALSE)
+})
+
+test_that("robust tests are those of car with the same covariance", {
+  skip_if_not_installed("car")
+  skip_if_not_installed("sandwich")
+  ours <- fit_glm(breaks ~ wool * tension, two_way)
+  plain <- lm(breaks ~ wool * tension, two_way)
+  sums <- lm(breaks ~ wool * tension, two_way,
+    contrasts = list(wool = "contr.sum", tension = "contr.sum")
+  )
+  v <- sandwich::vcovHC(plain, "HC1")
+  v_sums <- sandwich::vcovHC(sums, "HC1")
+  columns <- c("Df", "F", "Pr(>F)")
+  expect_table(anova(ours, type = "II", vcov = v),
+    suppressMessages(car::Anova(plain, type = 2, vcov. = v)), columns
+  )
+  expect_table(anova(ours, type = "III", vcov = v),
+    suppressMessages(car::Anova(sums, type = 3, vcov. = v_sums)), columns
+  )
+  chisq <- anova(ours, type = "III", vcov = v, test = "Wald")
+  expect_equal(chisq$Chisq, anova(ours, type = "III", vcov = v)$F * chisq$Df)
+})
+
+test_that("type I from the covariance is type I from the effects", {
+  fit <- fit_glm(mpg ~ wt * factor(cyl) + hp, mtcars)
+  table <- anova(fit)
+  wald <- anova(fit, vcov = vcov(fit))
+  expect_equal(wald$F, table[["F value"]][-nrow(table)], tolerance = 1e-8)
+})
+
+test_that("empty cells: type II as car, type III says why not", {
+  skip_if_not_installed("car")
+  holed <- warpbreaks[-(10:18), ]
+  ours <- fit_glm(breaks ~ wool * tension, holed)
+  theirs <- suppressMessages(car::Anova(lm(breaks ~ wool * tension, holed), type = 2))
+  expect_table(anova(ours, type = "II"), theirs, c("Sum Sq", "Df", "F value", "Pr(>F)"))
+  expect_error(anova(ours, type = "III"), "`woolB:tensionM` cannot be estimated",
+    class = "questrial_error_singular"
+  )
+})
+
+test_that("chi-square tests divide by the residual variance, as in anova.lm", {
+  fit <- fit_glm(mpg ~ wt + factor(cyl), mtcars)
+  theirs <- anova(lm(mpg ~ wt + factor(cyl), mtcars), test = "Chisq")
+  expect_equal(anova(fit, test = "Chisq")[["Pr(>Chi)"]][1:2],
+    pchisq(theirs[["Sum Sq"]][1:2] / theirs[["Mean Sq"]][3], 1:2, lower.tail = FALSE)
+  )
+  expect_null(anova(fit, test = "none")[["F value"]])
+})
+
+test_that("what cannot be tested is refused", {
+  fit <- fit_glm(breaks ~ wool * tension, two_way)
+  refused <- function(code, message) {
+    expect_error(code, message, class = "questrial_error_argument")
+  }
+  refused(anova(fit, type = "IV"), "`type` must be one of")
+  refused(anova(fit, test = "Rao"), "`test` must be one of")
+  refused(anova(fit, test = "LR", vcov = vcov(fit)), "no other covariance")
+  refused(anova(fit, 3), "with each other only")
+  one <- matrix(c(-1, 0, 1), 3)
+  short <- fit_glm(breaks ~ wool + tension, two_way, contrasts = list(tension = one))
+  refused(anova(short, type = "III"), "needs contrasts that span all levels")
+})
+
+test_that("tables print within 80 columns with the rows used", {
+  withr::local_options(width = 80)
+  fit <- fit_glm(Ozone ~ Solar.R + Wind + Temp + factor(Month), airquality)
+  shown <- capture.output(print(anova(fit, type = "III")))
+  expect_lte(max(nchar(shown)), 80)
+  expect_match(shown, "111 rows used, 42 left out for missing values", all = FALSE)
+})
