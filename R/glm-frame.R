@@ -17,7 +17,7 @@ check_model_data <- function(formula, data) {
 # copying a column that is complete (copies take longer than the fit), and with
 # levels that have no rows dropped and noted. `expressions` are the calls of
 # weights, offset, subset and cluster. Clusters become an attribute.
-model_frame <- function(formula, data, expressions, na_action) {
+model_frame <- function(formula, data, expressions, na_action, threads = NULL) {
   terms <- formula_terms(formula, data)
   columns <- formula_variables(terms, data)
   predvars <- safe_predvars(terms, columns)
@@ -28,14 +28,19 @@ model_frame <- function(formula, data, expressions, na_action) {
   frame <- as_frame(columns, row_names, rows)
   attr(terms, "predvars") <- predvars
   attr(frame, "terms") <- terms
-  frame <- leave_out_missing(frame, na_action_of(na_action, data))
+  scan <- scan_columns(frame, threads)
+  kept <- leave_out_missing(frame, na_action_of(na_action, data), any(scan$missing))
+  if (length(attr(kept, "row.names")) < length(attr(frame, "row.names"))) {
+    scan <- scan_columns(kept, threads)
+  }
+  frame <- kept
   if (length(attr(frame, "row.names")) == 0) {
     qst_abort("no_data", sprintf(
       "No row is left of the %d: %s. Check `subset` and missing values.", NROW(columns[[1]]),
       if (is.null(attr(frame, "na.action"))) "`subset` chose none" else "all have missing values"
     ))
   }
-  frame <- drop_empty_levels(split_clusters(frame))
+  frame <- split_clusters(drop_empty_levels(frame, scan$empty))
   attr(attr(frame, "terms"), "dataClasses") <- vapply(frame, stats::.MFclass, "")
   frame
 }
@@ -259,7 +264,7 @@ na_action_of <- function(na_action, data) {
 
 # What `na_action` makes of the frame. The usual ones are done here, because
 # stats copies all columns even if nothing is missing.
-leave_out_missing <- function(frame, na_action) {
+leave_out_missing <- function(frame, na_action, any_missing) {
   usual <- list(omit = stats::na.omit, exclude = stats::na.exclude, fail = stats::na.fail)
   kind <- names(usual)[vapply(usual, identical, logical(1), na_action)]
   if (length(kind) == 0) {
@@ -268,7 +273,7 @@ leave_out_missing <- function(frame, na_action) {
     })
     return(keep_attributes(kept, frame))
   }
-  if (!any(vapply(frame, anyNA, logical(1)))) {
+  if (!any_missing) {
     return(frame)
   }
   out <- which(!stats::complete.cases(frame))
@@ -301,16 +306,33 @@ keep_attributes <- function(kept, frame) {
   kept
 }
 
-drop_empty_levels <- function(frame) {
+# Which columns have missing values, and the empty levels of each factor.
+scan_columns <- function(frame, threads) {
+  is_text <- vapply(frame, is.character, logical(1))
+  is_factor <- vapply(frame, is.factor, logical(1))
+  missing <- logical(length(frame))
+  missing[is_text] <- vapply(.subset(frame, is_text), anyNA, logical(1))
+  found <- .Call(C_qstr_columns_scan, .subset(frame, !is_text), threads_to_use(threads))
+  missing[!is_text] <- found$missing
+  factors <- .subset(frame, is_factor)
+  ends <- cumsum(vapply(factors, nlevels, integer(1)))
+  empty <- Map(function(column, end) {
+    levels <- levels(column)
+    levels[!found$seen[end - length(levels) + seq_along(levels)]]
+  }, factors, ends)
+  list(missing = missing, empty = empty[lengths(empty) > 0])
+}
+
+drop_empty_levels <- function(frame, empty) {
   notes <- character()
-  for (name in names(frame)[vapply(frame, is.factor, logical(1))]) {
+  for (name in names(empty)) {
     column <- frame[[name]]
-    empty <- levels(column)[tabulate(column, nlevels(column)) == 0]
-    if (length(empty) > 0) {
-      # As model.frame() does it: contrasts set on the factor do not outlive a level.
-      frame[[name]] <- factor(column, setdiff(levels(column), empty), ordered = is.ordered(column))
-      notes <- c(notes, sprintf("No rows with %s at %s: left out.", name, enumerate(empty)))
-    }
+    # As model.frame() does it: contrasts set on the factor do not outlive a level.
+    levels <- setdiff(levels(column), empty[[name]])
+    frame[[name]] <- factor(column, levels, ordered = is.ordered(column))
+    notes <- c(notes, sprintf(
+      "No rows with %s at %s: left out.", name, enumerate(empty[[name]])
+    ))
   }
   attr(frame, "notes") <- notes
   frame

@@ -82,7 +82,8 @@ fit_glm <- function(formula, data, family = stats::gaussian(), weights = NULL, s
   check_model_data(formula, data)
   expressions <- as.list(call)[c("weights", "offset", "subset", "cluster")]
   names(expressions) <- c("weights", "offset", "subset", "cluster")
-  frame <- model_frame(formula, data, expressions, if (missing(na.action)) NULL else na.action)
+  action <- if (missing(na.action)) NULL else na.action
+  frame <- model_frame(formula, data, expressions, action, threads)
   build_fit(frame, call, family, contrasts, method, threads)
 }
 

@@ -13,6 +13,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(qstr_allocate_list, 6),
     ENTRY(qstr_hash_data, 5),
     ENTRY(qstr_hash_text, 1),
+    ENTRY(qstr_columns_scan, 2),
     ENTRY(qstr_compare_moments, 2),
     ENTRY(qstr_compare_means, 2),
     ENTRY(qstr_compare_chisq, 2),

@@ -398,6 +398,19 @@ QST_MUST_USE qst_status qst_answer_quality(const qst_ctx *ctx, const qst_scale *
 QST_MUST_USE qst_status qst_duplicate_rows(
     const qst_ctx *ctx, const qst_scale *scale, int32_t *same_out, qst_err *err);
 
+/* ---- Columns of a model: stat/columns.c ---------------------------------------------- */
+
+/*
+ * What a model frame asks of its columns before it is used, in one run over
+ * them: missing_out[j] is true if column j has a missing value, and seen_out,
+ * the levels of the first factor, then of the second, and so on, true for each
+ * level that some row has. The columns may differ in length. QST_EARGUMENT
+ * (row, column, value) for a code that is neither missing nor in 1 .. n_levels.
+ * Threaded.
+ */
+QST_MUST_USE qst_status qst_columns_scan(const qst_ctx *ctx, const qst_col *columns,
+    ptrdiff_t n_cols, bool *missing_out, bool *seen_out, qst_err *err);
+
 /* ---- Designs: stat/design.c ---------------------------------------------------------- */
 
 /*

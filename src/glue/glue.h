@@ -86,6 +86,8 @@ SEXP qstr_allocate_list(SEXP n_sexp, SEXP ratio_sexp, SEXP sizes_sexp, SEXP seed
 SEXP qstr_hash_data(
     SEXP head_sexp, SEXP data_sexp, SEXP n_rows_sexp, SEXP names_sexp, SEXP types_sexp);
 SEXP qstr_hash_text(SEXP text_sexp);
+SEXP qstr_columns_scan(SEXP columns_sexp, SEXP threads_sexp);
+
 SEXP qstr_compare_moments(SEXP x_sexp, SEXP group_sexp);
 SEXP qstr_compare_means(SEXP moments_sexp, SEXP test_sexp);
 SEXP qstr_compare_chisq(SEXP counts_sexp, SEXP correct_sexp);
