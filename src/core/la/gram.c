@@ -32,12 +32,12 @@ void qst__gram_block(const double *panel, ptrdiff_t n_cols, const double *weight
     }
 }
 
-void qst__spread_triangle(const double *packed, ptrdiff_t n_cols, double *square_out)
+void qst__spread_triangle(const qst__dd *packed, ptrdiff_t n_cols, double *square_out)
 {
     for (ptrdiff_t j = 0; j < n_cols; j++) {
         for (ptrdiff_t k = 0; k <= j; k++) {
-            square_out[k + j * n_cols] = *packed;
-            square_out[j + k * n_cols] = *packed;
+            square_out[k + j * n_cols] = qst__dd_value(*packed);
+            square_out[j + k * n_cols] = qst__dd_value(*packed);
             packed++;
         }
     }

@@ -32,8 +32,8 @@ void qst__cross_block(const double *panel, ptrdiff_t n_cols, const double *r, qs
  * are QST__BLOCK numbers. */
 void qst__gram_block(const double *panel, ptrdiff_t n_cols, const double *weights, qst__dd *sums);
 
-/* A packed upper triangle to a square with both. */
-void qst__spread_triangle(const double *packed, ptrdiff_t n_cols, double *square_out);
+/* A packed upper triangle, rounded, to a square with both. */
+void qst__spread_triangle(const qst__dd *packed, ptrdiff_t n_cols, double *square_out);
 
 /* ---- chol.c: triangular factors. A column whose diagonal element is 0 is aliased: its row and
  * column of R are 0, solves give it 0 ---- */

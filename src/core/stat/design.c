@@ -1,37 +1,18 @@
-#include "stat/design.h"
+#include "stat/cells.h"
 
 #include <math.h>
-#include <string.h>
 
 /* Tasks are cut by these alone, never by the number of threads. */
 #define ROWS_PER_TASK 4096
 #define MAX_TASKS 64
-
-/* A column of the design is a product of columns of parts. */
-typedef struct {
-    const qst_part *part;
-    ptrdiff_t column;
-} pick;
-
-typedef struct {
-    const pick *picks;
-    ptrdiff_t n_picks;
-    double shift; /* taken off; 0 unless centred */
-} product;
-
-struct qst__design {
-    const qst_model *model;
-    ptrdiff_t n_cols;
-    product *columns;
-    double constant; /* value of the first column if columns are centred, else 0 */
-};
+#define MAX_SUMS 0x100000 /* of all tasks */
 
 /* ---- Columns ---- */
 
-static void fill_column(const qst__design *design, ptrdiff_t j, const ptrdiff_t *rows,
+void qst__design_fill_column(const qst__design *design, ptrdiff_t j, const ptrdiff_t *rows,
     ptrdiff_t start, ptrdiff_t n, double *out)
 {
-    const product *c = &design->columns[j];
+    const qst__product *c = &design->columns[j];
     for (ptrdiff_t i = 0; i < n; i++) {
         out[i] = 1.0;
     }
@@ -58,16 +39,7 @@ void qst__design_fill(const qst__design *design, const ptrdiff_t *rows, ptrdiff_
     ptrdiff_t n, double *panel_out, ptrdiff_t ld)
 {
     for (ptrdiff_t j = 0; j < design->n_cols; j++) {
-        fill_column(design, j, rows, start, n, panel_out + j * ld);
-    }
-}
-
-/* A block as the kernels of la/ want it. */
-static void fill_panel(const qst__design *design, ptrdiff_t start, ptrdiff_t n, double *panel)
-{
-    qst__design_fill(design, NULL, start, n, panel, QST__BLOCK);
-    for (ptrdiff_t j = 0; j < design->n_cols && n < QST__BLOCK; j++) {
-        memset(panel + j * QST__BLOCK + n, 0, (size_t)(QST__BLOCK - n) * sizeof *panel);
+        qst__design_fill_column(design, j, rows, start, n, panel_out + j * ld);
     }
 }
 
@@ -81,72 +53,65 @@ ptrdiff_t qst__design_cols(const qst__design *design)
     return design->n_cols;
 }
 
-/* ---- What all runs over the rows share ---- */
+/* ---- Runs over blocks of rows ---- */
 
-typedef struct job job;
-
-/* Rows start .. start + n - 1, with scratch of the worker and the sums of the task. */
-typedef qst_status (*block_step)(
-    const job *j, ptrdiff_t start, ptrdiff_t n, double *scratch, qst__dd *sums, qst_err *err);
-
-struct job {
-    const qst__design *design;
-    block_step step;
-    ptrdiff_t n_sums;
-    const qst__pass *pass; /* of a pass */
-    const double *a;       /* of a quadratic form */
-    double *out;
+typedef struct {
+    const qst__blocks *blocks;
     ptrdiff_t rows_per_task;
-    ptrdiff_t scratch_size;
-    double *scratch; /* one a worker: a panel and three columns */
+    double *scratch; /* one a worker */
     qst__dd *sums;   /* one set a task */
-};
+} run;
 
 static qst_status run_task(void *data, ptrdiff_t task, int worker, qst_err *err)
 {
-    const job *j = data;
-    const ptrdiff_t first = task * j->rows_per_task;
-    const ptrdiff_t last = qst__min(first + j->rows_per_task, j->design->model->n_rows);
-    double *scratch = j->scratch + worker * j->scratch_size;
-    qst_status status = QST_OK;
-    for (ptrdiff_t start = first; start < last && status == QST_OK; start += QST__BLOCK) {
-        status = j->step(
-            j, start, qst__min(QST__BLOCK, last - start), scratch, j->sums + task * j->n_sums, err);
+    const run *r = data;
+    const qst__blocks *blocks = r->blocks;
+    const ptrdiff_t first = task * r->rows_per_task;
+    const ptrdiff_t last = qst__min(first + r->rows_per_task, blocks->n_rows);
+    double *scratch = r->scratch + worker * blocks->scratch_size;
+    qst__dd *sums = r->sums + task * blocks->n_sums;
+    for (ptrdiff_t start = first; start < last; start += QST__BLOCK) {
+        const ptrdiff_t n = qst__min(QST__BLOCK, last - start);
+        const qst_status status = blocks->step(blocks->data, start, n, scratch, sums, err);
+        if (status != QST_OK) {
+            return status;
+        }
+        const ptrdiff_t n_done = start + n - first;
+        if (blocks->flush != NULL && (start + n == last || n_done % blocks->rows_per_flush == 0)) {
+            blocks->flush(blocks->data, scratch, sums);
+        }
     }
-    return status;
+    return QST_OK;
 }
 
-static ptrdiff_t rows_per_task(ptrdiff_t n_rows)
+static ptrdiff_t rows_per_task(const qst__blocks *blocks)
 {
-    const ptrdiff_t even = (n_rows + MAX_TASKS - 1) / MAX_TASKS;
-    const ptrdiff_t rows = qst__max(ROWS_PER_TASK, even);
+    const ptrdiff_t for_sums = MAX_SUMS / qst__max(1, blocks->n_sums);
+    const ptrdiff_t n_tasks = qst__max(1, qst__min(MAX_TASKS, for_sums));
+    const ptrdiff_t rows = qst__max(ROWS_PER_TASK, (blocks->n_rows + n_tasks - 1) / n_tasks);
     return (rows + QST__BLOCK - 1) / QST__BLOCK * QST__BLOCK;
 }
 
-/* Takes all blocks; the sums of all tasks, added in index order, go to sums_out. */
-static qst_status run(const qst_ctx *ctx, job *j, double *sums_out, qst_err *err)
+qst_status qst__blocks_run(
+    const qst_ctx *ctx, const qst__blocks *blocks, qst__dd *totals_out, qst_err *err)
 {
-    const ptrdiff_t n_rows = j->design->model->n_rows;
-    j->rows_per_task = rows_per_task(n_rows);
-    j->scratch_size = QST__BLOCK * (j->design->n_cols + 3);
-    const ptrdiff_t n_tasks = (n_rows + j->rows_per_task - 1) / j->rows_per_task;
-    const ptrdiff_t n_rooms = qst_par_workers(ctx, n_tasks);
+    run r = {.blocks = blocks, .rows_per_task = rows_per_task(blocks)};
+    const ptrdiff_t n_tasks = (blocks->n_rows + r.rows_per_task - 1) / r.rows_per_task;
+    const ptrdiff_t n_scratch = qst_par_workers(ctx, n_tasks) * blocks->scratch_size;
     qst__arena arena;
     qst__arena_init(&arena, ctx);
-    qst_status status =
-        qst__arena_array(&arena, n_rooms * j->scratch_size, sizeof(double), &j->scratch, err);
+    qst_status status = qst__arena_array(&arena, n_scratch, sizeof(double), &r.scratch, err);
     if (status == QST_OK) {
-        status = qst__arena_array(&arena, n_tasks * j->n_sums, sizeof(qst__dd), &j->sums, err);
+        status = qst__arena_array(&arena, n_tasks * blocks->n_sums, sizeof(qst__dd), &r.sums, err);
     }
     if (status == QST_OK) {
-        status = qst_par_for(ctx, n_tasks, run_task, j, err);
+        status = qst_par_for(ctx, n_tasks, run_task, &r, err);
     }
-    for (ptrdiff_t k = 0; k < j->n_sums && status == QST_OK; k++) {
-        qst__dd total = {0.0, 0.0};
+    for (ptrdiff_t k = 0; k < blocks->n_sums && status == QST_OK; k++) {
+        totals_out[k] = (qst__dd){0.0, 0.0};
         for (ptrdiff_t t = 0; t < n_tasks; t++) {
-            total = qst__dd_sum(total, j->sums[t * j->n_sums + k]);
+            totals_out[k] = qst__dd_sum(totals_out[k], r.sums[t * blocks->n_sums + k]);
         }
-        sums_out[k] = qst__dd_value(total);
     }
     qst__arena_free(&arena);
     return status;
@@ -194,18 +159,22 @@ static ptrdiff_t count_picks(const qst_model *model)
 }
 
 /* Column `index` of the term, the first part's running fastest. */
-static void set_column(const qst_term *term, ptrdiff_t index, pick *picks, product *out)
+static void set_column(const qst_term *term, ptrdiff_t index, qst__pick *picks, qst__product *out)
 {
     for (ptrdiff_t k = 0; k < term->n_parts; k++) {
-        picks[k] = (pick){&term->parts[k], index % term->parts[k].n_cols};
+        picks[k] = (qst__pick){&term->parts[k], index % term->parts[k].n_cols};
         index /= term->parts[k].n_cols;
     }
-    *out = (product){picks, term->n_parts, 0.0};
+    *out = (qst__product){.picks = picks, .n_picks = term->n_parts};
+    for (ptrdiff_t k = 0; k < term->n_parts; k++) {
+        out->has_numbers = out->has_numbers || term->parts[k].codes == NULL;
+        out->has_factors = out->has_factors || term->parts[k].codes != NULL;
+    }
 }
 
-static void set_columns(qst__design *design, pick *picks)
+static void set_columns(qst__design *design, qst__pick *picks)
 {
-    product *next = design->columns;
+    qst__product *next = design->columns;
     for (ptrdiff_t t = 0; t < design->model->n_terms; t++) {
         const qst_term *term = &design->model->terms[t];
         const ptrdiff_t n = term_cols(term);
@@ -231,30 +200,56 @@ static qst_status check_codes(
     return QST_OK;
 }
 
-static qst_status check_block(
-    const job *work, ptrdiff_t start, ptrdiff_t n, double *scratch, qst__dd *sums, qst_err *err)
+static qst_status check_column(const qst__design *design, ptrdiff_t j, ptrdiff_t start, ptrdiff_t n,
+    double *values, qst_err *err)
 {
-    (void)sums;
-    for (ptrdiff_t j = 0; j < work->design->n_cols; j++) {
-        const product *c = &work->design->columns[j];
-        for (ptrdiff_t k = 0; k < c->n_picks; k++) {
-            const qst_part *part = c->picks[k].part;
-            const qst_status status =
-                part->codes != NULL ? check_codes(part, j, start, n, err) : QST_OK;
-            if (status != QST_OK) {
-                return status;
-            }
+    const qst__product *column = &design->columns[j];
+    for (ptrdiff_t k = 0; k < column->n_picks; k++) {
+        const qst_part *part = column->picks[k].part;
+        const qst_status status =
+            part->codes != NULL ? check_codes(part, j, start, n, err) : QST_OK;
+        if (status != QST_OK) {
+            return status;
         }
-        fill_column(work->design, j, NULL, start, n, scratch);
-        for (ptrdiff_t i = 0; i < n; i++) {
-            if (!isfinite(scratch[i])) {
-                return qst__fail_at(err, QST_EARGUMENT, start + i, j, scratch[i],
-                    "value %g in row %td, column %td is not finite", scratch[i], start + i + 1,
-                    j + 1);
-            }
+    }
+    qst__design_fill_column(design, j, NULL, start, n, values);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        if (!isfinite(values[i])) {
+            return qst__fail_at(err, QST_EARGUMENT, start + i, j, values[i],
+                "value %g in row %td, column %td is not finite", values[i], start + i + 1, j + 1);
         }
     }
     return QST_OK;
+}
+
+/* Columns are looked at one by one only to say where the fault is. */
+static qst_status check_step(
+    const void *data, ptrdiff_t start, ptrdiff_t n, double *scratch, qst__dd *sums, qst_err *err)
+{
+    (void)sums;
+    const qst__design *design = data;
+    qst_status status = QST_OK;
+    if (!qst__cells_are_sound(design->cells, start, n, scratch)) {
+        for (ptrdiff_t j = 0; j < design->n_cols && status == QST_OK; j++) {
+            status = check_column(design, j, start, n, scratch, err);
+        }
+    }
+    return status;
+}
+
+static qst_status make_columns(qst__design *design, qst_err *err)
+{
+    qst__pick *picks = NULL;
+    qst_status status = qst__arena_array(
+        design->arena, design->n_cols, sizeof(qst__product), &design->columns, err);
+    if (status == QST_OK) {
+        status = qst__arena_array(
+            design->arena, count_picks(design->model), sizeof(qst__pick), &picks, err);
+    }
+    if (status == QST_OK) {
+        set_columns(design, picks);
+    }
+    return status;
 }
 
 qst_status qst__design_make(const qst_ctx *ctx, qst__arena *arena, const qst_model *model,
@@ -265,124 +260,23 @@ qst_status qst__design_make(const qst_ctx *ctx, qst__arena *arena, const qst_mod
         return status;
     }
     qst__design *design = NULL;
-    pick *picks = NULL;
     status = qst__arena_array(arena, 1, sizeof *design, &design, err);
     if (status == QST_OK) {
-        design->model = model;
-        design->n_cols = qst_model_cols(model);
-        status = qst__arena_array(arena, design->n_cols, sizeof(product), &design->columns, err);
+        *design = (qst__design){.model = model, .arena = arena, .n_cols = qst_model_cols(model)};
+        status = make_columns(design, err);
     }
     if (status == QST_OK) {
-        status = qst__arena_array(arena, count_picks(model), sizeof(pick), &picks, err);
+        status = qst__cells_make(design, err);
     }
     if (status == QST_OK) {
-        set_columns(design, picks);
-        job work = {.design = design, .step = check_block};
-        status = run(ctx, &work, NULL, err);
+        const qst__blocks blocks = {.step = check_step,
+            .data = design,
+            .n_rows = model->n_rows,
+            .scratch_size = QST__BLOCK};
+        status = qst__blocks_run(ctx, &blocks, NULL, err);
     }
     *design_out = design;
     return status;
-}
-
-/* ---- Passes ---- */
-
-static void predict_block(
-    const qst__design *design, const double *panel, const double *b, ptrdiff_t n, double *eta)
-{
-    memset(eta, 0, QST__BLOCK * sizeof *eta);
-    for (ptrdiff_t j = 0; j < design->n_cols && b != NULL; j++) {
-        for (ptrdiff_t i = 0; i < n; i++) {
-            eta[i] += panel[i + j * QST__BLOCK] * b[j];
-        }
-    }
-}
-
-/* Sums of a task: those of the caller, then the cross-products, then the packed triangle. */
-static qst_status pass_block(
-    const job *work, ptrdiff_t start, ptrdiff_t n, double *scratch, qst__dd *sums, qst_err *err)
-{
-    const qst__pass *pass = work->pass;
-    const ptrdiff_t p = work->design->n_cols;
-    double *panel = scratch + 3 * QST__BLOCK;
-    double *eta = scratch, *weights = scratch + QST__BLOCK, *residuals = scratch + 2 * QST__BLOCK;
-    if (pass->b != NULL || pass->gram_out != NULL || pass->cross_out != NULL) {
-        fill_panel(work->design, start, n, panel);
-    }
-    predict_block(work->design, panel, pass->b, n, eta);
-    memset(weights, 0, 2 * QST__BLOCK * sizeof *weights);
-    const qst_status status =
-        pass->step(pass->data, start, n, eta, pass->gram_out != NULL ? weights : NULL,
-            pass->cross_out != NULL ? residuals : NULL, sums, err);
-    sums += pass->n_sums;
-    if (pass->cross_out != NULL) {
-        qst__cross_block(panel, p, residuals, sums);
-        sums += p;
-    }
-    if (pass->gram_out != NULL) {
-        qst__gram_block(panel, p, weights, sums);
-    }
-    return status;
-}
-
-qst_status qst__design_pass(
-    const qst_ctx *ctx, const qst__design *design, const qst__pass *pass, qst_err *err)
-{
-    const ptrdiff_t p = design->n_cols;
-    const ptrdiff_t n_cross = pass->cross_out != NULL ? p : 0;
-    job work = {.design = design, .step = pass_block, .pass = pass};
-    work.n_sums = pass->n_sums + n_cross + (pass->gram_out != NULL ? p * (p + 1) / 2 : 0);
-    qst__arena arena;
-    qst__arena_init(&arena, ctx);
-    double *sums = NULL;
-    qst_status status = qst__arena_array(&arena, work.n_sums, sizeof(double), &sums, err);
-    if (status == QST_OK) {
-        status = run(ctx, &work, sums, err);
-    }
-    if (status == QST_OK) {
-        for (ptrdiff_t k = 0; k < pass->n_sums; k++) {
-            pass->sums_out[k] = sums[k];
-        }
-        for (ptrdiff_t k = 0; k < n_cross; k++) {
-            pass->cross_out[k] = sums[pass->n_sums + k];
-        }
-        if (pass->gram_out != NULL) {
-            qst__spread_triangle(sums + pass->n_sums + n_cross, p, pass->gram_out);
-        }
-    }
-    qst__arena_free(&arena);
-    return status;
-}
-
-/* ---- Quadratic forms ---- */
-
-static qst_status quadratic_block(
-    const job *work, ptrdiff_t start, ptrdiff_t n, double *scratch, qst__dd *sums, qst_err *err)
-{
-    (void)sums;
-    (void)err;
-    const ptrdiff_t p = work->design->n_cols;
-    double *panel = scratch + QST__BLOCK, *times_a = scratch, *out = work->out + start;
-    fill_panel(work->design, start, n, panel);
-    memset(out, 0, (size_t)n * sizeof *out);
-    for (ptrdiff_t j = 0; j < p; j++) {
-        memset(times_a, 0, QST__BLOCK * sizeof *times_a);
-        for (ptrdiff_t k = 0; k < p; k++) {
-            for (ptrdiff_t i = 0; i < n; i++) {
-                times_a[i] += work->a[k + j * p] * panel[i + k * QST__BLOCK];
-            }
-        }
-        for (ptrdiff_t i = 0; i < n; i++) {
-            out[i] += times_a[i] * panel[i + j * QST__BLOCK];
-        }
-    }
-    return QST_OK;
-}
-
-qst_status qst__design_quadratic(
-    const qst_ctx *ctx, const qst__design *design, const double *a, double *out, qst_err *err)
-{
-    job work = {.design = design, .step = quadratic_block, .a = a, .out = out};
-    return run(ctx, &work, NULL, err);
 }
 
 /* ---- Centring ---- */
@@ -395,7 +289,7 @@ static bool is_constant(
     bool is_found = false;
     for (ptrdiff_t start = 0; start < design->model->n_rows; start += QST__BLOCK) {
         const ptrdiff_t n = qst__min(QST__BLOCK, design->model->n_rows - start);
-        fill_column(design, j, NULL, start, n, block);
+        qst__design_fill_column(design, j, NULL, start, n, block);
         for (ptrdiff_t i = 0; i < n; i++) {
             if (weights != NULL && weights[start + i] == 0.0) {
                 continue;
@@ -412,14 +306,9 @@ static bool is_constant(
 
 /* Products of numbers with factors are left as they are: their mean is no multiple of the factor,
  * so that taking it off would not help the condition. */
-static bool is_centred(const product *c)
+static bool is_centred(const qst__product *column)
 {
-    bool has_numbers = false, has_factors = false;
-    for (ptrdiff_t k = 0; k < c->n_picks; k++) {
-        has_factors = has_factors || c->picks[k].part->codes != NULL;
-        has_numbers = has_numbers || c->picks[k].part->codes == NULL;
-    }
-    return !(has_numbers && has_factors);
+    return !(column->has_numbers && column->has_factors);
 }
 
 /* The weights as residuals: cross-products are then sums of the columns. */
@@ -430,10 +319,12 @@ static qst_status weights_step(void *data, ptrdiff_t start, ptrdiff_t n, const d
     (void)weights_out;
     (void)err;
     const double *const weights = *(const double *const *)data;
+    double sum = 0.0;
     for (ptrdiff_t i = 0; i < n; i++) {
         residuals_out[i] = weights != NULL ? weights[start + i] : 1.0;
-        *sums = qst__dd_add(*sums, residuals_out[i]);
+        sum += residuals_out[i];
     }
+    *sums = qst__dd_add(*sums, sum);
     return QST_OK;
 }
 
@@ -458,7 +349,7 @@ qst_status qst__design_centre(
         status = qst__design_pass(ctx, design, &pass, err);
     }
     for (ptrdiff_t j = 1; j < design->n_cols && status == QST_OK; j++) {
-        product *c = &design->columns[j];
+        qst__product *c = &design->columns[j];
         if (is_centred(c)) {
             /* Of equal values the mean is that value to the last bit: less its mean it is 0. */
             double value;
@@ -466,6 +357,7 @@ qst_status qst__design_centre(
         }
     }
     design->constant = constant;
+    qst__cells_shift(design);
     qst__arena_free(&arena);
     return status;
 }
@@ -476,6 +368,7 @@ void qst__design_drop_centre(qst__design *design)
     for (ptrdiff_t j = 0; j < design->n_cols; j++) {
         design->columns[j].shift = 0.0;
     }
+    qst__cells_shift(design);
 }
 
 double qst__design_constant(const qst__design *design)
