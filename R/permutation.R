@@ -418,7 +418,7 @@ plot.permutation_test <- function(x, ...) {
     xlim = range(values, x$statistic)
   )
   do.call(graphics::hist, utils::modifyList(settings, list(...)))
-  marks <- if (attr(x, "alternative") == "two.sided") c(-1, 1) * x$statistic else x$statistic
+  marks <- if (attr(x, "alternative") == "two.sided") c(1, -1) * x$statistic else x$statistic
   colour <- questrial_colours(2)[[2]]
   graphics::abline(v = marks, col = colour, lwd = 2, lty = seq_along(marks))
   graphics::mtext(
