@@ -21,6 +21,7 @@ model_frame <- function(formula, data, expressions, na_action, threads = NULL) {
   terms <- formula_terms(formula, data)
   columns <- formula_variables(terms, data)
   predvars <- safe_predvars(terms, columns)
+  columns <- lapply(columns, without_time)
   columns <- c(columns, model_extras(expressions, data, environment(formula)))
   row_names <- frame_row_names(columns, data)
   check_variables(columns, data)
@@ -108,6 +109,15 @@ safe_predvars <- function(terms, columns) {
   predvars
 }
 
+# A time series is its values, as in model.frame().
+without_time <- function(x) {
+  if (!is.null(attr(x, "tsp"))) {
+    attr(x, "tsp") <- NULL
+    class(x) <- setdiff(oldClass(x), "ts")
+  }
+  x
+}
+
 # Weights, offset and clusters, evaluated in the data; named "(weights)" and so on.
 model_extras <- function(expressions, data, envir) {
   values <- lapply(c(weights = "weights", offset = "offset"), function(name) {
@@ -173,7 +183,7 @@ check_variables <- function(columns, data) {
   n <- if (is.data.frame(data)) nrow(data) else lengths[[1]]
   wrong <- which(lengths != n)
   if (length(wrong) > 0) {
-    names <- gsub("^\\(|\\)( cluster)?", "", names(columns)[c(wrong[[1]], 1)])
+    names <- sub("^[(](weights|offset|cluster)[)].*", "\\1", names(columns)[c(wrong[[1]], 1)])
     qst_abort("argument", sprintf(
       "Variable lengths differ: `%s` has %s values, %s %s. Take all of them from one data frame.",
       names[[1]], lengths[[wrong[[1]]]],
@@ -245,6 +255,9 @@ as_frame <- function(columns, row_names, rows) {
   } else {
     columns <- lapply(columns, take_rows, rows)
     row_names <- if (compact) rows else row_names[rows]
+    if (is.unsorted(rows, strictly = TRUE) && anyDuplicated(rows) > 0) {
+      row_names <- make.unique(as.character(row_names))
+    }
   }
   attributes(columns) <- list(names = names(columns), class = "data.frame", row.names = row_names)
   columns
@@ -297,10 +310,10 @@ leave_out_missing <- function(frame, na_action, any_missing) {
 keep_attributes <- function(kept, frame) {
   for (i in seq_along(kept)) {
     wanted <- attributes(frame[[i]])
-    wanted <- wanted[setdiff(names(wanted), c("names", "dim", "dimnames", "tsp"))]
+    wanted <- wanted[setdiff(names(wanted), c("names", "dim", "dimnames"))]
     lost <- setdiff(names(wanted), names(attributes(kept[[i]])))
     for (name in lost) {
-      attr(kept[[i]], name) <- if (name == "class") setdiff(wanted$class, "ts") else wanted[[name]]
+      attr(kept[[i]], name) <- wanted[[name]]
     }
   }
   kept
