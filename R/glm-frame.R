@@ -17,7 +17,7 @@ check_model_data <- function(formula, data) {
 # copying a column that is complete (copies take longer than the fit), and with
 # levels that have no rows dropped and noted. `expressions` are the calls of
 # weights, offset, subset and cluster. Clusters become an attribute.
-model_frame <- function(formula, data, expressions, na_action, threads = NULL) {
+model_frame <- function(formula, data, expressions, na_action, threads) {
   terms <- formula_terms(formula, data)
   columns <- formula_variables(terms, data)
   predvars <- safe_predvars(terms, columns)
@@ -325,7 +325,7 @@ scan_columns <- function(frame, threads) {
   is_factor <- vapply(frame, is.factor, logical(1))
   missing <- logical(length(frame))
   missing[is_text] <- vapply(.subset(frame, is_text), anyNA, logical(1))
-  found <- .Call(C_qstr_columns_scan, .subset(frame, !is_text), threads_to_use(threads))
+  found <- .Call(C_qstr_columns_scan, .subset(frame, !is_text), threads)
   missing[!is_text] <- found$missing
   factors <- .subset(frame, is_factor)
   ends <- cumsum(vapply(factors, nlevels, integer(1)))
@@ -354,35 +354,15 @@ drop_empty_levels <- function(frame, empty) {
 # ---- Columns, weights and offset ----
 
 model_columns <- function(terms, frame, contrasts) {
-  design <- tryCatch(
-    model_design(terms, frame, contrasts),
-    error = function(e) one_level_abort(frame, conditionMessage(e))
-  )
+  design <- model_design(terms, frame, contrasts)
   if (length(attr(design, "columns")) == 0) {
     qst_abort("argument", "`formula` has no term on its right side. Use y ~ 1 for a mean.")
   }
   design
 }
 
-one_level_abort <- function(frame, message) {
-  n_levels <- vapply(frame, function(x) {
-    if (is.factor(x) || is.character(x)) length(unique(x)) else 2L
-  }, integer(1))
-  single <- names(frame)[n_levels < 2]
-  if (length(single) == 0) {
-    qst_abort("argument", sprintf("The columns of the model cannot be made: %s.", message))
-  }
-  value <- as.character(frame[[single[[1]]]][[1]])
-  qst_abort("argument", sprintf(
-    paste(
-      "%s has a single level, \"%s\", in the rows used, so nothing can be compared.",
-      "Leave it out of the formula or check `subset` and missing values."
-    ), enumerate(single), value
-  ), column = single, value = value)
-}
-
 frame_weights <- function(frame) {
-  weights <- frame[["(weights)"]]
+  weights <- .subset2(frame, "(weights)")
   if (is.null(weights)) {
     return(NULL)
   }
@@ -404,7 +384,7 @@ frame_weights <- function(frame) {
 # The offset() terms of the formula and the argument, added up; NULL without.
 frame_offset <- function(frame) {
   places <- attr(attr(frame, "terms"), "offset")
-  parts <- c(.subset(frame, places), list(frame[["(offset)"]]))
+  parts <- c(.subset(frame, places), list(.subset2(frame, "(offset)")))
   parts <- parts[!vapply(parts, is.null, logical(1))]
   if (length(parts) == 0) {
     return(NULL)

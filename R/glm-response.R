@@ -3,7 +3,7 @@
 # `y` (doubles) and prior weights (NULL: ones), as family$initialize of stats
 # makes them: successes of a binomial response become a share and its trials.
 read_response <- function(frame, family, weights) {
-  response <- frame[[1]]
+  response <- .subset2(frame, 1)
   name <- names(frame)[[1]]
   kind <- core_family(family)$name
   if (kind == "binomial") {

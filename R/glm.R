@@ -76,6 +76,7 @@ fit_glm <- function(formula, data, family = stats::gaussian(), weights = NULL, s
   call <- match.call()
   family <- check_family(family)
   method <- check_method(method, family)
+  threads <- threads_to_use(threads)
   if (missing(data)) {
     data <- environment(formula)
   }

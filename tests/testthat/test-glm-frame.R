@@ -178,8 +178,14 @@ test_that("names, rows and weights that cannot be used are refused", {
   expect_refused(fit_glm(mpg ~ 0, mtcars), "no term on its right side")
   expect_refused(fit_glm(mpg ~ wt, as.matrix(mtcars)), "must be a data frame")
   expect_refused(fit_glm(mpg ~ wt, 3), "must be a data frame")
-  expect_refused(fit_glm(mpg ~ wt, mtcars, contrasts = list(wt = "contr.sum")), "only to factors")
+  expect_refused(fit_glm(mpg ~ wt, mtcars, contrasts = list(wt = "contr.sum")), "is no factor", "wt")
   expect_error(fit_glm(mpg ~ wt, mtcars[0]), class = "questrial_error_argument")
+  expect_refused(fit_glm(mpg ~ wt, mtcars, contrasts = "contr.sum"), "must be a list")
+  expect_refused(
+    fit_glm(weight ~ feed, chickwts, contrasts = list(feed = matrix(1, 2, 1))),
+    "wrong number of contrast matrix rows"
+  )
+  expect_warning(fit_glm(mpg ~ wt + mpg, mtcars), class = "questrial_warning_response")
   fit <- fit_glm(mpg ~ wt, mtcars, subset = replace(hp > 100, 3, NA))
   expect_identical(nobs(fit), sum(replace(mtcars$hp > 100, 3, FALSE)))
 })
