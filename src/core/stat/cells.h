@@ -102,7 +102,8 @@ struct qst__cells {
 QST_MUST_USE qst_status qst__cells_make(qst__design *design, qst_err *err);
 
 /* Are all codes of these rows levels and all carriers finite? `values` is scratch, QST__BLOCK. */
-bool qst__cells_are_sound(const qst__cells *cells, ptrdiff_t start, ptrdiff_t n, double *values);
+bool qst__cells_are_sound(
+    const qst__cells *cells, ptrdiff_t start, ptrdiff_t n, double values[QST__BLOCK]);
 
 /* After a change of the columns' shifts. */
 void qst__cells_shift(const qst__design *design);

@@ -4,7 +4,7 @@
 
 /* Tasks are cut by these alone, never by the number of threads. */
 #define ROWS_PER_TASK 4096
-#define MAX_TASKS 64
+#define MAX_TASKS 32
 #define MAX_SUMS 0x100000 /* of all tasks */
 
 /* ---- Columns ---- */
@@ -285,6 +285,10 @@ qst_status qst__design_make(const qst_ctx *ctx, qst__arena *arena, const qst_mod
 static bool is_constant(
     const qst__design *design, ptrdiff_t j, const double *weights, double *value_out)
 {
+    if (design->columns[j].n_picks == 0) {
+        *value_out = 1.0;
+        return true;
+    }
     double block[QST__BLOCK];
     bool is_found = false;
     for (ptrdiff_t start = 0; start < design->model->n_rows; start += QST__BLOCK) {
@@ -348,7 +352,8 @@ qst_status qst__design_centre(
             .sums_out = &total};
         status = qst__design_pass(ctx, design, &pass, err);
     }
-    for (ptrdiff_t j = 1; j < design->n_cols && status == QST_OK; j++) {
+    const bool is_used = status == QST_OK && total > 0.0;
+    for (ptrdiff_t j = 1; j < design->n_cols && is_used; j++) {
         qst__product *c = &design->columns[j];
         if (is_centred(c)) {
             /* Of equal values the mean is that value to the last bit: less its mean it is 0. */
@@ -356,7 +361,7 @@ qst_status qst__design_centre(
             c->shift = is_constant(design, j, weights, &value) ? value : totals[j] / total;
         }
     }
-    design->constant = constant;
+    design->constant = is_used ? constant : 0.0;
     qst__cells_shift(design);
     qst__arena_free(&arena);
     return status;

@@ -213,15 +213,28 @@ void qst__cells_shift(const qst__design *design)
     }
 }
 
-/* ---- Checks ---- */
+/* ---- Blocks of rows ---- */
 
+QST__LOOP void load_column(const double *restrict x, double shift, ptrdiff_t width, double *out)
+{
+    for (int i = 0; i < QST__BLOCK; i += 4) {
+        for (int k = 0; k < 4; k++) {
+            out[(i + k) * width] = x[i + k] - shift;
+        }
+    }
+}
+
+/* Rows beyond the last are left alone. */
 static void load_carrier(
     const qst__carrier *carrier, ptrdiff_t start, ptrdiff_t n, ptrdiff_t width, double *out)
 {
-    if (carrier->n_columns == 1) {
-        const double *x = carrier->columns[0] + start;
+    if (carrier->n_columns == 1 && n == QST__BLOCK) {
+        load_column(carrier->columns[0] + start, carrier->shift, width, out);
+        return;
+    }
+    if (carrier->n_columns == 0) {
         for (ptrdiff_t i = 0; i < n; i++) {
-            out[i * width] = x[i] - carrier->shift;
+            out[i * width] = 1.0;
         }
         return;
     }
@@ -234,48 +247,29 @@ static void load_carrier(
     }
 }
 
-bool qst__cells_are_sound(const qst__cells *cells, ptrdiff_t start, ptrdiff_t n, double *values)
+/* Adds a factor to the cells of a block. */
+QST__LOOP void number_loop(const int32_t *restrict codes, int32_t stride, int32_t *restrict cell)
 {
-    bool is_sound = true;
-    for (ptrdiff_t k = 0; k < cells->n_factors; k++) {
-        const qst__factor *factor = &cells->factors[k];
-        for (ptrdiff_t i = start; i < start + n; i++) {
-            is_sound &= factor->codes[i] >= 1 && factor->codes[i] <= factor->n_levels;
-        }
-    }
-    for (ptrdiff_t a = 1; a < cells->n_carriers; a++) {
-        load_carrier(&cells->carriers[a], start, n, 1, values);
-        for (ptrdiff_t i = 0; i < n; i++) {
-            is_sound &= isfinite(values[i]) != 0;
-        }
-    }
-    return is_sound;
-}
-
-/* ---- Blocks of rows ---- */
-
-QST__LOOP void number_cells(const qst__cells *cells, ptrdiff_t start, int32_t *restrict cell)
-{
-    for (ptrdiff_t k = 0; k < cells->n_factors; k++) {
-        const int32_t *restrict codes = cells->factors[k].codes + start;
-        const int32_t stride = cells->factors[k].stride;
-        for (int i = 0; i < QST__BLOCK; i++) {
-            cell[i] += (codes[i] - 1) * stride;
-        }
+    for (int i = 0; i < QST__BLOCK; i++) {
+        cell[i] += (codes[i] - 1) * stride;
     }
 }
 
-QST__WIDE void number_cells_wide(const qst__cells *cells, ptrdiff_t start, int32_t *cell)
+QST__WIDE void number_wide(const int32_t *codes, int32_t stride, int32_t *cell)
 {
-    number_cells(cells, start, cell);
+    number_loop(codes, stride, cell);
 }
 
-static void number_last_cells(const qst__cells *cells, ptrdiff_t start, ptrdiff_t n, int32_t *cell)
+static void number_cells(
+    const qst__factor *factor, ptrdiff_t start, ptrdiff_t n, int32_t cell[QST__BLOCK])
 {
-    for (ptrdiff_t k = 0; k < cells->n_factors; k++) {
-        for (ptrdiff_t i = 0; i < n; i++) {
-            cell[i] += (cells->factors[k].codes[start + i] - 1) * cells->factors[k].stride;
-        }
+    const int32_t *codes = factor->codes + start;
+    if (n == QST__BLOCK && QST__IS_WIDE) {
+        number_wide(codes, factor->stride, cell);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < n; i++) {
+        cell[i] += (codes[i] - 1) * factor->stride;
     }
 }
 
@@ -283,18 +277,75 @@ void qst__cells_load(const qst__cells *cells, ptrdiff_t start, ptrdiff_t n,
     int32_t cell_out[QST__BLOCK], double *rows_out)
 {
     memset(cell_out, 0, QST__BLOCK * sizeof *cell_out);
+    for (ptrdiff_t k = 0; k < cells->n_factors; k++) {
+        number_cells(&cells->factors[k], start, n, cell_out);
+    }
     if (n < QST__BLOCK) {
-        number_last_cells(cells, start, n, cell_out);
         memset(rows_out, 0, (size_t)(QST__BLOCK * cells->width) * sizeof *rows_out);
-    } else if (QST__IS_WIDE) {
-        number_cells_wide(cells, start, cell_out);
-    } else {
-        number_cells(cells, start, cell_out);
     }
     for (ptrdiff_t a = 0; a < cells->n_carriers; a++) {
         load_carrier(&cells->carriers[a], start, n, cells->width, rows_out + a);
     }
 }
+
+/* ---- Checks ---- */
+
+QST__LOOP bool has_level_loop(const int32_t *restrict codes, int32_t n_levels)
+{
+    uint32_t largest = 0;
+    for (int i = 0; i < QST__BLOCK; i++) {
+        const uint32_t code = (uint32_t)codes[i] - 1;
+        largest = code > largest ? code : largest;
+    }
+    return largest < (uint32_t)n_levels;
+}
+
+QST__WIDE bool has_level_wide(const int32_t *codes, int32_t n_levels)
+{
+    return has_level_loop(codes, n_levels);
+}
+
+static bool has_levels(const qst__factor *factor, ptrdiff_t start, ptrdiff_t n)
+{
+    const int32_t *codes = factor->codes + start;
+    if (n == QST__BLOCK && QST__IS_WIDE) {
+        return has_level_wide(codes, factor->n_levels);
+    }
+    bool is_sound = true;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        is_sound &= codes[i] >= 1 && codes[i] <= factor->n_levels;
+    }
+    return is_sound;
+}
+
+/* A number less itself is 0 only if it is finite. */
+QST__LOOP bool are_finite_loop(const double *restrict values)
+{
+    double rests[4] = {0.0, 0.0, 0.0, 0.0};
+    for (int i = 0; i < QST__BLOCK; i += 4) {
+        for (int k = 0; k < 4; k++) {
+            rests[k] += values[i + k] - values[i + k];
+        }
+    }
+    return (rests[0] + rests[1]) + (rests[2] + rests[3]) == 0.0;
+}
+
+bool qst__cells_are_sound(
+    const qst__cells *cells, ptrdiff_t start, ptrdiff_t n, double values[QST__BLOCK])
+{
+    bool is_sound = true;
+    for (ptrdiff_t k = 0; k < cells->n_factors; k++) {
+        is_sound = is_sound && has_levels(&cells->factors[k], start, n);
+    }
+    memset(values, 0, n < QST__BLOCK ? QST__BLOCK * sizeof *values : 0);
+    for (ptrdiff_t a = 1; a < cells->n_carriers && is_sound; a++) {
+        load_carrier(&cells->carriers[a], start, n, 1, values);
+        is_sound = are_finite_loop(values);
+    }
+    return is_sound;
+}
+
+/* ---- Linear predictors and quadratic forms ---- */
 
 /* Sum of a[k] b[k], in four lanes. */
 QST__LOOP double dot_row(const double *restrict a, const double *restrict b, ptrdiff_t width)
@@ -336,17 +387,37 @@ void qst__cells_predict(const qst__cells *cells, const int32_t cell[QST__BLOCK],
     }
 }
 
-void qst__cells_form(const qst__cells *cells, const int32_t cell[QST__BLOCK], const double *rows,
-    const double *table, double out[QST__BLOCK])
+QST__LOOP void form_loop(const qst__cells *cells, const int32_t *cell, const double *rows,
+    const double *table, ptrdiff_t width, double *out)
 {
-    const ptrdiff_t width = cells->width;
     for (int i = 0; i < QST__BLOCK; i++) {
         const double *row = rows + i * width;
         const double *form = table + cell[i] * cells->n_carriers * width;
-        out[i] = 0.0;
+        double sum = 0.0;
         for (ptrdiff_t a = 0; a < cells->n_carriers; a++) {
-            out[i] += row[a] * dot_row(row, form + a * width, width);
+            sum += row[a] * dot_row(row, form + a * width, width);
         }
+        out[i] = sum;
+    }
+}
+
+QST__WIDE void form_wide(const qst__cells *cells, const int32_t *cell, const double *rows,
+    const double *table, ptrdiff_t width, double *out)
+{
+    if (width == 4) {
+        form_loop(cells, cell, rows, table, 4, out);
+    } else {
+        form_loop(cells, cell, rows, table, width, out);
+    }
+}
+
+void qst__cells_form(const qst__cells *cells, const int32_t cell[QST__BLOCK], const double *rows,
+    const double *table, double out[QST__BLOCK])
+{
+    if (QST__IS_WIDE) {
+        form_wide(cells, cell, rows, table, cells->width, out);
+    } else {
+        form_loop(cells, cell, rows, table, cells->width, out);
     }
 }
 

@@ -3,8 +3,8 @@
 #include <string.h>
 
 /* Cells take about this many rows between two flushes of their sums, so that chains of plain
- * additions stay as short as those of a panel. */
-#define ROWS_PER_CELL 32
+ * additions stay short. */
+#define ROWS_PER_CELL 64
 
 /* One pass or quadratic form. Scratch of a worker: three columns, then a panel; or three columns,
  * the cells and carriers of a block, and moments. */
