@@ -281,43 +281,48 @@ static void unscale(const fit *f)
     }
 }
 
-/* Weights, and weighted residuals of the centred response, which are kept; sums[0] is their
- * weighted sum of squares. */
+/* Weights, and weighted residuals of the centred response, of which sums[0] is the weighted sum of
+ * squares. The last pass, which asks for neither, keeps residuals and fitted values. */
 static qst_status gaussian_step(void *data, ptrdiff_t start, ptrdiff_t n, const double *eta,
     double *weights_out, double *residuals_out, qst__dd *sums, qst_err *err)
 {
     (void)err;
     const fit *f = data;
-    double *kept = f->result->residuals + start;
     double sum = 0.0;
     for (ptrdiff_t i = 0; i < n; i++) {
         const double weight = weight_at(f, start + i);
-        kept[i] = response_at(f, start + i) - f->shift - eta[i];
-        residuals_out[i] = weight * kept[i];
-        sum += residuals_out[i] * kept[i];
+        const double residual = response_at(f, start + i) - f->shift - eta[i];
+        sum += weight * residual * residual;
         if (weights_out != NULL) {
             weights_out[i] = weight;
+        }
+        if (residuals_out != NULL) {
+            residuals_out[i] = weight * residual;
+        } else {
+            f->result->residuals[start + i] = residual;
+            f->result->fitted[start + i] = f->data->y[start + i] - residual;
         }
     }
     *sums = qst__dd_add(*sums, sum);
     return QST_OK;
 }
 
-/* Cross-products of the residuals at `b`, and the Gram matrix if it is asked for. */
-static qst_status gaussian_pass(fit *f, const double *b, double *gram_out, qst_err *err)
+/* Cross-products of the residuals at `b`, and the Gram matrix; without both, the last pass. */
+static qst_status gaussian_pass(
+    fit *f, const double *b, double *gram_out, double *cross_out, qst_err *err)
 {
     const qst__pass pass = {.b = b,
         .step = gaussian_step,
         .data = f,
         .n_sums = 1,
         .gram_out = gram_out,
-        .cross_out = f->work->cross,
+        .cross_out = cross_out,
         .sums_out = &f->info->deviance};
     return qst__design_pass(f->ctx, f->design, &pass, err);
 }
 
-/* Coefficients of the centred columns, corrected once; residuals and deviance with them. The
- * correction stays in work->change. */
+/* Coefficients of the centred columns, corrected once; residuals and deviance with them. What
+ * they do not hold of the correction stays in work->change. */
 static qst_status solve_gram(fit *f, qst_err *err)
 {
     qst_glm_work *work = f->work;
@@ -329,7 +334,7 @@ static qst_status solve_gram(fit *f, qst_err *err)
         result->coefficients[j] = work->cross[j];
     }
     qst__solve_upper(r, result->coefficients);
-    const qst_status status = gaussian_pass(f, result->coefficients, NULL, err);
+    const qst_status status = gaussian_pass(f, result->coefficients, NULL, work->cross, err);
     if (status != QST_OK) {
         return status;
     }
@@ -340,7 +345,7 @@ static qst_status solve_gram(fit *f, qst_err *err)
         result->coefficients[j] = sum.high;
         work->change[j] = sum.low;
     }
-    return gaussian_pass(f, result->coefficients, NULL, err);
+    return gaussian_pass(f, result->coefficients, NULL, NULL, err);
 }
 
 static qst_status leverage_of_gram(const fit *f, qst_err *err)
@@ -375,7 +380,7 @@ static qst_status fit_by_gram(fit *f, bool *is_done_out, qst_err *err)
         f->shift = 0.0;
     }
     if (status == QST_OK) {
-        status = gaussian_pass(f, NULL, f->gram.data, err);
+        status = gaussian_pass(f, NULL, f->gram.data, f->work->cross, err);
     }
     if (status != QST_OK || !factor_gram(f)) {
         return status;
@@ -514,6 +519,7 @@ static void residuals_of_qr(const fit *f)
         const double root = work->root_weights[i];
         const double scaled = work->scaled_residuals[i];
         f->result->residuals[i] = root > 0.0 ? scaled / root : qst__dd_value(predicted_error(f, i));
+        f->result->fitted[i] = f->data->y[i] - f->result->residuals[i];
         sum = qst__dd_add_product(sum, scaled, scaled);
     }
     f->info->deviance = qst__dd_value(sum);
@@ -565,13 +571,10 @@ static qst_status fit_by_qr(fit *f, qst_err *err)
 
 /* ---- The fit ---- */
 
-/* Fitted values, covariance, and NA for what is aliased. */
+/* The covariance, and NA for what is aliased. */
 static void finish(const fit *f)
 {
     const qst_glm_result *result = f->result;
-    for (ptrdiff_t i = 0; i < f->n; i++) {
-        result->fitted[i] = f->data->y[i] - result->residuals[i];
-    }
     for (ptrdiff_t j = 0; j < f->p; j++) {
         const bool j_aliased = *diagonal(f->factor, j) == 0.0;
         result->coefficients[j] = j_aliased ? qst_na_real() : result->coefficients[j];
