@@ -10,18 +10,17 @@
 #' | `welch` | pairs, separate variances | t | `t.test()` |
 #' | `anova` | all arms, equal variances | F | `oneway.test(var.equal = TRUE)` |
 #' | `welch.anova` | all arms, separate variances | F | `oneway.test()` |
-#' | `chisq` | counts, all arms | chi-square | `chisq.test(correct = FALSE)` |
-#' | `fisher` | counts, all arms, exact | none | `fisher.test()` |
 #' | `permutation` | pairs, values re-allocated | the difference | |
+#' | `chisq`, `fisher`, `trend`, `cmh` | counts, all arms | see [compare_counts()] | |
 #'
 #' Student's t has \eqn{n_1 + n_2 - 2}{n1 + n2 - 2} degrees of freedom; Welch's
 #' those of Satterthwaite (Welch 1947, <doi:10.1093/biomet/34.1-2.28>). Welch's F
 #' weights arms by \eqn{n/s^2}{n/s^2} (Welch 1951, <doi:10.1093/biomet/38.3-4.330>).
-#' Chi-square is Pearson's, with Yates' correction only if `correct` asks for it.
 #'
 #' With `reference` pairs are each other arm against it; without, all pairs. A
-#' pair is the later level less the earlier one. For `chisq` and `fisher`,
-#' `reference` asks for pairs instead of one test of all arms.
+#' pair is the later level less the earlier one. For counts `reference` asks for
+#' pairs instead of one test of all arms. For two measurements of the same people see
+#' [compare_paired()].
 #'
 #' @section Effect size:
 #' `g` is Hedges' g: the difference over the SD pooled over the two arms, times
@@ -36,17 +35,31 @@
 #' below .05.
 #'
 #' @section Adjustment:
-#' P values are adjusted over the rows by [stats::p.adjust()]. Intervals are
-#' adjusted for `bonferroni` only (level \eqn{1 - (1 - c)/m}{1 - (1 - c)/m}); the
-#' other methods have no simple interval, and print a note that says so. `g` is
-#' not adjusted.
+#' `"holm"`, `"bonferroni"`, `"hochberg"` and `"BH"` adjust the P values by
+#' [stats::p.adjust()]; of them only `bonferroni` has intervals to match (level
+#' \eqn{1 - (1 - c)/m}{1 - (1 - c)/m}), for the others a note says that intervals are not
+#' adjusted. Three methods have P values and simultaneous intervals of their own:
+#'
+#' - `tukey`, for `student` and all pairs: the studentised range (Tukey 1953, Kramer
+#'   1956), as [stats::TukeyHSD()];
+#' - `dunnett`, for `student` and a `reference`: the multivariate t (Dunnett 1955,
+#'   <doi:10.1080/01621459.1955.10501294>), as `multcomp::glht()`;
+#' - `games-howell`, for `welch` and all pairs: the studentised range with Welch's
+#'   df of each pair (Games & Howell 1976, <doi:10.3102/10769986001002113>).
+#'
+#' `tukey` and `dunnett` are defined with the variance pooled over **all** arms:
+#' with them `std.error`, `statistic` and `df` use it, while unadjusted Student's t
+#' uses that of the two arms. The note under the table says so. Dunnett's P values and
+#' quantiles are computed by integration over the common arm and the common
+#' variance, to about 10 digits; simulation has no part in it, so they do not change
+#' from call to call. `g` is not adjusted and stays that of the two arms.
 #'
 #' @section Permutation:
 #' P is \eqn{(b + 1)/(m + 1)}{(b + 1)/(m + 1)}, where b of m random re-allocations have an
 #' absolute difference in means at least as large as the observed one (Phipson
-#' & Smyth 2010, <doi:10.2202/1544-6115.1585>). Simple re-allocation with arm
-#' sizes kept; strata and blocks are not replayed. The same `seed` gives the
-#' same P for any number of threads.
+#' & Smyth 2010, <doi:10.2202/1544-6115.1585>). Arms keep their sizes, in each stratum of
+#' `strata`. [permutation_test()] replays other schemes, and tests all arms at
+#' once. The same `seed` gives the same P for any number of threads.
 #'
 #' @section Missing values:
 #' Rows where outcome or arm is missing are left out; how many is printed and
@@ -61,14 +74,21 @@
 #' @param formula `outcome ~ arm`.
 #' @param data A data frame.
 #' @param test The test; see the table.
-#' @param adjust `"none"`, `"holm"`, `"bonferroni"`, `"hochberg"` or `"BH"`.
+#' @param adjust `"none"`, `"holm"`, `"bonferroni"`, `"hochberg"`, `"BH"`, `"tukey"`,
+#'   `"dunnett"` or `"games-howell"`.
 #' @param reference An arm that the others are compared with.
 #' @param conf.level Level of the intervals.
-#' @param correct Yates' continuity correction, for tables of 2 x 2.
+#' @param correct The continuity correction: Yates' for tables of 2 x 2, and those of the
+#'   Cochran-Mantel-Haenszel and McNemar tests.
 #' @param replicates Number of re-allocations.
 #' @param seed A whole number from 0 to 2^53; without it R's generator gives
 #'   one. Kept in `attr(x, "seed")`.
 #' @param threads Number of threads; see [qst_threads()].
+#' @param strata For `cmh`, `permutation` and simulated chi-square: `~ column` (several
+#'   are crossed), names of columns, or labels of the rows.
+#' @param scores,simulate See [compare_counts()].
+#' @param na.level Counts only: is a missing answer an answer (`(missing)`), or is
+#'   its row left out?
 #' @return A data frame of class `compare_arms`: `contrast`, `estimate`
 #'   (difference in means), `std.error`, `statistic`, `df`, `df.residual` (of the
 #'   denominator of F), `p.value`, `conf.low`, `conf.high`, `g`, `g.low`, `g.high`;
@@ -80,19 +100,25 @@
 #' compare_arms(weight ~ group, PlantGrowth)
 #' compare_arms(weight ~ group, PlantGrowth, "welch", reference = "ctrl", adjust = "holm")
 #' compare_arms(weight ~ group, PlantGrowth, "welch.anova")
+#' compare_arms(weight ~ group, PlantGrowth, adjust = "tukey")
+#' compare_arms(weight ~ group, PlantGrowth, adjust = "dunnett", reference = "ctrl")
 #' @export
 compare_arms <- function(formula, data,
                          test = c(
                            "student", "welch", "anova", "welch.anova", "chisq", "fisher",
-                           "permutation"
+                           "permutation", "trend", "cmh"
                          ),
                          adjust = "none", reference = NULL, conf.level = 0.95, correct = FALSE,
-                         replicates = 9999, seed = NULL, threads = NULL) {
+                         replicates = 9999, seed = NULL, threads = NULL, strata = NULL,
+                         scores = NULL, simulate = FALSE, na.level = FALSE) {
   how <- comparison(match_test(test, all_tests), adjust, reference, conf.level, correct)
-  frame <- comparison_frame(formula, data)
+  of_counts <- how$test %in% c("chisq", "fisher", "trend", "cmh")
+  check_count_options(how, strata, scores, simulate, na.level)
+  frame <- comparison_frame(formula, data, na.level, row_labels(strata, data, "strata"))
   check_reference(how$reference, levels(frame$arm))
-  if (how$test %in% c("chisq", "fisher")) {
-    counts <- table(answer_factor(frame$outcome), frame$arm)
+  if (of_counts) {
+    counts <- frame_counts(frame, how$test == "cmh" || simulate)
+    how <- c(how, count_settings(scores, simulate, replicates, seed, threads))
     return(compare_tables(counts, how, frame$n_used, frame$n_left_out))
   }
   outcome <- numeric_outcome(frame$outcome, frame$name)
@@ -102,7 +128,9 @@ compare_arms <- function(formula, data,
   compare_moments(arm_moments(outcome, frame), how, frame$n_used, frame$n_left_out)
 }
 
-all_tests <- c("student", "welch", "anova", "welch.anova", "chisq", "fisher", "permutation")
+all_tests <- c(
+  "student", "welch", "anova", "welch.anova", "chisq", "fisher", "permutation", "trend", "cmh"
+)
 
 #' @rdname compare_arms
 #' @param n,mean,sd Numbers of values, means and standard deviations, one an arm.
@@ -127,22 +155,6 @@ compare_summary <- function(n, mean, sd, arm = NULL,
   compare_moments(list(moments = moments, shift = 0), how, sum(n), NA)
 }
 
-#' @rdname compare_arms
-#' @param table A matrix, table or data frame of counts: answers in rows, arms
-#'   in columns.
-#' @examples
-#'
-#' # Gender in Table 1 of the same trial:
-#' compare_counts(rbind(female = c(75, 72, 66), male = c(42, 53, 54)))
-#' @export
-compare_counts <- function(table, test = c("chisq", "fisher"), adjust = "none", reference = NULL,
-                           correct = FALSE) {
-  how <- comparison(match_test(test, c("chisq", "fisher")), adjust, reference, 0.95, correct)
-  counts <- counts_matrix(table)
-  check_reference(how$reference, colnames(counts))
-  compare_tables(counts, how, sum(counts), NA)
-}
-
 # ---- Arguments ----
 
 match_test <- function(test, choices) {
@@ -155,7 +167,8 @@ comparison <- function(test, adjust, reference, conf.level, correct = FALSE) {
   if (is.numeric(reference)) {
     reference <- as.character(reference)
   }
-  check_choice(adjust, c("none", "holm", "bonferroni", "hochberg", "BH"), "adjust")
+  check_choice(adjust, c("none", simple_adjustments, names(simultaneous_tests)), "adjust")
+  check_simultaneous(adjust, test, reference)
   check_number(conf.level, "conf.level", min = 0, max = 1)
   check_flag(correct, "correct")
   list(
@@ -163,6 +176,8 @@ comparison <- function(test, adjust, reference, conf.level, correct = FALSE) {
     correct = correct
   )
 }
+
+simple_adjustments <- c("holm", "bonferroni", "hochberg", "BH")
 
 check_reference <- function(reference, arms) {
   if (length(arms) < 2) {
@@ -176,8 +191,8 @@ check_reference <- function(reference, arms) {
   }
 }
 
-# The two variables of `outcome ~ arm`, complete rows, arms as a factor.
-comparison_frame <- function(formula, data) {
+# The two variables of `outcome ~ arm`, complete rows (the stratum known too), arms as a factor.
+comparison_frame <- function(formula, data, na_level = FALSE, stratum = NULL) {
   if (!inherits(formula, "formula") || length(formula) != 3 ||
     length(all.vars(formula[[3]])) != 1) {
     qst_abort("argument", paste(
@@ -194,7 +209,10 @@ comparison_frame <- function(formula, data) {
   if (ncol(frame) != 2) {
     qst_abort("argument", "`formula` must be outcome ~ arm with two different variables.")
   }
-  complete <- stats::complete.cases(frame)
+  if (na_level) {
+    frame[[1]] <- missing_as_level(frame[[1]])
+  }
+  complete <- stats::complete.cases(frame) & !(if (is.null(stratum)) FALSE else is.na(stratum))
   if (!any(complete)) {
     qst_abort("no_data", sprintf(
       "No row has both `%s` and `%s`.", names(frame)[[1]], names(frame)[[2]]
@@ -203,8 +221,8 @@ comparison_frame <- function(formula, data) {
   list(
     outcome = frame[[1]][complete], name = names(frame)[[1]],
     arm = comparison_arms(frame[[2]], complete, names(frame)[[2]]),
-    all_arms = as.factor(frame[[2]]), row = which(complete), n_used = sum(complete),
-    n_left_out = sum(!complete)
+    stratum = stratum[complete], all_arms = as.factor(frame[[2]]), row = which(complete),
+    n_used = sum(complete), n_left_out = sum(!complete)
   )
 }
 
@@ -233,20 +251,17 @@ numeric_outcome <- function(outcome, name) {
   as.double(outcome)
 }
 
-answer_factor <- function(outcome) {
-  answer <- if (is.factor(outcome)) outcome else factor(outcome)
-  empty <- levels(answer)[tabulate(answer, nlevels(answer)) == 0]
-  if (length(empty) > 0) {
-    qst_abort("no_data", sprintf(
-      "Answer %s has no rows. Use droplevels() if it is not to be counted.", enumerate(empty)
-    ), value = empty)
-  }
-  if (nlevels(answer) < 2) {
+# Numbers of a comparison_frame(); infinite ones are an error.
+finite_outcome <- function(frame, missing_ok = FALSE) {
+  outcome <- numeric_outcome(frame$outcome, frame$name)
+  bad <- which(!is.finite(outcome) & !(missing_ok & is.na(outcome)))
+  if (length(bad) > 0) {
+    row <- frame$row[[bad[[1]]]]
     qst_abort("argument", sprintf(
-      "There is a single answer, %s; a table needs two.", enumerate(levels(answer))
-    ), value = levels(answer))
+      "`%s` is %s in row %d. Correct it or make it NA.", frame$name, format(outcome[bad[[1]]]), row
+    ), row = row, column = frame$name, value = outcome[bad[[1]]])
   }
-  answer
+  outcome
 }
 
 check_summary <- function(n, mean, sd) {
@@ -284,45 +299,6 @@ names_of_arms <- function(arm, n, mean) {
   as.character(arm)
 }
 
-counts_matrix <- function(table) {
-  counts <- as.matrix(table)
-  if (!is.numeric(counts) || length(dim(counts)) != 2) {
-    qst_abort("argument", sprintf(
-      "`table` must be a matrix or data frame of counts, not %s.", describe(table)
-    ))
-  }
-  bad <- which(!(is.finite(counts) & counts >= 0 & counts == round(counts)), arr.ind = TRUE)
-  if (nrow(bad) > 0) {
-    qst_abort("argument", sprintf(
-      "`table` has %s in row %d, column %d; counts are whole numbers from 0.",
-      format(counts[bad[1, 1], bad[1, 2]]), bad[1, 1], bad[1, 2]
-    ), row = bad[[1, 1]], column = bad[[1, 2]], value = counts[bad[1, 1], bad[1, 2]])
-  }
-  storage.mode(counts) <- "double"
-  if (is.null(colnames(counts))) {
-    colnames(counts) <- seq_len(ncol(counts))
-  }
-  check_margins(counts)
-}
-
-check_margins <- function(counts) {
-  if (nrow(counts) < 2 || ncol(counts) < 2) {
-    qst_abort("dimension", sprintf(
-      "A table of %d x %d cannot be tested: answers in rows, arms in columns, two of each.",
-      nrow(counts), ncol(counts)
-    ))
-  }
-  row <- which(rowSums(counts) == 0)
-  column <- which(colSums(counts) == 0)
-  if (length(row) + length(column) > 0) {
-    qst_abort("no_data", sprintf(
-      "%s %d of the table holds zeros only. Leave it out.",
-      if (length(row) > 0) "Row" else "Column", c(row, column)[[1]]
-    ))
-  }
-  counts
-}
-
 # ---- Means ----
 
 # Moments as the core wants them: rows n, mean less shift, ss; a column an arm.
@@ -350,10 +326,14 @@ compare_moments <- function(core, how, n_used, n_left_out) {
     comparison_row("all arms", means_test(moments, how$test))
   } else {
     pairs <- arm_pairs(colnames(moments), how$reference)
-    level <- row_level(how, length(pairs))
-    do.call(rbind, lapply(pairs, function(pair) {
-      compare_pair(moments[, pair], how$test, level, how$conf.level)
-    }))
+    if (how$adjust %in% names(simultaneous_tests)) {
+      simultaneous_pairs(moments, pairs, how)
+    } else {
+      level <- row_level(how, length(pairs))
+      do.call(rbind, lapply(pairs, function(pair) {
+        compare_pair(moments[, pair], how$test, level, how$conf.level)
+      }))
+    }
   }
   finish_comparison(rows, how, arms, n_used, n_left_out)
 }
@@ -393,6 +373,11 @@ means_test <- function(moments, test) {
 compare_pair <- function(moments, test, level, g_level) {
   result <- means_test(moments, test)
   half <- stats::qt((1 + level) / 2, result$df) * result$std.error
+  pair_row(moments, result, half, g_level)
+}
+
+# A row with its interval and g.
+pair_row <- function(moments, result, half, g_level) {
   result$conf.low <- result$estimate - half
   result$conf.high <- result$estimate + half
   row <- comparison_row(paste(colnames(moments), collapse = " - "), result)
@@ -435,9 +420,14 @@ pair_g <- function(moments, level) {
     return(c(NA_real_, NA_real_, NA_real_))
   }
   unit <- sqrt(sum(1 / n))
-  j <- exp(lgamma(df / 2) - lgamma((df - 1) / 2)) / sqrt(df / 2)
+  j <- hedges_j(df)
   t <- (moments[["mean", 1]] - moments[["mean", 2]]) / (pooled * unit)
   j * unit * c(t, noncentral_limits(t, df, level))
+}
+
+# Hedges' correction, exactly; there is none with fewer than 2 degrees of freedom.
+hedges_j <- function(df) {
+  if (df < 2) NA_real_ else exp(lgamma(df / 2) - lgamma((df - 1) / 2)) / sqrt(df / 2)
 }
 
 # The noncentralities at which t is the upper and the lower tail's quantile.
@@ -499,188 +489,4 @@ pair_permutation_p <- function(outcome, frame, pair, replicates, seed, threads) 
   drawn <- random_statistics(rows, scheme, how, replicates)
   extreme <- is_extreme(drawn, observed, "two.sided", stats::sd(rows$outcome))
   (sum(extreme) + 1) / (replicates + 1)
-}
-
-# ---- Counts ----
-
-compare_tables <- function(counts, how, n_used, n_left_out) {
-  tables <- if (is.null(how$reference)) {
-    list(`all arms` = counts)
-  } else {
-    pairs <- arm_pairs(colnames(counts), how$reference)
-    names <- vapply(pairs, paste, character(1), collapse = " - ")
-    stats::setNames(lapply(pairs, function(pair) counts[, pair]), names)
-  }
-  tests <- lapply(tables, counts_test, how = how)
-  rows <- do.call(rbind, Map(comparison_row, names(tables), tests))
-  finish_comparison(rows, how, counts, n_used, n_left_out, low_note(tests))
-}
-
-counts_test <- function(counts, how) {
-  # In a pair of arms an answer may be nobody's.
-  counts <- counts[rowSums(counts) > 0, , drop = FALSE]
-  check_margins(counts)
-  if (how$test == "fisher") {
-    return(list(p.value = fisher_p(counts)))
-  }
-  .Call(C_qstr_compare_chisq, matrix(as.double(counts), nrow(counts)), how$correct)
-}
-
-fisher_p <- function(counts) {
-  tryCatch(
-    stats::fisher.test(counts, workspace = 2e6)$p.value,
-    error = function(e) {
-      qst_abort("memory", paste(
-        "Fisher's exact test of this table needs more memory than it is given.",
-        "Use test = \"chisq\", or fisher.test(simulate.p.value = TRUE)."
-      ))
-    }
-  )
-}
-
-low_note <- function(tests) {
-  n_low <- vapply(tests, function(test) max(0, attr(test, "n_low")), numeric(1))
-  if (any(n_low > 0)) {
-    sprintf(
-      "%d cell%s with an expected count below 5: chi-square is approximate; see test = \"fisher\".",
-      max(n_low), if (max(n_low) == 1) "" else "s"
-    )
-  }
-}
-
-# ---- The result ----
-
-finish_comparison <- function(rows, how, arms, n_used, n_left_out, notes = NULL) {
-  rows$p.value <- stats::p.adjust(rows$p.value, how$adjust)
-  row.names(rows) <- NULL
-  structure(rows,
-    class = c("compare_arms", "data.frame"), test = how$test, adjust = how$adjust,
-    conf.level = how$conf.level, correct = how$correct, n_used = n_used,
-    n_left_out = n_left_out, arms = arms, notes = c(adjust_note(how, nrow(rows)), notes)
-  )
-}
-
-adjust_note <- function(how, n_rows) {
-  if (how$adjust == "none") {
-    return(if (n_rows > 1) sprintf("P values of %d contrasts, not adjusted.", n_rows))
-  }
-  has_interval <- how$test %in% c("student", "welch")
-  sprintf(
-    "P values adjusted for %d contrast%s (%s)%s.", n_rows, if (n_rows == 1) "" else "s",
-    how$adjust,
-    if (!has_interval) {
-      ""
-    } else if (how$adjust == "bonferroni") {
-      "; intervals of the differences too, those of g not"
-    } else {
-      "; intervals not, for which this method has none"
-    }
-  )
-}
-
-test_title <- function(test, correct, replicates) {
-  switch(test,
-    student = "Student's t test (variance pooled over the two arms)",
-    welch = "Welch's t test (separate variances)",
-    anova = "One-way analysis of variance",
-    welch.anova = "Welch's analysis of variance (separate variances)",
-    chisq = paste0("Pearson's chi-square", if (isTRUE(correct)) ", Yates' correction"),
-    fisher = "Fisher's exact test",
-    permutation = sprintf(
-      "Randomisation test of the difference in means (%s re-allocations)",
-      count_text(replicates)
-    )
-  )
-}
-
-#' @export
-format.compare_arms <- function(x, digits = 4, ...) {
-  number <- function(v) {
-    ifelse(is.na(v), "", trimws(formatC(v, digits = digits, format = "fg", flag = "#")))
-  }
-  both <- function(low, high) {
-    ifelse(is.na(low), "", paste0("[", number(low), ", ", number(high), "]"))
-  }
-  level <- if (is.null(attr(x, "conf.level"))) 95 else 100 * attr(x, "conf.level")
-  df <- ifelse(is.na(x$df.residual), plain_number(x$df),
-    paste0(plain_number(x$df), ", ", plain_number(x$df.residual))
-  )
-  table <- data.frame(
-    difference = number(x$estimate), CI = both(x$conf.low, x$conf.high),
-    statistic = number(x$statistic), df = df,
-    P = format_p(x$p.value),
-    g = number(x$g), CI_g = both(x$g.low, x$g.high)
-  )
-  names(table) <- c(
-    "difference", sprintf("%g%% CI", level), statistic_name(attr(x, "test")), "df", "P", "g",
-    sprintf("%g%% CI of g", level)
-  )
-  table[vapply(table, function(column) any(nzchar(column)), logical(1))]
-}
-
-statistic_name <- function(test) {
-  switch(if (is.null(test)) "none" else test,
-    student = "t", welch = "t", anova = "F", welch.anova = "F", chisq = "chi-square", "statistic"
-  )
-}
-
-plain_number <- function(x) {
-  ifelse(is.na(x), "", formatC(x, digits = 4, format = "fg", width = 1))
-}
-
-#' @export
-print.compare_arms <- function(x, ...) {
-  if (is.null(attr(x, "test"))) {
-    return(invisible(print.data.frame(x)))
-  }
-  cat(test_title(attr(x, "test"), attr(x, "correct"), attr(x, "replicates")), "\n\n", sep = "")
-  table <- as.matrix(format(x))
-  rownames(table) <- x$contrast
-  print(table, quote = FALSE, right = TRUE)
-  n_left_out <- attr(x, "n_left_out")
-  used <- sprintf(
-    "n = %s%s.", count_text(attr(x, "n_used")),
-    left_out_text(n_left_out)
-  )
-  seed <- attr(x, "seed")
-  notes <- c(used, if (!is.null(seed)) sprintf("Seed %.0f.", seed), attr(x, "notes"))
-  cat("\n")
-  cat(strwrap(paste(notes, collapse = " "), width = 79), sep = "\n")
-  invisible(x)
-}
-
-# Printed summaries do not say how many are missing.
-left_out_text <- function(n) {
-  if (is.na(n)) {
-    ""
-  } else {
-    sprintf(", %s left out for missing values", if (n == 0) "none" else count_text(n))
-  }
-}
-
-#' Tidy data frames from a comparison
-#'
-#' @param x A result of [compare_arms()].
-#' @param ... Nothing; an unknown argument is an error.
-#' @return A plain data frame: the rows for `tidy()`; `glance()` has one row
-#'   with `test`, `adjust`, `nobs` and `left.out`.
-#' @examples
-#' if (requireNamespace("generics", quietly = TRUE)) {
-#'   generics::tidy(compare_arms(weight ~ group, PlantGrowth))
-#' }
-#' @name compare_arms_tidiers
-#' @exportS3Method generics::tidy
-tidy.compare_arms <- function(x, ...) {
-  check_no_dots(...)
-  data.frame(lapply(stats::setNames(seq_along(x), names(x)), function(j) x[[j]]))
-}
-
-#' @rdname compare_arms_tidiers
-#' @exportS3Method generics::glance
-glance.compare_arms <- function(x, ...) {
-  check_no_dots(...)
-  data.frame(
-    test = attr(x, "test"), adjust = attr(x, "adjust"), nobs = attr(x, "n_used"),
-    left.out = attr(x, "n_left_out")
-  )
 }

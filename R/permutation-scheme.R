@@ -30,18 +30,6 @@ permutation_rows <- function(formula, data, how, covariates, strata, cluster) {
   )
 }
 
-finite_outcome <- function(frame) {
-  outcome <- numeric_outcome(frame$outcome, frame$name)
-  bad <- which(!is.finite(outcome))
-  if (length(bad) > 0) {
-    row <- frame$row[[bad[[1]]]]
-    qst_abort("argument", sprintf(
-      "`%s` is %s in row %d. Correct it or make it NA.", frame$name, format(outcome[bad[[1]]]), row
-    ), row = row, column = frame$name, value = outcome[bad[[1]]])
-  }
-  outcome
-}
-
 # With a list every row stands for a place.
 entered_rows <- function(known, formula) {
   if (!all(known)) {

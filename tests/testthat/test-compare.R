@@ -189,7 +189,7 @@ test_that("bad arms are named", {
   expect_error(bad(PlantGrowth, reference = "placebo"), "`reference` must be one of",
     class = "questrial_error_argument"
   )
-  expect_error(bad(PlantGrowth, adjust = "tukey"), "`adjust`", class = "questrial_error_argument")
+  expect_error(bad(PlantGrowth, adjust = "sidak"), "`adjust`", class = "questrial_error_argument")
   expect_error(bad(PlantGrowth, test = "t"), "`test`", class = "questrial_error_argument")
   expect_error(compare_arms(weight ~ grp, PlantGrowth), "no variable `grp`",
     class = "questrial_error_argument"
