@@ -209,19 +209,70 @@ label_largest <- function(x, residual) {
 }
 
 #' @rdname fit_glm_tidiers
+#' @param type.predict Scale of `.fitted` for models with a link, as in broom: the
+#'   linear predictor or the mean.
+#' @param type.residuals Residuals to add, for models with a link.
+#' @param se_fit Add `.se.fit`?
+#' @param interval Add `.lower` and `.upper` of the mean or of a new answer?
 #' @exportS3Method generics::augment
-augment.fit_glm <- function(x, data = stats::model.frame(x), newdata = NULL, ...) {
+augment.fit_glm <- function(x, data = stats::model.frame(x), newdata = NULL,
+                            type.predict = c("link", "response"),
+                            type.residuals = c("deviance", "pearson"), se_fit = FALSE,
+                            interval = c("none", "confidence", "prediction"), conf.level = 0.95,
+                            ...) {
   check_no_dots(...)
-  if (!is.null(newdata)) {
-    newdata$.fitted <- unname(stats::predict(x, newdata))
-    return(newdata)
+  type.predict <- check_choice(type.predict, c("link", "response"), "type.predict")
+  type.residuals <- check_choice(type.residuals, c("deviance", "pearson"), "type.residuals")
+  interval <- check_choice(interval, c("none", "confidence", "prediction"), "interval")
+  check_flag(se_fit, "se_fit")
+  table <- with_row_names(if (is.null(newdata)) data else newdata)
+  prediction <- stats::predict(x, newdata,
+    type = type.predict, se.fit = se_fit, interval = interval, level = conf.level
+  )
+  added <- prediction_columns(prediction, se_fit)
+  if (is.null(newdata)) {
+    added <- cbind(added, row_measures(x, type.residuals)[row.names(added), ])
+    added <- added[match(row.names(data), row.names(added)), ]
+    return(cbind(table, added, row.names = NULL))
   }
-  at <- match(row.names(data), row.names(x$model))
-  by_row <- function(values) unname(values[match(row.names(data), names(values))])
-  data$.fitted <- x$fitted.values[at]
-  data$.resid <- raw_residuals(x, if (is_linear(x)) "response" else "deviance")[at]
-  data$.hat <- by_row(stats::hatvalues(x))
-  data$.cooksd <- by_row(stats::cooks.distance(x))
-  data$.std.resid <- by_row(stats::rstandard(x))
-  data
+  if (is_linear(x) && all(all.vars(stats::formula(x)[[2]]) %in% names(newdata))) {
+    answer <- eval(stats::formula(x)[[2]], newdata, environment(x$terms))
+    added$.resid <- unname(answer) - added$.fitted
+  }
+  cbind(table, added, row.names = NULL)
+}
+
+# Row names that say something, as a column.
+with_row_names <- function(table) {
+  if (.row_names_info(table) > 0) {
+    table <- cbind(.rownames = row.names(table), table)
+  }
+  table
+}
+
+# What predict() gave, as columns; its row names stay.
+prediction_columns <- function(prediction, se_fit) {
+  fit <- if (se_fit) prediction$fit else prediction
+  columns <- if (is.matrix(fit)) {
+    data.frame(.fitted = fit[, "fit"], .lower = fit[, "lwr"], .upper = fit[, "upr"])
+  } else {
+    data.frame(.fitted = fit)
+  }
+  if (se_fit) {
+    columns$.se.fit <- unname(prediction$se.fit)
+  }
+  columns
+}
+
+# Rows by name, measures NA for those without weight.
+row_measures <- function(fit, type) {
+  influence <- stats::influence(fit, do.coef = FALSE)
+  residual <- stats::residuals(fit, if (is_linear(fit)) "response" else type)
+  at <- match(names(residual), names(influence$hat))
+  standardised <- if (is_linear(fit)) stats::rstandard(fit) else stats::rstandard(fit, type = type)
+  data.frame(
+    .resid = unname(residual), .hat = unname(influence$hat[at]),
+    .sigma = unname(influence$sigma[at]), .cooksd = unname(stats::cooks.distance(fit)[at]),
+    .std.resid = unname(standardised[at]), row.names = names(residual)
+  )
 }

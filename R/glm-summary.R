@@ -152,8 +152,9 @@ p_with_sign <- function(p, digits) {
 #' @return Plain data frames. `tidy()`: one row a coefficient, aliased ones
 #'   included: `term`, `estimate`, `std.error`, `statistic` (t), `df`,
 #'   `p.value` and, if asked for, `conf.low`, `conf.high`. `glance()`: one row.
-#'   `augment()`: the rows with `.fitted`, `.resid`, `.hat`, `.cooksd`,
-#'   `.std.resid`; for `newdata` `.fitted` only.
+#'   `augment()`: the rows with `.fitted`, `.resid`, `.hat`, `.sigma`, `.cooksd`,
+#'   `.std.resid` as broom has them, `NA` for rows that were not used; for
+#'   `newdata` `.fitted`, and `.resid` of a linear model if the answer is there.
 #' @examples
 #' fit <- fit_glm(mpg ~ wt, mtcars)
 #' if (requireNamespace("generics", quietly = TRUE)) {

@@ -18,7 +18,7 @@
 #' (corrected seminormal equations: Björck 1987, *Linear Algebra Appl.*
 #' 88/89:31-48). When its condition is above 1e4, or a column is near the limit
 #' of aliasing, Householder QR with the limited pivoting of `lm` is used instead
-#' (tolerance 1e-7) and corrected in double-double arithmetic (Björck 1967,
+#' (tolerance 1e-8, a tenth of `lm`'s) and corrected in double-double arithmetic (Björck 1967,
 #' *BIT* 7:257-278). `glance(fit)$method` says which one it was.
 #' Results are the same bits for any number of threads.
 #'

@@ -11,6 +11,10 @@ process <- new.env(parent = emptyenv())
 
 .onLoad <- function(libname, pkgname) {
   process$pid <- Sys.getpid()
+  setHook(packageEvent("marginaleffects", "onLoad"), register_marginaleffects)
+  if (isNamespaceLoaded("marginaleffects")) {
+    register_marginaleffects()
+  }
 }
 
 .onUnload <- function(libpath) {
