@@ -17,7 +17,7 @@ model_design <- function(terms, frame, contrasts = NULL) {
   is_factor <- vapply(values, is.factor, logical(1))
   check_given_contrasts(contrasts, names(values), names(values)[is_factor])
   chosen <- chosen_contrasts(values[is_factor], contrasts)
-  codings <- Map(contrast_matrix, chosen, lapply(values[names(chosen)], levels))
+  codings <- Map(coding_matrix, chosen, lapply(values[names(chosen)], levels))
   patterns <- term_patterns(terms, is_factor)
   parts <- lapply(patterns, term_parts, values, codings)
   names <- lapply(patterns, term_columns, values, codings)
@@ -118,7 +118,7 @@ single_level_abort <- function(names, level) {
   ), column = names, value = level)
 }
 
-contrast_matrix <- function(how, levels) {
+coding_matrix <- function(how, levels) {
   if (is.character(how)) {
     how <- get(how, mode = "function")(levels)
   }
