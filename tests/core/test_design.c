@@ -368,6 +368,47 @@ static void test_every_model_can_be_centred(void **state)
     }
 }
 
+static void add_random_term(sample *s, uint64_t *seed)
+{
+    char letters[MAX_PARTS + 1] = "";
+    const int n_parts = (int)(test_uniform(seed) * (MAX_PARTS + 1));
+    for (int k = 0; k < n_parts; k++) {
+        letters[k] = "abcABCxyz"[(int)(test_uniform(seed) * 9.0)];
+    }
+    add_term(s, letters);
+}
+
+static void test_random_models(void **state)
+{
+    (void)state;
+    uint64_t seed = 99;
+    for (int m = 0; m < 80; m++) {
+        sample s;
+        make_rows(&s, 150 + 7 * m);
+        add_term(&s, m % 2 == 0 ? "" : "A");
+        const int n_terms = 1 + (int)(test_uniform(&seed) * (MAX_TERMS - 1));
+        for (int t = 1; t < n_terms; t++) {
+            add_random_term(&s, &seed);
+        }
+        const ptrdiff_t p = qst_model_cols(&s.model);
+        double *x = expand(&s, p);
+        qst__arena arena;
+        qst__arena_init(&arena, NULL);
+        qst__design *design = NULL;
+        assert_status(qst__design_make(NULL, &arena, &s.model, &design, NULL), QST_OK, NULL);
+        assert_status(qst__design_centre(NULL, design, s.weights, NULL), QST_OK, NULL);
+        shift_columns(design, s.n, p, x);
+        answer a;
+        make_answer(&a, s.n, p);
+        assert_status(use_design(NULL, &s, design, &a, NULL), QST_OK, NULL);
+        assert_answer(&s, &a, x, p);
+        free_answer(&a);
+        free(x);
+        qst__arena_free(&arena);
+        free_rows(&s);
+    }
+}
+
 static void test_numbers_are_centred_about_weighted_means(void **state)
 {
     (void)state;
@@ -615,6 +656,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_model_is_its_matrix),
         cmocka_unit_test(test_every_model_can_be_centred),
+        cmocka_unit_test(test_random_models),
         cmocka_unit_test(test_numbers_are_centred_about_weighted_means),
         cmocka_unit_test(test_equal_values_become_zero),
         cmocka_unit_test(test_uncentring_by_hand),
