@@ -83,13 +83,15 @@ sigma_without <- function(fit, hat, residual) {
 # w_i x_i' (X'WX)^-1 x_i; by QR where the fit was, since there the inverse has
 # lost digits that the leverages need.
 leverages <- function(fit) {
-  kept <- kept_terms(fit)
-  x <- stats::model.matrix(fit)[, kept, drop = FALSE]
   weights <- working_weights(fit)
   leverage <- if (identical(fit$info$method, "QR")) {
+    x <- stats::model.matrix(fit)[, kept_terms(fit), drop = FALSE]
     rowSums(qr.Q(qr(sqrt(weights) * x))^2)
   } else {
-    weights * rowSums((x %*% fit$cov.unscaled[kept, kept, drop = FALSE]) * x)
+    inverse <- fit$cov.unscaled
+    inverse[is.na(inverse)] <- 0
+    design <- model_design(fit$terms, fit$model, fit$contrasts)
+    weights * .Call(C_qstr_model_predict, design, NULL, inverse, threads_to_use(NULL))$quadratic
   }
   ifelse(leverage > 1 - 1e-12, 1, leverage)
 }

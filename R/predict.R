@@ -52,15 +52,15 @@ predict.fit_glm <- function(object, newdata = NULL, type = c("response", "link",
     return(restore(fitted_values(object, type)))
   }
   covariance <- fit_covariance(object, vcov, cluster)
-  rows <- prediction_rows(object, newdata)
+  frame <- if (is.null(newdata)) object$model else new_frame(object, newdata)
   values <- if (type == "terms") {
-    term_values(object, rows$x, covariance)
+    term_values(object, frame, covariance)
   } else {
-    linear_values(object, rows, covariance)
+    linear_values(object, frame, newdata, covariance)
   }
   if (interval != "none") {
     noise <- prediction_noise(object, newdata, interval, weights)
-    values <- with_interval(object, values, rows, covariance, level, noise)
+    values <- with_interval(object, values, frame, covariance, level, noise)
   }
   if (type == "response") {
     values <- on_response(object$family, values)
@@ -94,12 +94,8 @@ fitted_values <- function(fit, type) {
   value
 }
 
-# Model matrix and offset of the rows to predict.
-prediction_rows <- function(fit, newdata) {
-  if (is.null(newdata)) {
-    offset <- if (is.null(fit$offset)) 0 else fit$offset
-    return(list(x = stats::model.matrix(fit), offset = offset))
-  }
+# The model's variables in new data; rows may miss some.
+new_frame <- function(fit, newdata) {
   if (any(!kept_terms(fit))) {
     qst_warn("singular", sprintf(
       "Coefficients %s are aliased; predictions for new data may be misleading.",
@@ -107,14 +103,6 @@ prediction_rows <- function(fit, newdata) {
     ))
   }
   terms <- stats::delete.response(fit$terms)
-  frame <- new_frame(fit, terms, newdata)
-  list(
-    x = stats::model.matrix(terms, frame, contrasts.arg = fit$contrasts),
-    offset = new_offset(fit, frame, newdata)
-  )
-}
-
-new_frame <- function(fit, terms, newdata) {
   check_data_frame(newdata, "newdata", min_rows = 0)
   variables <- all.vars(terms)
   known <- vapply(variables, exists, logical(1), envir = environment(terms))
@@ -132,8 +120,12 @@ new_frame <- function(fit, terms, newdata) {
   frame
 }
 
-# Offsets of the formula and of the argument, evaluated in the new data.
-new_offset <- function(fit, frame, newdata) {
+# Offsets of the rows to predict: of the formula and of the argument, which is
+# evaluated in new data.
+rows_offset <- function(fit, frame, newdata) {
+  if (is.null(newdata)) {
+    return(if (is.null(fit$offset)) 0 else fit$offset)
+  }
   offset <- stats::model.offset(frame)
   given <- fit$call$offset
   if (!is.null(given)) {
@@ -143,16 +135,33 @@ new_offset <- function(fit, frame, newdata) {
   if (is.null(offset)) 0 else offset
 }
 
-linear_values <- function(fit, rows, covariance) {
-  kept <- kept_terms(fit)
-  x <- rows$x[, kept, drop = FALSE]
-  matrix <- covariance$matrix[kept, kept, drop = FALSE]
-  value <- drop(x %*% fit$coefficients[kept]) + rows$offset
-  list(fit = value, se = stats::setNames(sqrt(rowSums((x %*% matrix) * x)), names(value)))
+# Linear predictors and their standard errors, NA in rows that miss a variable.
+linear_values <- function(fit, frame, newdata, covariance) {
+  complete <- stats::complete.cases(frame)
+  used <- if (all(complete)) frame else frame[complete, , drop = FALSE]
+  zero <- function(x) replace(x, is.na(x), 0)
+  both <- .Call(
+    C_qstr_model_predict, model_design(attr(frame, "terms"), used, fit$contrasts),
+    zero(fit$coefficients), zero(covariance$matrix), threads_to_use(NULL)
+  )
+  place <- function(x) {
+    all_rows <- rep(NA_real_, length(complete))
+    all_rows[complete] <- x
+    stats::setNames(all_rows, row.names(frame))
+  }
+  list(
+    fit = place(both$eta) + rows_offset(fit, frame, newdata),
+    se = place(sqrt(pmax(both$quadratic, 0)))
+  )
+}
+
+frame_matrix <- function(fit, frame) {
+  stats::model.matrix(attr(frame, "terms"), frame, contrasts.arg = fit$contrasts)
 }
 
 # Terms about their means in the fitted data; the constant is an attribute.
-term_values <- function(fit, x = stats::model.matrix(fit), covariance = fit_covariance(fit)) {
+term_values <- function(fit, frame = fit$model, covariance = fit_covariance(fit)) {
+  x <- frame_matrix(fit, frame)
   kept <- kept_terms(fit)
   constant <- 0
   if (attr(fit$terms, "intercept") > 0) {
@@ -193,11 +202,11 @@ prediction_noise <- function(fit, newdata, interval, weights) {
   dispersion(fit) / weights
 }
 
-with_interval <- function(fit, values, rows, covariance, level, noise) {
-  df <- if (is.matrix(values$fit)) {
-    fit$df.residual
+with_interval <- function(fit, values, frame, covariance, level, noise) {
+  df <- if (covariance$type == "model" || is.matrix(values$fit)) {
+    if (uses_t(fit)) fit$df.residual else Inf
   } else {
-    contrasts <- rows$x
+    contrasts <- frame_matrix(fit, frame)
     contrasts[, !kept_terms(fit)] <- 0
     covariance$df(contrasts)
   }

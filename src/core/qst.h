@@ -444,6 +444,17 @@ typedef struct {
 /* Number of columns of the design; INT32_MAX if there are as many or more. */
 ptrdiff_t qst_model_cols(const qst_model *model);
 
+/* ---- Predictions: stat/predict.c ----------------------------------------------------- */
+
+/*
+ * For each row x_i of the model x_i'b (eta_out; b has a number for each column)
+ * and x_i'A x_i for symmetric A (quadratic_out; a is p x p). Either output may
+ * be NULL, its input then too. QST_EARGUMENT for numbers that are not finite.
+ * Threaded.
+ */
+QST_MUST_USE qst_status qst_model_predict(const qst_ctx *ctx, const qst_model *model,
+    const double *b, const double *a, double *eta_out, double *quadratic_out, qst_err *err);
+
 /* ---- Linear models: stat/glm.c ------------------------------------------------------- */
 
 /*

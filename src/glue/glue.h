@@ -105,6 +105,8 @@ SEXP qstr_boot(SEXP sizes_sexp, SEXP data_sexp, SEXP statistic_sexp, SEXP range_
 SEXP qstr_boot_draws(
     SEXP sizes_sexp, SEXP first_sexp, SEXP replicates_sexp, SEXP seed_sexp, SEXP threads_sexp);
 
+SEXP qstr_model_predict(SEXP model_sexp, SEXP b_sexp, SEXP a_sexp, SEXP threads_sexp);
+
 SEXP qstr_pg_version(void);
 SEXP qstr_item_moments(
     SEXP columns_sexp, SEXP reversed_sexp, SEXP range_sexp, SEXP pairwise_sexp, SEXP threads_sexp);
