@@ -1,5 +1,5 @@
 #include "qst_test.h"
-#include "stat/design.h"
+#include "stat/cells.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -382,6 +382,7 @@ static void test_random_models(void **state)
 {
     (void)state;
     uint64_t seed = 99;
+    int n_by_cells = 0;
     for (int m = 0; m < 80; m++) {
         sample s;
         make_rows(&s, 150 + 7 * m);
@@ -402,11 +403,13 @@ static void test_random_models(void **state)
         make_answer(&a, s.n, p);
         assert_status(use_design(NULL, &s, design, &a, NULL), QST_OK, NULL);
         assert_answer(&s, &a, x, p);
+        n_by_cells += design->cells->n_cells > 0;
         free_answer(&a);
         free(x);
         qst__arena_free(&arena);
         free_rows(&s);
     }
+    assert_true(n_by_cells >= 20 && n_by_cells <= 60);
 }
 
 static void test_numbers_are_centred_about_weighted_means(void **state)

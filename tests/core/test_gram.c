@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-#define P 3
+#define P 6
 
 /* A panel of which the last three rows are 0, and a column of weights. */
 typedef struct {
@@ -38,12 +38,27 @@ static void test_products_of_a_block(void **state)
 {
     (void)state;
     const sample s = make_sample();
-    assert_close(qst__dot_block(s.panel, s.weights), slow_sum(s.panel, s.weights, NULL), 1e-15, 0);
     qst__dd cross[P] = {{1.0, 0.0}};
     qst__cross_block(s.panel, P, s.weights, cross);
     for (ptrdiff_t j = 0; j < P; j++) {
         const double want = slow_sum(s.panel + j * QST__BLOCK, s.weights, NULL);
         assert_close(qst__dd_value(cross[j]), want + (j == 0), 1e-15, 0);
+    }
+}
+
+static void test_linear_predictors_of_a_block(void **state)
+{
+    (void)state;
+    const sample s = make_sample();
+    const double b[P] = {1, -2, 0.5, 3, 0, 7};
+    double eta[QST__BLOCK];
+    qst__predict_block(s.panel, P, b, eta);
+    for (ptrdiff_t i = 0; i < QST__BLOCK; i++) {
+        double want = 0.0;
+        for (ptrdiff_t j = 0; j < P; j++) {
+            want += b[j] * s.panel[i + j * QST__BLOCK];
+        }
+        assert_close(eta[i], want, 1e-14, 1e-13);
     }
 }
 
@@ -69,6 +84,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_products_of_a_block),
+        cmocka_unit_test(test_linear_predictors_of_a_block),
         cmocka_unit_test(test_gram_adds_to_what_is_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

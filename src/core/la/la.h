@@ -22,8 +22,8 @@ QST_MUST_USE qst_status qst__mat_make(
 /* With 20 columns a panel stays in the first cache. */
 #define QST__BLOCK 128
 
-/* Sum of a[i] b[i] over a block. */
-double qst__dot_block(const double *a, const double *b);
+/* eta_out[i] = sum_k b_k panel_ik for each of the block's rows. */
+void qst__predict_block(const double *panel, ptrdiff_t n_cols, const double *b, double *eta_out);
 
 /* sums[k] += panel_k' r for each of n_cols columns. */
 void qst__cross_block(const double *panel, ptrdiff_t n_cols, const double *r, qst__dd *sums);

@@ -9,29 +9,55 @@
 
 /* ---- Columns ---- */
 
+/* out = out times a column of a part, for rows start .. start + n - 1 or those numbered `rows`. */
+static void multiply(const qst_part *part, ptrdiff_t n_rows, ptrdiff_t j, const ptrdiff_t *rows,
+    ptrdiff_t start, ptrdiff_t n, double *out)
+{
+    if (part->codes != NULL) {
+        const double *coding = part->coding + j * part->n_levels;
+        for (ptrdiff_t i = 0; i < n; i++) {
+            out[i] *= coding[part->codes[rows != NULL ? rows[i] : start + i] - 1];
+        }
+    } else {
+        const double *x = part->x + j * n_rows;
+        for (ptrdiff_t i = 0; i < n; i++) {
+            out[i] *= x[rows != NULL ? rows[i] : start + i];
+        }
+    }
+}
+
+/* The commonest column, and the only one of a model matrix. */
+static void copy_less(const double *restrict x, double shift, ptrdiff_t n, double *restrict out)
+{
+    ptrdiff_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+        for (int k = 0; k < 4; k++) {
+            out[i + k] = x[i + k] - shift;
+        }
+    }
+    for (; i < n; i++) {
+        out[i] = x[i] - shift;
+    }
+}
+
 void qst__design_fill_column(const qst__design *design, ptrdiff_t j, const ptrdiff_t *rows,
     ptrdiff_t start, ptrdiff_t n, double *out)
 {
-    const qst__product *c = &design->columns[j];
+    const qst__product *column = &design->columns[j];
+    const ptrdiff_t n_rows = design->model->n_rows;
+    if (rows == NULL && column->n_picks == 1 && column->has_numbers) {
+        const double *x = column->picks[0].part->x + column->picks[0].column * n_rows;
+        copy_less(x + start, column->shift, n, out);
+        return;
+    }
     for (ptrdiff_t i = 0; i < n; i++) {
         out[i] = 1.0;
     }
-    for (ptrdiff_t k = 0; k < c->n_picks; k++) {
-        const qst_part *part = c->picks[k].part;
-        if (part->codes != NULL) {
-            const double *coding = part->coding + c->picks[k].column * part->n_levels;
-            for (ptrdiff_t i = 0; i < n; i++) {
-                out[i] *= coding[part->codes[rows != NULL ? rows[i] : start + i] - 1];
-            }
-        } else {
-            const double *x = part->x + c->picks[k].column * design->model->n_rows;
-            for (ptrdiff_t i = 0; i < n; i++) {
-                out[i] *= x[rows != NULL ? rows[i] : start + i];
-            }
-        }
+    for (ptrdiff_t k = 0; k < column->n_picks; k++) {
+        multiply(column->picks[k].part, n_rows, column->picks[k].column, rows, start, n, out);
     }
     for (ptrdiff_t i = 0; i < n; i++) {
-        out[i] -= c->shift;
+        out[i] -= column->shift;
     }
 }
 

@@ -107,7 +107,8 @@ static qst_status make_lists(const qst__design *design, qst__cells *cells, qst_e
     return QST_OK;
 }
 
-/* Sets the factors' strides; 0 if cells do not pay. */
+/* Sets the factors' strides; 0 if cells do not pay. Moments cost by carriers, panels by columns; an
+ * addition to a panel's sums is the cheaper. */
 static ptrdiff_t count_cells(const qst__design *design, qst__cells *cells)
 {
     const double record = (double)qst__cells_record(cells, true, true);
@@ -120,8 +121,8 @@ static ptrdiff_t count_cells(const qst__design *design, qst__cells *cells)
         }
     }
     const double n_rows = (double)design->model->n_rows;
-    const bool pays = cells->n_factors > 0 && n_rows >= MIN_ROWS_PER_CELL * n_cells;
-    return pays ? (ptrdiff_t)n_cells : 0;
+    const bool pays = 2 * cells->n_carriers <= design->n_cols;
+    return pays && n_rows >= MIN_ROWS_PER_CELL * n_cells ? (ptrdiff_t)n_cells : 0;
 }
 
 /* ---- Pieces ---- */

@@ -50,17 +50,6 @@ static void fill_panel(const qst__design *design, ptrdiff_t start, ptrdiff_t n, 
 
 /* ---- Passes ---- */
 
-static void predict_panel(
-    const qst__design *design, const double *panel, const double *b, double *eta)
-{
-    memset(eta, 0, QST__BLOCK * sizeof *eta);
-    for (ptrdiff_t j = 0; j < design->n_cols && b != NULL; j++) {
-        for (int i = 0; i < QST__BLOCK; i++) {
-            eta[i] += panel[i + j * QST__BLOCK] * b[j];
-        }
-    }
-}
-
 /* Weights and residuals of a block, 0 beyond its last row. */
 static qst_status take_step(const qst__pass *pass, ptrdiff_t start, ptrdiff_t n, const double *eta,
     double *weights, double *residuals, qst__dd *sums, qst_err *err)
@@ -90,7 +79,11 @@ static qst_status panel_step(
     if (needs_rows(pass)) {
         fill_panel(work->design, start, n, panel);
     }
-    predict_panel(work->design, panel, pass->b, eta);
+    if (pass->b != NULL) {
+        qst__predict_block(panel, p, pass->b, eta);
+    } else {
+        memset(eta, 0, QST__BLOCK * sizeof *eta);
+    }
     const qst_status status = take_step(pass, start, n, eta, weights, residuals, sums, err);
     sums += pass->n_sums;
     if (pass->cross_out != NULL) {
@@ -241,7 +234,7 @@ static qst_status panel_form(
     fill_panel(work->design, start, n, panel);
     memset(form, 0, QST__BLOCK * sizeof *form);
     for (ptrdiff_t j = 0; j < p; j++) {
-        predict_panel(work->design, panel, work->a + j * p, times_a);
+        qst__predict_block(panel, p, work->a + j * p, times_a);
         for (int i = 0; i < QST__BLOCK; i++) {
             form[i] += times_a[i] * panel[i + j * QST__BLOCK];
         }
