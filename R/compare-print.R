@@ -79,7 +79,8 @@ format.compare_arms <- function(x, digits = 4, ...) {
     g = number(x$g), CI_g = both(x$g.low, x$g.high)
   )
   names(table) <- c(
-    if (identical(attr(x, "test"), "cmh")) "odds ratio" else "difference", sprintf("%g%% CI", level), statistic_name(attr(x, "test")), "df", "P", "g",
+    if (identical(attr(x, "test"), "cmh")) "odds ratio" else "difference",
+    sprintf("%g%% CI", level), statistic_name(attr(x, "test")), "df", "P", "g",
     sprintf("%g%% CI of g", level)
   )
   table[vapply(table, function(column) any(nzchar(column)), logical(1))]

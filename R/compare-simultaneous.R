@@ -25,7 +25,8 @@ check_simultaneous <- function(adjust, test, reference) {
     qst_abort("argument", sprintf(
       "adjust = \"%s\" is for all pairs, and `reference` asks for some. Use %s.", adjust,
       c(
-        tukey = "\"dunnett\", or leave `reference` out", `games-howell` = "\"holm\" with `reference`"
+        tukey = "\"dunnett\", or leave `reference` out",
+        `games-howell` = "\"holm\" with `reference`"
       )[[adjust]]
     ))
   }

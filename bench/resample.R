@@ -5,8 +5,8 @@ set.seed(1)
 trial <- data.frame(y = rnorm(362), arm = factor(rep(c("a", "b", "c"), c(117, 125, 120))))
 aov_loop <- function(draw) {
   replicate(1000, {
-    arm <- factor(draw())
-    summary(aov(trial$y ~ arm))[[1]][["F value"]][[1]]
+    trial$arm <- factor(draw())
+    summary(aov(y ~ arm, trial))[[1]][["F value"]][[1]]
   })
 }
 # The loop takes seconds for a tenth of the replicates, so that is what it runs.
