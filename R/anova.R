@@ -326,7 +326,9 @@ deviance_with <- function(fit, design, terms, constant) {
     return(list(deviance = deviance, df.residual = as.double(fit$n_used)))
   }
   part <- list(n_rows = design$n_rows, terms = design$terms[kept])
-  core <- fit_core(part, fit$y, fit$weights, fit$offset, fit$family, "ml", NULL, fit$model)
+  core <- fit_core(part, fit$y, fit$weights, fit$offset, fit$family, "ml", threads_to_use(NULL),
+    fit$model
+  )
   list(deviance = core$deviance, df.residual = as.double(core$n_used - core$rank))
 }
 

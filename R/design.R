@@ -15,7 +15,9 @@ model_design <- function(terms, frame, contrasts = NULL) {
   has_levels[response] <- FALSE
   values <- lapply(values, code_variable)
   is_factor <- vapply(values, is.factor, logical(1))
-  check_given_contrasts(contrasts, names(values), names(values)[is_factor])
+  if (!is.null(contrasts)) {
+    check_given_contrasts(contrasts, names(values), names(values)[is_factor])
+  }
   chosen <- chosen_contrasts(values[is_factor], contrasts)
   codings <- Map(coding_matrix, chosen, lapply(values[names(chosen)], levels))
   patterns <- term_patterns(terms, is_factor)
@@ -75,7 +77,7 @@ chosen_contrasts <- function(factors, given) {
 
 # As lm(), a variable that is not in the model is a warning only, for update().
 check_given_contrasts <- function(given, variables, factors) {
-  if (!is.null(given) && !is.list(given)) {
+  if (!is.list(given)) {
     qst_abort("argument", sprintf(
       "`contrasts` must be a list, as in list(arm = \"contr.sum\"), not %s.", describe(given)
     ))

@@ -40,6 +40,10 @@ core_links <- c(
   "identity", "log", "inverse", "sqrt", "1/mu^2", "logit", "probit", "cloglog", "cauchit"
 )
 
+core_names <- c(
+  "gaussian", "binomial", "poisson", "Gamma", "inverse.gaussian", "negative_binomial"
+)
+
 # Name, link and theta as the core knows them; the name is NA for what it cannot
 # fit. Quasi families are the family with their variance.
 core_family <- function(family) {
@@ -50,15 +54,16 @@ core_family <- function(family) {
       constant = "gaussian", `mu(1-mu)` = "binomial", mu = "poisson", `mu^2` = "Gamma",
       `mu^3` = "inverse.gaussian"
     )
-    name <- by_variance[family$varfun]
+    name <- unname(by_variance[family$varfun])
   } else if (startsWith(name, "Negative Binomial(")) {
     # Made by negative.binomial() of MASS.
     name <- "negative_binomial"
     theta <- get(".Theta", environment(family$variance))
   }
-  name <- sub("^quasi", "", name)
-  known <- c("gaussian", "binomial", "poisson", "Gamma", "inverse.gaussian", "negative_binomial")
-  list(name = known[match(name, known)], link = family$link, theta = theta)
+  if (isTRUE(startsWith(name, "quasi"))) {
+    name <- substring(name, 6)
+  }
+  list(name = core_names[match(name, core_names)], link = family$link, theta = theta)
 }
 
 #' Negative binomial family

@@ -131,6 +131,9 @@ model_extras <- function(expressions, data, envir) {
 }
 
 evaluate_argument <- function(expression, name, data, envir) {
+  if (is.null(expression)) {
+    return(NULL)
+  }
   tryCatch(eval(expression, data, envir), error = function(e) {
     qst_abort("argument", sprintf(
       "`%s` cannot be evaluated: %s.", name, sub("[.]$", "", conditionMessage(e))
@@ -190,7 +193,13 @@ check_variables <- function(columns, data) {
       if (is.data.frame(data)) "the data have" else paste0("`", names[[2]], "` has"), n
     ), column = names[[1]])
   }
-  twice <- intersect(names(columns), names(data)[duplicated(names(data))])
+  if (anyDuplicated(names(data)) > 0) {
+    check_single_columns(names(columns), names(data))
+  }
+}
+
+check_single_columns <- function(wanted, columns) {
+  twice <- intersect(wanted, columns[duplicated(columns)])
   if (length(twice) > 0) {
     qst_abort("argument", sprintf(
       "The data have several columns %s. Rename all but one.", enumerate(twice)
@@ -272,15 +281,26 @@ na_action_of <- function(na_action, data) {
     stored <- attr(data, "na.action")
     na_action <- if (is.null(stored) || is.numeric(stored)) getOption("na.action") else stored
   }
-  if (is.null(na_action)) stats::na.pass else match.fun(na_action)
+  if (is.null(na_action)) {
+    stats::na.pass
+  } else if (identical(na_action, "na.omit")) {
+    stats::na.omit
+  } else {
+    match.fun(na_action)
+  }
 }
 
 # What `na_action` makes of the frame. The usual ones are done here, because
 # stats copies all columns even if nothing is missing.
 leave_out_missing <- function(frame, na_action, any_missing) {
-  usual <- list(omit = stats::na.omit, exclude = stats::na.exclude, fail = stats::na.fail)
-  kind <- names(usual)[vapply(usual, identical, logical(1), na_action)]
-  if (length(kind) == 0) {
+  kind <- if (identical(na_action, stats::na.omit)) {
+    "omit"
+  } else if (identical(na_action, stats::na.exclude)) {
+    "exclude"
+  } else if (identical(na_action, stats::na.fail)) {
+    "fail"
+  }
+  if (is.null(kind)) {
     kept <- tryCatch(na_action(frame), error = function(e) {
       qst_abort("argument", sprintf("`na.action`: %s.", conditionMessage(e)))
     })

@@ -111,20 +111,18 @@ build_fit <- function(frame, call, family, contrasts, method, threads) {
   names(core$coefficients) <- columns
   names(core$effects) <- columns
   dimnames(core$covariance) <- list(columns, columns)
-  fit <- structure(
-    list(
-      coefficients = core$coefficients, residuals = core$residuals,
-      fitted.values = core$fitted, linear.predictors = core$linear, effects = core$effects,
-      cov.unscaled = core$covariance, rank = core$rank, df.residual = core$n_used - core$rank,
-      df.null = core$n_used - as.double(attr(terms, "intercept") > 0),
-      deviance = core$deviance, n_used = core$n_used, weights = response$weights,
-      y = response$y, offset = shift, family = family, assign = attr(design, "assign"),
-      contrasts = attr(design, "contrasts"), xlevels = attr(design, "xlevels"),
-      cluster = attr(frame, "cluster"), na.action = attr(frame, "na.action"), call = call,
-      terms = terms, model = frame, info = core$info, notes = attr(frame, "notes")
-    ),
-    class = "fit_glm"
+  fit <- list(
+    coefficients = core$coefficients, residuals = core$residuals,
+    fitted.values = core$fitted, linear.predictors = core$linear, effects = core$effects,
+    cov.unscaled = core$covariance, rank = core$rank, df.residual = core$n_used - core$rank,
+    df.null = core$n_used - as.double(attr(terms, "intercept") > 0),
+    deviance = core$deviance, n_used = core$n_used, weights = response$weights,
+    y = response$y, offset = shift, family = family, assign = attr(design, "assign"),
+    contrasts = attr(design, "contrasts"), xlevels = attr(design, "xlevels"),
+    cluster = attr(frame, "cluster"), na.action = attr(frame, "na.action"), call = call,
+    terms = terms, model = frame, info = core$info, notes = attr(frame, "notes")
   )
+  class(fit) <- "fit_glm"
   fit$null.deviance <- null_deviance(fit, threads)
   fit
 }
@@ -152,13 +150,14 @@ null_deviance <- function(fit, threads) {
 
 # ---- The core ----
 
-# What src/glue/r_glm.c makes of a design and its response.
+# What src/glue/r_glm.c makes of a design and its response. `threads` is what
+# threads_to_use() gave.
 fit_core <- function(design, y, weights, offset, family, method, threads, frame) {
   if (family$family != "gaussian" || family$link != "identity") {
     qst_abort("argument", "`family`: this family is not fitted. Use gaussian(), or glm().")
   }
   core <- withCallingHandlers(
-    .Call(C_qstr_glm_fit, design, y, weights, offset, 1e-7, FALSE, threads_to_use(threads)),
+    .Call(C_qstr_glm_fit, design, y, weights, offset, 1e-7, FALSE, threads),
     questrial_error_argument = function(e) rename_model_fault(e, design, frame)
   )
   core$linear <- core$fitted
