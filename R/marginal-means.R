@@ -123,8 +123,7 @@ read_specs <- function(specs) {
 
 raw_rows <- function(fit, data = NULL) {
   frame <- fit$model
-  terms <- stats::delete.response(fit$terms)
-  variables <- all.vars(terms)
+  variables <- all.vars(stats::delete.response(fit$terms))
   if (is.null(data) && all(variables %in% names(frame))) {
     return(frame[variables])
   }
@@ -132,7 +131,7 @@ raw_rows <- function(fit, data = NULL) {
   at <- match(row.names(frame), row.names(found))
   rows <- found[at, intersect(variables, names(found)), drop = FALSE]
   same <- !anyNA(at) && tryCatch(
-    same_frame(new_frame(fit, terms, rows), frame),
+    same_frame(frame_of_data(fit, rows), frame),
     error = function(e) FALSE
   )
   if (!same) {
@@ -286,8 +285,7 @@ grid_rows <- function(grid, places, rows) {
 }
 
 design_rows <- function(fit, rows) {
-  terms <- stats::delete.response(fit$terms)
-  stats::model.matrix(terms, new_frame(fit, terms, rows), contrasts.arg = fit$contrasts)
+  frame_matrix(fit, frame_of_data(fit, rows))
 }
 
 # Which combination of the named variables a row of the grid has, counted with

@@ -102,6 +102,11 @@ new_frame <- function(fit, newdata) {
       enumerate(names(fit$coefficients)[!kept_terms(fit)])
     ))
   }
+  frame_of_data(fit, newdata)
+}
+
+# The model frame of other data, without the response.
+frame_of_data <- function(fit, newdata) {
   terms <- stats::delete.response(fit$terms)
   check_data_frame(newdata, "newdata", min_rows = 0)
   variables <- all.vars(terms)

@@ -7,7 +7,8 @@
 #' written; an SVG has its letters as outlines and looks the same with other
 #' fonts.
 #'
-#' @param x A [flow()] or a figure made with ggplot2.
+#' @param x A [flow()], a result of [subgroup_effects()] (its forest plot) or a
+#'   figure made with ggplot2.
 #' @param file The file; its extension is `pdf`, `svg` or `png`.
 #' @param width,height Size in mm. A journal's page is 170 mm wide and its
 #'   column 85. Without `height`, a flow gets what it needs on the device, as
@@ -25,9 +26,9 @@
 #' file.size(file) > 0
 #' @export
 write_figure <- function(x, file, width = 170, height = NULL, dpi = 300) {
-  if (!inherits(x, c("flow", "ggplot"))) {
+  if (!inherits(x, c("flow", "subgroup_table", "ggplot"))) {
     qst_abort("argument", sprintf(
-      "`x` must be a flow() or a ggplot2 figure, not %s.", describe(x)
+      "`x` must be a flow(), subgroup_effects() or a ggplot2 figure, not %s.", describe(x)
     ))
   }
   type <- check_extension(check_string(file, "file"))
@@ -39,7 +40,7 @@ write_figure <- function(x, file, width = 170, height = NULL, dpi = 300) {
   check_number(height, "height", min = 10, max = 5000)
   write_aside(file, function(path) {
     open <- function() open_device(type, path, width / 25.4, height / 25.4, dpi)
-    on_spare_device(if (inherits(x, "flow")) plot(x, newpage = FALSE) else draw_ggplot(x), open)
+    on_spare_device(if (inherits(x, "ggplot")) draw_ggplot(x) else plot(x, newpage = FALSE), open)
   })
 }
 
@@ -61,15 +62,23 @@ check_extension <- function(file) {
 
 # Measured on the kind of device that will draw it, since their fonts differ.
 figure_height <- function(x, width, type, dpi) {
-  if (!inherits(x, "flow")) {
+  if (inherits(x, "ggplot")) {
     wanted <- attr(x, "height")
     return(if (is.null(wanted)) 0.62 * width else wanted)
   }
   file <- tempfile(fileext = paste0(".", type))
   on.exit(unlink(file))
   open <- function() open_device(type, file, width / 25.4, width / 25.4, dpi)
-  layout <- on_spare_device(fit_flow(check_flow(x), width, Inf, c(8, 7.5, 7)), open)
-  ceiling(layout$height)
+  ceiling(on_spare_device(drawn_height(x, width), open))
+}
+
+# In mm, on the open device.
+drawn_height <- function(x, width) {
+  if (inherits(x, "flow")) {
+    fit_flow(check_flow(x), width, Inf, c(8, 7.5, 7))$height
+  } else {
+    forest_height(fit_forest(forest_lines(x, NULL, NULL), width))
+  }
 }
 
 # Opens the best device there is for a type; sizes in inches.
