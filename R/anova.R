@@ -245,15 +245,17 @@ anova_sequential <- function(fit, test) {
 anova_wald <- function(fit, type, test, vcov, cluster) {
   covariance <- fit_covariance(fit, vcov, cluster)
   rows <- term_hypotheses(fit, type, covariance$matrix)
-  df <- vapply(rows, nrow, 1L)
-  wald <- vapply(rows, quadratic_test, 0, fit$coefficients, covariance$matrix)
-  table <- data.frame(Df = df, row.names = names(rows))
+  table <- data.frame(Df = vapply(rows, nrow, 1L), row.names = names(rows))
   if (test == "F") {
-    table$F <- wald / df
-    table[["Pr(>F)"]] <- f_tail(table$F, df, fit$df.residual)
+    tests <- do.call(rbind, lapply(rows, joint_test, fit = fit, null = 0, covariance = covariance))
+    if (!is.null(covariance$n_clusters)) {
+      table[["Den Df"]] <- tests$df.residual
+    }
+    table$F <- tests$statistic
+    table[["Pr(>F)"]] <- tests$p.value
   } else {
-    table$Chisq <- wald
-    table[["Pr(>Chisq)"]] <- chisq_tail(wald, df)
+    table$Chisq <- vapply(rows, quadratic_test, 0, fit$coefficients, covariance$matrix)
+    table[["Pr(>Chisq)"]] <- chisq_tail(table$Chisq, table$Df)
   }
   anova_table(table, c(type_heading(fit, type), covariance_note(covariance, numeric())))
 }

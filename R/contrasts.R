@@ -365,7 +365,7 @@ covariance_note <- function(covariance, df) {
   } else {
     "; t tests on the degrees of freedom shown"
   }
-  sprintf("Standard errors: %s%s.", label, tested)
+  sprintf("Standard errors%s %s%s.", if (startsWith(label, "from ")) "" else ":", label, tested)
 }
 
 adjustment_note <- function(adjust, n) {

@@ -16,14 +16,16 @@
 #'   (`c(sex = "Gender")`) or by term (`c(sexfemale = "Female gender")`). Names
 #'   that match nothing are ignored, so that one vector serves several tables.
 #'   Without it, the attribute `"label"` of a column, or its name.
-#' @param vcov Covariance matrix of the coefficients, where not the model's own
-#'   is wanted, for example a robust one.
+#' @param vcov Which covariance, where not the model's own is wanted: for a fit of
+#'   [fit_glm()] a name as in [vcov.fit_glm()] (`"HC3"`, `"CR2"`, ...), a matrix or
+#'   a function; for other models a matrix. The notes say which.
 #' @param conf.level Level of the intervals.
 #' @param constant Where the constant stands: first, last or not at all.
 #' @param digits Decimals of estimate, interval, SE and statistic.
 #' @param p_style,dialect How P values are printed and ties rounded: see
 #'   [format_p()].
 #' @param caption Printed above the table.
+#' @param cluster Clusters for `vcov` of type CR, as in [vcov.fit_glm()].
 #' @return A [questrial_table] of class `effects_table`, one row a coefficient:
 #'   `term`, `label`, `estimate`, `std.error`, `statistic`, `df`, `p.value`,
 #'   `conf.low`, `conf.high`, unrounded.
@@ -43,14 +45,15 @@
 effects_table <- function(fit, labels = NULL, vcov = NULL, conf.level = 0.95,
                           constant = c("first", "last", "none"), digits = 3,
                           p_style = c("decimals", "significant"), dialect = c("r", "spss"),
-                          caption = NULL) {
+                          caption = NULL, cluster = NULL) {
   check_labels(labels)
   check_number(conf.level, "conf.level", min = 0.01, max = 0.9999)
   check_number(digits, "digits", min = 0, max = 15, whole = TRUE)
   constant <- check_choice(constant, c("first", "last", "none"), "constant")
   p_style <- check_choice(p_style, c("decimals", "significant"), "p_style")
   dialect <- check_choice(dialect, c("r", "spss"), "dialect")
-  effects <- effect_estimates(fit, vcov, conf.level)
+  covariance <- effect_covariance(fit, vcov, cluster)
+  effects <- effect_estimates(fit, covariance, conf.level)
   if (is.null(caption)) {
     caption <- sprintf("Effects on %s", response_label(fit, labels))
   }
@@ -62,7 +65,7 @@ effects_table <- function(fit, labels = NULL, vcov = NULL, conf.level = 0.95,
     effects[effect_columns],
     kind = "effects",
     caption = caption,
-    notes = effects_notes(fit, effects, variables, vcov),
+    notes = effects_notes(fit, effects, variables, covariance),
     columns = effects_printed(effects, conf.level, digits, p_style, dialect)
   )
 }
@@ -73,19 +76,14 @@ effect_columns <- c(
 
 # ---- Estimates ----
 
-effect_estimates <- function(fit, vcov, conf.level) {
-  if (inherits(fit, "fit_glm") && is.null(vcov)) {
-    return(tidy.fit_glm(fit, conf.int = TRUE, conf.level = conf.level))
+effect_estimates <- function(fit, covariance, conf.level) {
+  if (inherits(fit, "fit_glm")) {
+    effects <- fit_estimates(fit, covariance)
+    effects[c("conf.low", "conf.high")] <- estimate_limits(effects, conf.level)
+    return(effects)
   }
-  estimate <- tryCatch(stats::coef(fit), error = function(e) NULL)
-  if (!is.numeric(estimate) || length(estimate) == 0 || is.null(names(estimate))) {
-    qst_abort("argument", sprintf(
-      "`fit` must be a fitted model with coefficients, not %s. Give a result of fit_glm() or lm().",
-      describe(fit)
-    ))
-  }
-  covariance <- effect_covariance(fit, vcov, names(estimate))
-  error <- sqrt(diag(covariance))
+  estimate <- stats::coef(fit)
+  error <- sqrt(diag(covariance$matrix))
   df <- rep(if (normal_theory(fit)) stats::df.residual(fit) else Inf, length(estimate))
   half <- stats::qt((1 + conf.level) / 2, df) * error
   data.frame(
@@ -96,16 +94,29 @@ effect_estimates <- function(fit, vcov, conf.level) {
   )
 }
 
-effect_covariance <- function(fit, vcov, terms) {
-  covariance <- if (is.null(vcov)) stats::vcov(fit) else vcov
-  ok <- is.matrix(covariance) && is.numeric(covariance) && all(dim(covariance) == length(terms))
-  if (!ok) {
+# list(matrix, label) as of fit_covariance(), for models of others too.
+effect_covariance <- function(fit, vcov, cluster) {
+  if (inherits(fit, "fit_glm")) {
+    return(fit_covariance(fit, vcov, cluster))
+  }
+  estimate <- tryCatch(stats::coef(fit), error = function(e) NULL)
+  if (!is.numeric(estimate) || length(estimate) == 0 || is.null(names(estimate))) {
     qst_abort("argument", sprintf(
-      "`vcov` must be a %1$d by %1$d matrix, one row a coefficient, not %2$s.",
-      length(terms), describe(covariance)
+      "`fit` must be a fitted model with coefficients, not %s. Give a result of fit_glm() or lm().",
+      describe(fit)
     ))
   }
-  covariance
+  covariance <- if (is.null(vcov)) stats::vcov(fit) else vcov
+  ok <- is.matrix(covariance) && is.numeric(covariance) && all(dim(covariance) == length(estimate))
+  if (!ok || !is.null(cluster)) {
+    qst_abort("argument", sprintf(
+      paste(
+        "`vcov` must be a %1$d by %1$d matrix, one row a coefficient, not %2$s.",
+        "Names and `cluster` are for fits of fit_glm()."
+      ), length(estimate), describe(covariance)
+    ))
+  }
+  list(matrix = covariance, label = if (is.null(vcov)) "" else "from the covariance matrix given")
 }
 
 # Binomial and Poisson models know their dispersion and are tested by z.
@@ -211,12 +222,12 @@ response_label <- function(fit, labels) {
   variable_label(frame[[1]], names(frame)[[1]], labels)
 }
 
-effects_notes <- function(fit, effects, variables, vcov) {
+effects_notes <- function(fit, effects, variables, covariance) {
   collinear <- effects$label[is.na(effects$estimate)]
   c(
     reference_note(variables, effects$term),
     rows_note(fit),
-    errors_note(effects$df, vcov),
+    covariance_note(covariance, effects$df),
     if (inherits(fit, "fit_glm")) fit$notes,
     if (length(collinear) > 0) {
       sprintf("Not estimable, collinear with others: %s.", paste(collinear, collapse = ", "))
@@ -230,18 +241,6 @@ rows_note <- function(fit) {
     "n = %d used; %s left out for missing values.", as.integer(stats::nobs(fit)),
     if (left_out == 0) "none" else left_out
   )
-}
-
-errors_note <- function(df, vcov) {
-  kind <- if (is.null(vcov)) "from the model" else "from the covariance matrix given"
-  tested <- if (length(unique(df)) > 1) {
-    "t tests on the degrees of freedom shown"
-  } else if (is.infinite(df[[1]])) {
-    "z tests"
-  } else {
-    sprintf("t tests on %s degrees of freedom", format_df(df[[1]]))
-  }
-  sprintf("Standard errors %s; %s.", kind, tested)
 }
 
 effects_printed <- function(effects, conf.level, digits, p_style, dialect) {

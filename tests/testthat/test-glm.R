@@ -303,7 +303,7 @@ test_that("subset, weights and types that cannot be used are classed errors", {
   expect_error(fit_glm(nosuch ~ wt), "Was `data` forgotten", class = "questrial_error_argument")
   fit <- fit_glm(mpg ~ wt, mtcars)
   expect_error(residuals(fit, "std"), "`type` must be", class = "questrial_error_argument")
-  expect_error(vcov(fit, type = "HC3"), "Unknown argument", class = "questrial_error_argument")
+  expect_error(vcov(fit, kind = "HC3"), "Unknown argument", class = "questrial_error_argument")
   expect_error(confint(fit, "wtt"), "Did you mean `wt`", class = "questrial_error_argument")
 })
 

@@ -5,6 +5,9 @@
 
 #define MAX_TASKS 64
 
+/* Of the variance that the model gives a contrast, the share below which it counts as 0. */
+#define TOL_EMPTY 1e-10
+
 /* How the adjustment of a cluster is found, from what is known of its weights. */
 typedef enum { BY_NONE, BY_COLUMNS, BY_VARIANCES, BY_WEIGHTS } adjustment;
 
@@ -330,6 +333,34 @@ static double low_rank_square(const cluster_pass *pass, const double *q, double 
     return sum;
 }
 
+/* What the model itself says of a contrast's variance: alpha'alpha, or alpha'S alpha. */
+static double model_variance(const cluster_pass *pass, ptrdiff_t s)
+{
+    const ptrdiff_t r = pass->basis->r;
+    const double *alpha = pass->alpha + s * r;
+    double sum = pass->total == NULL ? dot(alpha, alpha, r) : 0.0;
+    for (ptrdiff_t j = 0; j < r && pass->total != NULL; j++) {
+        sum += alpha[j] * dot(pass->total + j * r, alpha, r);
+    }
+    return sum;
+}
+
+/* An expected variance that is 0 but for rounding, as of the dummy of a cluster, has no df. */
+static void clear_empty(const cluster_pass *pass)
+{
+    const ptrdiff_t k = pass->k;
+    const qst_small_sample *questions = pass->questions;
+    for (ptrdiff_t s = 0; s < k; s++) {
+        if (questions->trace_out[s + s * k] > TOL_EMPTY * model_variance(pass, s)) {
+            continue;
+        }
+        for (ptrdiff_t t = 0; t < k; t++) {
+            questions->trace_out[s + t * k] = questions->trace_out[t + s * k] = 0.0;
+            questions->variance_out[s + t * k] = questions->variance_out[t + s * k] = 0.0;
+        }
+    }
+}
+
 static void answer_questions(const cluster_pass *pass, const double *sums, double *scratch)
 {
     const ptrdiff_t k = pass->k;
@@ -342,6 +373,7 @@ static void answer_questions(const cluster_pass *pass, const double *sums, doubl
             sums += pair_size(pass);
         }
     }
+    clear_empty(pass);
 }
 
 /* ---- All clusters ---- */
