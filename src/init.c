@@ -24,6 +24,8 @@ static const R_CallMethodDef entries[] = {
     ENTRY(qstr_boot, 7),
     ENTRY(qstr_boot_draws, 5),
     ENTRY(qstr_model_predict, 4),
+    ENTRY(qstr_gee_fit, 9),
+    ENTRY(qstr_gee_sandwich, 9),
     ENTRY(qstr_pg_version, 0),
     ENTRY(qstr_item_moments, 5),
     ENTRY(qstr_answer_quality, 6),

@@ -672,6 +672,122 @@ typedef struct {
 QST_MUST_USE qst_status qst_wild_bootstrap(
     const qst_ctx *ctx, const qst_wild *wild, double *t_out, qst_err *err);
 
+/* ---- Generalised estimating equations: stat/gee.c, gee_pass.c, gee_sandwich.c ------------- */
+
+/*
+ * Marginal models of clustered rows (Liang & Zeger 1986, Biometrika 73:13-22):
+ * the coefficients solve sum over clusters of D' V^-1 (y - mu) = 0, with D = d
+ * mu / d beta and V = phi S R S, where S is diagonal with sqrt(V(mu) / w) and R
+ * is the working correlation of the cluster's rows:
+ *   INDEPENDENCE   1 on the diagonal, 0 elsewhere
+ *   EXCHANGEABLE   one correlation for all pairs
+ *   AR1            correlation^|time_j - time_k|
+ *   UNSTRUCTURED   a correlation for each pair of times
+ * Rows of weight 0 belong to no cluster. All three inverses that have a closed
+ * form are used in it: but for UNSTRUCTURED a cluster of n rows costs n p^2.
+ */
+typedef enum {
+    QST_CORSTR_INDEPENDENCE,
+    QST_CORSTR_EXCHANGEABLE,
+    QST_CORSTR_AR1,
+    QST_CORSTR_UNSTRUCTURED
+} qst_corstr;
+
+typedef struct {
+    const qst_model *model;
+    qst_family family;
+    qst_link link;
+    double theta;           /* of negative binomials */
+    const double *y;        /* n */
+    const double *weights;  /* n, from 0; NULL: ones */
+    const double *offset;   /* n; NULL: zeros */
+    const int32_t *cluster; /* n codes 1 .. n_clusters, in any order */
+    int32_t n_clusters;
+    qst_corstr corstr;
+    const int32_t *time; /* n codes 1 .. n_times, different within a cluster; read for AR1 and
+                            UNSTRUCTURED only */
+    int32_t n_times;
+} qst_gee;
+
+/* How many correlations there are: 0, 1, 1, n_times (n_times - 1) / 2. */
+ptrdiff_t qst_gee_correlations(const qst_gee *gee);
+
+typedef struct {
+    double tol; /* 1e-10: of the last step, in standard errors, and of the correlations */
+    int32_t max_iterations; /* 100 */
+} qst_gee_settings;
+
+void qst_gee_settings_default(qst_gee_settings *settings);
+
+/* Buffers of the caller. */
+typedef struct {
+    double *coefficients; /* p; NA where aliased */
+    qst_mat bread;        /* p x p, (sum D' V^-1 D)^-1 / phi; NA where aliased */
+    double *correlation;  /* those of the pairs of times j < k at k (k - 1) / 2 + j; NA for a pair
+                             that no cluster has */
+    double *eta;          /* n: linear predictor, offset included */
+} qst_gee_result;
+
+typedef struct {
+    double phi; /* dispersion */
+    int32_t iterations;
+    bool converged;
+} qst_gee_info;
+
+/*
+ * Starts from the linear predictor `eta_start` (n, that of independence) with
+ * the columns that are `aliased` (p) left out, and takes turns: a Fisher
+ * scoring step for the coefficients, moments for the rest. With Pearson
+ * residuals e = (y - mu) / sqrt(V(mu)), phi = sum w e^2 / sum w, and a correlation
+ * is sum w_j w_k e_j e_k / (phi sum w_j w_k) over its pairs; AR1 is the least
+ * squares fit, with these weights, of e_j e_k / phi by correlation^lag. These
+ * are the estimators of geepack (Halekoh, Hojsgaard & Yan 2006, J. Stat. Softw.
+ * 15(2)); nothing is taken off for p.
+ *
+ * Not to converge is no failure but `converged`. QST_EARGUMENT: a number not
+ * finite, a weight below 0, a code outside its range, a response the family
+ * cannot have (row; column p for the response), two rows of a cluster at one
+ * time (row); QST_ENODATA: no row of weight above 0; QST_ESINGULAR: a working
+ * correlation that is not positive definite (row: a cluster, value: the
+ * correlation), or more columns aliased than said; QST_ENOTCONV: a mean left
+ * the range of its family. Threaded.
+ */
+QST_MUST_USE qst_status qst_gee_fit(const qst_ctx *ctx, const qst_gee *gee,
+    const qst_gee_settings *settings, const double *eta_start, const bool *aliased,
+    const qst_gee_result *result, qst_gee_info *info_out, qst_err *err);
+
+/*
+ * Robust covariances B (sum F u u' F') B with B the bread, u = D' V^-1 (y - mu)
+ * of a cluster, and F what corrects for few clusters, with G = D' V^-1 D of the
+ * cluster:
+ *   NONE    1 (Liang & Zeger 1986)
+ *   KC      (1 - G B)^-1/2 (Kauermann & Carroll 2001, JASA 96:1387-1396)
+ *   MD      (1 - G B)^-1 (Mancl & DeRouen 2001, Biometrics 57:126-134)
+ *   FG      diagonal, (1 - min(3/4, (G B)_jj))^-1/2 (Fay & Graubard 2001,
+ *           Biometrics 57:1198-1206)
+ * phi cancels. A cluster that alone decides a contrast (1 - G B singular) adds
+ * nothing to it: Moore and Penrose's inverse is used.
+ */
+typedef enum { QST_GEE_NONE, QST_GEE_KC, QST_GEE_MD, QST_GEE_FG } qst_gee_correction;
+
+/* What a fit left: as in qst_gee_result. */
+typedef struct {
+    const double *coefficients;
+    const double *correlation;
+} qst_gee_estimate;
+
+/*
+ * The covariance (p x p, NA where aliased) and, for each row of `contrasts` (m
+ * x p; n_rows 0: none), the degrees of freedom of its variance after
+ * Satterthwaite, into df_out (m): the variance estimate is a quadratic form e'Pe
+ * in the residuals, and if the working covariance holds, df = (tr P)^2 / tr(P^2)
+ * (Fay & Graubard 2001, sec. 4; Bell & McCaffrey 2002, Surv. Methodol.
+ * 28:169-181); NaN where the variance is 0. Errors as above. Threaded.
+ */
+QST_MUST_USE qst_status qst_gee_sandwich(const qst_ctx *ctx, const qst_gee *gee,
+    const qst_gee_estimate *estimate, qst_gee_correction correction, qst_cmat contrasts,
+    qst_mat covariance_out, double *df_out, qst_err *err);
+
 /* ---- Comparisons: stat/compare.c ------------------------------------------------------ */
 
 /* n values, their mean, and the sum of squares about it. */

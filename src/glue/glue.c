@@ -286,3 +286,46 @@ qst_scale qstr_scale(SEXP columns, SEXP reversed, SEXP range)
         (qst_range){.min = numbers[0], .step = numbers[1], .n_steps = (int32_t)numbers[2]};
     return scale;
 }
+
+/* ---- Families ---- */
+
+typedef struct {
+    const char *name;
+    int value;
+} named;
+
+static int look_up(const named *known, size_t n, SEXP x, const char *argument)
+{
+    if (!Rf_isString(x) || XLENGTH(x) != 1) {
+        qstr_refuse("`%s` must be a single text.", argument);
+    }
+    const char *name = CHAR(STRING_ELT(x, 0));
+    for (size_t k = 0; k < n; k++) {
+        if (strcmp(name, known[k].name) == 0) {
+            return known[k].value;
+        }
+    }
+    qstr_refuse("`%s`: there is no \"%s\".", argument, name);
+}
+
+qstr_family qstr_read_family(SEXP family)
+{
+    static const named families[] = {{"gaussian", QST_FAMILY_GAUSSIAN},
+        {"binomial", QST_FAMILY_BINOMIAL}, {"poisson", QST_FAMILY_POISSON},
+        {"Gamma", QST_FAMILY_GAMMA}, {"inverse.gaussian", QST_FAMILY_INVERSE_GAUSSIAN},
+        {"negative_binomial", QST_FAMILY_NEGATIVE_BINOMIAL},
+        {"quasi(constant)", QST_FAMILY_QUASI_CONSTANT},
+        {"quasi(mu(1-mu))", QST_FAMILY_QUASI_MU_1_MU}, {"quasi(mu)", QST_FAMILY_QUASI_MU},
+        {"quasi(mu^2)", QST_FAMILY_QUASI_MU_2}, {"quasi(mu^3)", QST_FAMILY_QUASI_MU_3}};
+    static const named links[] = {{"identity", QST_LINK_IDENTITY}, {"log", QST_LINK_LOG},
+        {"logit", QST_LINK_LOGIT}, {"probit", QST_LINK_PROBIT}, {"cloglog", QST_LINK_CLOGLOG},
+        {"cauchit", QST_LINK_CAUCHIT}, {"inverse", QST_LINK_INVERSE},
+        {"1/mu^2", QST_LINK_INVERSE_SQUARE}, {"sqrt", QST_LINK_SQRT}};
+    list_of(family, "family");
+    SEXP theta = element(family, "theta");
+    return (qstr_family){.family = (qst_family)look_up(families, sizeof families / sizeof *families,
+                             element(family, "name"), "family"),
+        .link =
+            (qst_link)look_up(links, sizeof links / sizeof *links, element(family, "link"), "link"),
+        .theta = theta == R_NilValue ? 0.0 : qstr_double(theta, "theta")};
+}

@@ -75,6 +75,15 @@ const int *qstr_ints(SEXP x, ptrdiff_t n, const char *argument);
  */
 qst_model qstr_model(SEXP model);
 
+/* A family: list(name, link, theta) with the names of R; theta may be NULL but for
+ * negative_binomial. Quasi families are "quasi" followed by their variance: "quasi(mu^2)". */
+typedef struct {
+    qst_family family;
+    qst_link link;
+    double theta;
+} qstr_family;
+qstr_family qstr_read_family(SEXP family);
+
 /* The answers to a scale: a list of number columns, which are reversed, and c(min, step, n_steps).
  */
 qst_scale qstr_scale(SEXP columns, SEXP reversed, SEXP range);
@@ -104,6 +113,11 @@ SEXP qstr_boot(SEXP sizes_sexp, SEXP data_sexp, SEXP statistic_sexp, SEXP range_
     SEXP jackknife_sexp, SEXP seed_sexp, SEXP threads_sexp);
 SEXP qstr_boot_draws(
     SEXP sizes_sexp, SEXP first_sexp, SEXP replicates_sexp, SEXP seed_sexp, SEXP threads_sexp);
+SEXP qstr_gee_fit(SEXP model_sexp, SEXP family_sexp, SEXP rows_sexp, SEXP corstr_sexp,
+    SEXP counts_sexp, SEXP start_sexp, SEXP aliased_sexp, SEXP control_sexp, SEXP threads_sexp);
+SEXP qstr_gee_sandwich(SEXP model_sexp, SEXP family_sexp, SEXP rows_sexp, SEXP corstr_sexp,
+    SEXP counts_sexp, SEXP estimate_sexp, SEXP correction_sexp, SEXP contrasts_sexp,
+    SEXP threads_sexp);
 
 SEXP qstr_model_predict(SEXP model_sexp, SEXP b_sexp, SEXP a_sexp, SEXP threads_sexp);
 
