@@ -38,7 +38,8 @@ compare_paired <- function(data, before, after, arm = NULL, adjust = "none", con
   pairs <- data[columns]
   for (name in columns) {
     pairs[[name]] <- finite_outcome(
-      list(outcome = pairs[[name]], name = name, row = seq_len(nrow(data))), missing_ok = TRUE
+      list(outcome = pairs[[name]], name = name, row = seq_len(nrow(data))),
+      "Use compare_counts(test = \"mcnemar\")", missing_ok = TRUE
     )
   }
   arms <- paired_arms(data, arm)

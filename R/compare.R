@@ -241,19 +241,18 @@ comparison_arms <- function(arm, complete, name) {
   used
 }
 
-numeric_outcome <- function(outcome, name) {
+numeric_outcome <- function(outcome, name, cure = "Use test = \"chisq\" or \"fisher\"") {
   if (!is.numeric(outcome) && !is.logical(outcome)) {
     qst_abort("argument", sprintf(
-      "`%s` is not a number, so it has no mean. Use test = \"chisq\" or \"fisher\" for categories.",
-      name
+      "`%s` is not a number, so it has no mean. %s for categories.", name, cure
     ), column = name)
   }
   as.double(outcome)
 }
 
 # Numbers of a comparison_frame(); infinite ones are an error.
-finite_outcome <- function(frame, missing_ok = FALSE) {
-  outcome <- numeric_outcome(frame$outcome, frame$name)
+finite_outcome <- function(frame, cure, missing_ok = FALSE) {
+  outcome <- numeric_outcome(frame$outcome, frame$name, cure)
   bad <- which(!is.finite(outcome) & !(missing_ok & is.na(outcome)))
   if (length(bad) > 0) {
     row <- frame$row[[bad[[1]]]]
@@ -472,6 +471,12 @@ compare_by_permutation <- function(frame, outcome, how, replicates, seed, thread
   result <- finish_comparison(do.call(rbind, rows), how, arms, frame$n_used, frame$n_left_out)
   attr(result, "seed") <- seed
   attr(result, "replicates") <- replicates
+  if (!is.null(frame$stratum)) {
+    attr(result, "notes") <- c(
+      sprintf("Arms shuffled within %d strata.", length(unique(frame$stratum))),
+      attr(result, "notes")
+    )
+  }
   result
 }
 

@@ -66,7 +66,7 @@ check_choice <- function(x, choices, arg) {
   }
   if (!is.character(x) || length(x) != 1 || is.na(x) || !x %in% choices) {
     qst_abort("argument", sprintf(
-      "`%s` must be one of %s, not %s.", arg, enumerate(choices, " or "), describe(x)
+      "`%s` must be one of %s, not %s.", arg, enumerate(choices, " or ", most = Inf), describe(x)
     ), value = x)
   }
   x

@@ -26,8 +26,8 @@
 #' <doi:10.20982/tqmp.17.1.p051>).
 #'
 #' @section Peers:
-#' `effectsize::cohens_d()` has `pooled`, `average` (`pooled_sd = FALSE`) and `z` and agrees with
-#' ours to the about four digits of its optimiser.
+#' `effectsize::cohens_d()` has `pooled`, `average` (`pooled_sd = FALSE`) and `z`; its
+#' intervals agree with ours to the four digits or so of its optimiser.
 #'
 #' @inheritParams compare_arms
 #' @param x A formula `outcome ~ arm`; or a result of [compare_arms()] or

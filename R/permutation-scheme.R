@@ -11,7 +11,7 @@ permutation_rows <- function(formula, data, how, covariates, strata, cluster) {
     answers <- answer_factor(frame$outcome)
     outcome[frame$row] <- as.integer(answers)
   } else {
-    outcome[frame$row] <- finite_outcome(frame)
+    outcome[frame$row] <- finite_outcome(frame, "Use statistic = \"chisq\"")
   }
   if (!is.null(covariates)) {
     outcome <- covariate_residuals(outcome, covariates, data, answers)

@@ -41,9 +41,8 @@ test_that("a difference has the arms as strata", {
   expect_equal(samples_of(got), cbind(means[2, ] - means[1, ], means[3, ] - means[1, ]),
     tolerance = 1e-12
   )
-  expect_equal(got$estimate, c(diff(vapply(by_arm[1:2], mean, 0)), diff(vapply(by_arm[-2], mean, 0))),
-    ignore_attr = TRUE
-  )
+  mean_of <- vapply(by_arm, mean, 0, USE.NAMES = FALSE)
+  expect_equal(got$estimate, mean_of[2:3] - mean_of[[1]])
   expect_identical(got$term, c("trt1 - ctrl", "trt2 - ctrl"))
 })
 
@@ -51,7 +50,8 @@ test_that("intervals are those of boot::boot.ci with the same samples", {
   skip_if_not_installed("boot")
   for (level in c(0.95, 0.8)) {
     got <- boot_ci(mtcars, "correlation", ~ mpg + wt,
-      type = c("normal", "basic", "percentile", "bca"), conf.level = level, replicates = 999, seed = 2
+      type = c("normal", "basic", "percentile", "bca"), conf.level = level, replicates = 999,
+      seed = 2
     )
     of_rows <- function(d, i) cor(d$mpg[i], d$wt[i])
     peer <- boot::boot(mtcars, of_rows, R = 2)
@@ -169,7 +169,9 @@ test_that("what cannot be done is said", {
 })
 
 test_that("it prints in 80 columns and tidies", {
-  got <- boot_ci(mtcars, "coefficients", mpg ~ wt, type = c("bca", "basic"), replicates = 99, seed = 1)
+  got <- boot_ci(mtcars, "coefficients", mpg ~ wt,
+    type = c("bca", "basic"), replicates = 99, seed = 1
+  )
   expect_true(all(nchar(capture.output(print(got))) <= 80))
   skip_if_not_installed("generics")
   expect_identical(class(generics::tidy(got)), "data.frame")

@@ -257,3 +257,17 @@ test_that("results are plain enough to handle, and print in 80 columns", {
   expect_identical(generics::glance(got)$nobs, 30L)
   expect_error(generics::tidy(got, conf.int = TRUE), class = "questrial_error_argument")
 })
+
+test_that("re-allocation within strata keeps them apart", {
+  data <- data.frame(
+    y = c(1, 4, 2, 6, 30, 35, 31, 39), arm = rep(c("a", "b"), 4), site = rep(c("u", "v"), each = 4)
+  )
+  got <- compare_arms(y ~ arm, data, "permutation", strata = ~site, replicates = 50000, seed = 1)
+  # Six ways in each site.
+  sums <- outer(utils::combn(1:4, 2, function(k) sum(data$y[k])),
+    utils::combn(5:8, 2, function(k) sum(data$y[k])), `+`)
+  observed <- sum(data$y[data$arm == "b"])
+  exact <- mean(abs(sums - sum(data$y) / 2) >= abs(observed - sum(data$y) / 2) - 1e-9)
+  expect_lt(abs(got$p.value - exact), 5 * sqrt(exact / 50000))
+  expect_output(print(got), "within 2 strata")
+})

@@ -126,9 +126,8 @@ test_that("an allocation list is replayed, blocks, ratio, strata and all", {
     allocation = simple, replicates = 500, seed = 1
   )
   expect_gt(length(unique(attr(drawn, "distribution"))), 5)
-  wrong <- entered[c(2, 1, 3:20), ]
   expect_error(
-    permutation_test(y ~ arm, wrong[order(-seq_len(20)), ], strata = ~stratum, allocation = sealed),
+    permutation_test(y ~ arm, entered[20:1, ], strata = ~stratum, allocation = sealed),
     "Sort the data by order of entry"
   )
 })
@@ -158,7 +157,8 @@ test_that("covariates leave their residuals", {
   residuals <- residuals(lm(y ~ x, data))
   got <- permutation_test(y ~ arm, data, "difference", covariates = ~x)
   expect_equal(
-    sort(attr(got, "distribution")), sort(as.vector(all_differences(residuals, 5))), tolerance = 1e-10
+    sort(attr(got, "distribution")), sort(as.vector(all_differences(residuals, 5))),
+    tolerance = 1e-10
   )
   data$x[2] <- NA
   fewer <- permutation_test(y ~ arm, data, "difference", covariates = ~x)
@@ -192,7 +192,9 @@ test_that("what cannot be done is said", {
   expect_error(permutation_test(weight ~ group, PlantGrowth, exact = TRUE), "shuffles")
   expect_error(permutation_test(y ~ arm, transform(ten, y = 1)), "does not vary")
   expect_error(permutation_test(y ~ arm, transform(ten, y = y / (y != 9))), "row 6")
-  expect_error(permutation_test(y ~ arm, ten, function(y, arm) arm, replicates = 3), "single number")
+  expect_error(
+    permutation_test(y ~ arm, ten, function(y, arm) arm, replicates = 3), "single number"
+  )
   sealed <- allocate(6, c("a", "b"), seed = 1)
   expect_error(permutation_test(y ~ arm, ten, allocation = sealed), "has 6 places")
   expect_error(permutation_test(y ~ arm, ten, allocation = sealed, exact = TRUE), "another scheme")
