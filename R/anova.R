@@ -34,8 +34,9 @@
 #' [wald_test()].
 #'
 #' @section Aliased coefficients:
-#' Types I and II leave them out, as car does. Type III with empty cells compares
-#' averages over cells of which one does not exist: an error that says so.
+#' Type I leaves them out; type II of a linear model compares fits with and
+#' without the term, as car does. Type III with empty cells compares averages
+#' over cells of which one does not exist: an error that says so.
 #'
 #' @param object A fit of [fit_glm()].
 #' @param ... More fits of the same rows, to be compared in this order; then
@@ -201,12 +202,19 @@ anova_squares <- function(fit, type, test) {
   if (type == "I") {
     return(anova_sequential(fit, test))
   }
-  rows <- term_hypotheses(fit, type, fit$cov.unscaled)
-  df <- vapply(rows, nrow, 1L)
-  sums <- vapply(rows, quadratic_test, 0, fit$coefficients, fit$cov.unscaled)
+  terms <- if (all(kept_terms(fit))) {
+    rows <- term_hypotheses(fit, type, fit$cov.unscaled)
+    sums <- vapply(rows, quadratic_test, 0, fit$coefficients, fit$cov.unscaled)
+    list(label = names(rows), df = vapply(rows, nrow, 1L), gain = sums)
+  } else {
+    # What is aliased given the terms before may be free once one of these is gone.
+    term_deviances(fit, type)
+  }
+  df <- terms$df
+  sums <- terms$gain
   table <- data.frame(
     `Sum Sq` = c(sums, fit$deviance), Df = c(df, fit$df.residual), check.names = FALSE,
-    row.names = c(names(rows), "Residuals")
+    row.names = c(terms$label, "Residuals")
   )
   if (test == "F") {
     table[["F value"]] <- c(sums / df / dispersion(fit), NA)

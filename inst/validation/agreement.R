@@ -121,3 +121,111 @@ compare_fits <- function(ours, theirs, data) {
 agreement_limits <- function(differences) {
   ifelse(names(differences) == "coefficients", 1e-7, 1e-6)
 }
+
+# ---- Robust covariances ----
+
+# HC0 to HC3 against sandwich; with clusters CR0 to CR2 and Satterthwaite's degrees of
+# freedom against clubSandwich.
+compare_rows <- function(ours, theirs) {
+  types <- c("HC0", "HC1", "HC2", "HC3")
+  kept <- !is.na(coef(ours))
+  vapply(types, function(type) {
+    covariance_difference(
+      vcov(ours, type = type)[kept, kept, drop = FALSE], sandwich::vcovHC(theirs, type = type)
+    )
+  }, numeric(1))
+}
+
+compare_clusters <- function(ours, theirs, data, cluster) {
+  types <- c("CR0", "CR1", "CR2")
+  groups <- data[row.names(model.frame(theirs)), all.vars(cluster)]
+  wanted <- lapply(types, function(type) {
+    clubSandwich::vcovCR(theirs, cluster = groups, type = type)
+  })
+  names(wanted) <- types
+  off <- vapply(types, function(type) {
+    want <- wanted[[type]]
+    covariance_difference(
+      vcov(ours, type = type, cluster = cluster),
+      matrix(want, nrow(want), dimnames = dimnames(want))
+    )
+  }, numeric(1))
+  tests <- clubSandwich::coef_test(theirs, vcov = wanted$CR2, test = "Satterthwaite")
+  df <- generics::tidy(ours, vcov = "CR2", cluster = cluster)$df
+  c(off, df = relative_difference(df, tests$df_Satt))
+}
+
+# ---- Tests of terms, marginal means ----
+
+# The peer again with sum-to-zero contrasts, which its type III needs.
+peer_with_sums <- function(model) {
+  before <- options(contrasts = c("contr.sum", "contr.poly"))
+  on.exit(options(before))
+  model$call$contrasts <- NULL
+  peer_fit(model)
+}
+
+# Statistics by the name of the term; F where the dispersion is estimated, else
+# likelihood ratios.
+term_statistics <- function(table) {
+  known <- c("F value", "F values", "F", "LR Chisq", "LR", "Chisq", "Deviance")
+  column <- intersect(known, names(table))
+  statistics <- stats::setNames(table[[column[[1]]]], trimws(row.names(table)))
+  statistics <- statistics[!names(statistics) %in% c("NULL", "Residuals", "(Intercept)")]
+  statistics[!is.na(statistics)]
+}
+
+compare_terms <- function(ours, theirs, model) {
+  known <- agreement_family(model) %in% c("binomial", "poisson", "negative_binomial")
+  test <- if (known) "LR" else "F"
+  by_car <- function(fit, type) {
+    if (!inherits(fit, "glm")) {
+      return(term_statistics(car::Anova(fit, type = type)))
+    }
+    term_statistics(car::Anova(fit, type = type, test.statistic = test))
+  }
+  got <- list(
+    typeI = term_statistics(anova(ours, test = test)),
+    typeII = term_statistics(anova(ours, type = "II", test = test))
+  )
+  wanted <- list(
+    typeI = term_statistics(anova(theirs, test = if (known) "Chisq" else "F")),
+    typeII = by_car(theirs, 2)
+  )
+  if (!anyNA(coef(theirs))) {
+    got$typeIII <- term_statistics(anova(ours, type = "III", test = test))
+    wanted$typeIII <- by_car(peer_with_sums(model), 3)
+  }
+  vapply(names(got), function(type) {
+    relative_difference(
+      got[[type]][names(wanted[[type]])], wanted[[type]], pmax(abs(wanted[[type]]), 1e-3)
+    )
+  }, numeric(1))
+}
+
+# Means of the levels of each factor that is a plain variable: estimate, standard error
+# and interval against emmeans.
+compare_means <- function(ours, theirs, data) {
+  frame <- model.frame(theirs)
+  # It does not find the rows of every subset, and the weights only where it finds all.
+  rows <- if (nrow(frame) < nrow(data)) data[row.names(frame), ]
+  # emmeans would undo a transformation of the answer, too.
+  type <- if (inherits(theirs, "glm")) "response" else "link"
+  is_factor <- vapply(frame, function(x) is.factor(x) || is.character(x), logical(1))
+  factors <- intersect(names(frame)[is_factor], all.vars(delete.response(terms(theirs))))
+  off <- unlist(lapply(factors, function(factor) {
+    vapply(c("equal", "proportional"), function(weights) {
+      got <- marginal_means(ours, factor, weights = weights)
+      want <- as.data.frame(suppressMessages(
+        emmeans::emmeans(theirs, factor, weights = weights, type = type, data = rows)
+      ))
+      max(vapply(1:4, function(k) {
+        relative_difference(
+          got[[c("estimate", "std.error", "conf.low", "conf.high")[[k]]]],
+          want[[c(2, 3, 5, 6)[[k]]]]
+        )
+      }, numeric(1)))
+    }, numeric(1))
+  }))
+  c(means = max(0, off))
+}

@@ -74,8 +74,7 @@ gaussian_models <- list(
     fit(rainfall ~ seeding * (sne + cloudcover + prewetness + echomotion) + time, HSAUR3::clouds)
   ),
   lung = agreement_model(
-    fit(wt.loss ~ age + factor(sex) + factor(ph.ecog) + meal.cal, survival::lung),
-    cluster = ~inst
+    fit(wt.loss ~ age + factor(sex) + factor(ph.ecog) + meal.cal, survival::lung)
   ),
   nuclear = agreement_model(
     fit(log(cost) ~ date + t1 + t2 + log(cap) + pr + ne + ct + bw, boot::nuclear)
@@ -240,8 +239,7 @@ positive_models <- list(
     fit(waiting ~ duration, MASS::geyser, family = inverse.gaussian("log"))
   ),
   lung.time = agreement_model(
-    fit(time ~ age + factor(sex) * ph.karno, survival::lung, family = Gamma("log")),
-    cluster = ~inst
+    fit(time ~ age + factor(sex) * ph.karno, survival::lung, family = Gamma("log"))
   ),
   mammals = agreement_model(
     fit(brain ~ log(body), MASS::mammals, family = quasi(link = "log", variance = "mu^2"))
