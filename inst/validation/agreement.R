@@ -208,17 +208,18 @@ compare_terms <- function(ours, theirs, model) {
 compare_means <- function(ours, theirs, data) {
   frame <- model.frame(theirs)
   # It does not find the rows of every subset, and the weights only where it finds all.
-  rows <- if (nrow(frame) < nrow(data)) data[row.names(frame), ]
+  found <- if (nrow(frame) < nrow(data)) list(data = data[row.names(frame), ])
   # emmeans would undo a transformation of the answer, too.
   type <- if (inherits(theirs, "glm")) "response" else "link"
   is_factor <- vapply(frame, function(x) is.factor(x) || is.character(x), logical(1))
   factors <- intersect(names(frame)[is_factor], all.vars(delete.response(terms(theirs))))
+  # Its proportions are of rows, ours of prior weights.
+  weightings <- c("equal", if (is.null(ours$weights)) "proportional")
   off <- unlist(lapply(factors, function(factor) {
-    vapply(c("equal", "proportional"), function(weights) {
+    vapply(weightings, function(weights) {
       got <- marginal_means(ours, factor, weights = weights)
-      want <- as.data.frame(suppressMessages(
-        emmeans::emmeans(theirs, factor, weights = weights, type = type, data = rows)
-      ))
+      arguments <- c(list(theirs, factor, weights = weights, type = type), found)
+      want <- as.data.frame(suppressMessages(do.call(emmeans::emmeans, arguments)))
       max(vapply(1:4, function(k) {
         relative_difference(
           got[[c("estimate", "std.error", "conf.low", "conf.high")[[k]]]],
