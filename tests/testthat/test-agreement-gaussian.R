@@ -19,7 +19,9 @@ for (name in names(gaussian_models)) {
     ours <- our_fit(model)
     theirs <- peer_fit(model)
     if (length(labels(theirs)) > 0) {
-      expect_agreement(suppressMessages(compare_terms(ours, theirs, model)), name)
+      # car says what it does about aliased terms and rows of weight 0.
+      off <- suppressWarnings(suppressMessages(compare_terms(ours, theirs, model)))
+      expect_agreement(off, name)
     }
     expect_agreement(compare_means(ours, theirs, agreement_data(model)), name)
   })
