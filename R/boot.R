@@ -70,7 +70,7 @@ boot_ci <- function(data, statistic, formula = NULL,
                     threads = NULL) {
   type <- check_boot_types(type, missing(type))
   check_number(conf.level, "conf.level", min = 0, max = 1)
-  check_replicates(replicates, 19)
+  check_replicates(replicates, 19, 1e8)
   seed <- draw_seed(seed)
   threads <- threads_to_use(threads)
   problem <- if (is.function(statistic)) {

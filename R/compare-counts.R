@@ -326,9 +326,10 @@ simulated_test <- function(counts, how) {
   scheme <- permutation_scheme(rows, NULL)
   how$statistic <- "chisq"
   observed <- permuted_statistics(rows, scheme, how, 0, 1, given = scheme$arm)
-  drawn <- random_statistics(rows, scheme, how, how$replicates)
-  extreme <- sum(is_extreme(drawn, observed, "greater", 1))
-  list(statistic = observed, p.value = (extreme + 1) / (how$replicates + 1))
+  extreme <- random_statistics(rows, scheme, how, how$replicates, function(drawn) {
+    sum(is_extreme(drawn, observed, "greater", 1))
+  })
+  list(statistic = observed, p.value = (sum(extreme) + 1) / (how$replicates + 1))
 }
 
 fisher_p <- function(counts) {

@@ -491,7 +491,8 @@ pair_permutation_p <- function(outcome, frame, pair, replicates, seed, threads) 
   scheme <- permutation_scheme(rows, NULL)
   how <- list(statistic = "difference", seed = seed, threads = threads)
   observed <- permuted_statistics(rows, scheme, how, 0, 1, given = scheme$arm)
-  drawn <- random_statistics(rows, scheme, how, replicates)
-  extreme <- is_extreme(drawn, observed, "two.sided", stats::sd(rows$outcome))
+  extreme <- random_statistics(rows, scheme, how, replicates, function(drawn) {
+    sum(is_extreme(drawn, observed, "two.sided", stats::sd(rows$outcome)))
+  })
   (sum(extreme) + 1) / (replicates + 1)
 }

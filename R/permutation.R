@@ -64,7 +64,7 @@
 #' @param strata,cluster `NULL`, `~ column` (two columns are crossed), names of
 #'   columns, or labels of the rows.
 #' @param allocation `NULL`, a list made by [allocate()], or a function.
-#' @param replicates Number of re-allocations.
+#' @param replicates Number of re-allocations; the statistic of each is kept, 8 bytes.
 #' @param exact `TRUE` for all shuffles, `FALSE` for random ones, `NULL` for all if
 #'   they are few.
 #' @param conf.level Level of the interval of P.
@@ -93,7 +93,7 @@ permutation_test <- function(formula, data,
                              strata = NULL, cluster = NULL, allocation = NULL, replicates = 9999,
                              exact = NULL, conf.level = 0.95, seed = NULL, threads = NULL) {
   how <- permutation_settings(statistic, alternative, exact, conf.level, allocation, cluster)
-  check_replicates(replicates)
+  check_replicates(replicates, most = 1e8)
   how$seed <- draw_seed(seed)
   how$threads <- threads_to_use(threads)
   rows <- permutation_rows(formula, data, how, covariates, strata, cluster)
@@ -224,15 +224,16 @@ observed_statistic <- function(rows, scheme, how) {
   observed
 }
 
-random_statistics <- function(rows, scheme, how, replicates) {
+# What `keep` makes of each piece, in order.
+random_statistics <- function(rows, scheme, how, replicates, keep = identity) {
   run <- function(first, n) {
     given <- if (is.function(how$allocation)) given_arms(rows, scheme, how$allocation, n)
-    permuted_statistics(rows, scheme, how, first, n, given)
+    keep(permuted_statistics(rows, scheme, how, first, n, given))
   }
   if (is.function(how$allocation)) {
     with_generator(how$seed, in_pieces(replicates, 1000, "Re-allocating", run))
   } else {
-    piece <- if (is.function(how$statistic)) 1000 else 2e8 / length(scheme$arm)
+    piece <- if (is.function(how$statistic)) 1000 else min(1e6, 2e8 / length(scheme$arm))
     in_pieces(replicates, piece, "Re-allocating", run)
   }
 }

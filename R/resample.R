@@ -44,9 +44,8 @@ in_pieces <- function(replicates, piece, label, run) {
   if (is.matrix(parts[[1]])) do.call(cbind, parts) else unlist(parts)
 }
 
-# Replicates and confidence level, as both take them.
-check_replicates <- function(replicates, least = 1) {
-  check_number(replicates, "replicates", min = least, max = 2^32 - 1, whole = TRUE)
+check_replicates <- function(replicates, least = 1, most = 2^32 - 1) {
+  check_number(replicates, "replicates", min = least, max = most, whole = TRUE)
 }
 
 # Evaluates with R's generator started from `seed`, and leaves it as it was.
