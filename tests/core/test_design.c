@@ -633,7 +633,7 @@ static void test_any_number_of_threads_gives_the_same_bits(void **state)
     (void)state;
     for (size_t m = 2; m < N_MODELS; m += 3) {
         sample s;
-        make_sample(&s, 30000, models[m]);
+        make_sample(&s, 100000, models[m]);
         const size_t p = (size_t)qst_model_cols(&s.model);
         const int n_threads[] = {1, 2, 7};
         answer a[3];

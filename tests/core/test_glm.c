@@ -369,7 +369,7 @@ static void test_it_can_be_stopped(void **state)
 static void test_any_number_of_threads_gives_the_same_bits(void **state)
 {
     (void)state;
-    sample s = make_sample(30000, false);
+    sample s = make_sample(150000, false);
     dense d;
     const qst_glm_data *data = data_of(&s, &d);
     const int n_threads[] = {1, 2, 7};

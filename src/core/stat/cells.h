@@ -46,7 +46,7 @@ typedef struct {
         qst__dd *sums, qst_err *err);
     void (*flush)(const void *data, double *scratch, qst__dd *sums);
     const void *data;
-    ptrdiff_t n_rows, rows_per_flush, scratch_size, n_sums;
+    ptrdiff_t n_rows, n_cols, rows_per_flush, scratch_size, n_sums;
 } qst__blocks;
 
 /* Sums of all tasks, added in index order, go to totals_out. */

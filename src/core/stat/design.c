@@ -3,7 +3,7 @@
 #include <math.h>
 
 /* Tasks are cut by these alone, never by the number of threads. */
-#define ROWS_PER_TASK 4096
+#define MIN_NUMBERS 0x20000 /* rows times columns; fewer take less time than a thread's start */
 #define MAX_TASKS 32
 #define MAX_SUMS 0x100000 /* of all tasks */
 
@@ -114,8 +114,9 @@ static ptrdiff_t rows_per_task(const qst__blocks *blocks)
 {
     const ptrdiff_t for_sums = MAX_SUMS / qst__max(1, blocks->n_sums);
     const ptrdiff_t n_tasks = qst__max(1, qst__min(MAX_TASKS, for_sums));
-    const ptrdiff_t rows = qst__max(ROWS_PER_TASK, (blocks->n_rows + n_tasks - 1) / n_tasks);
-    return (rows + QST__BLOCK - 1) / QST__BLOCK * QST__BLOCK;
+    const ptrdiff_t rows =
+        qst__max(MIN_NUMBERS / blocks->n_cols, (blocks->n_rows + n_tasks - 1) / n_tasks);
+    return qst__max(1, (rows + QST__BLOCK - 1) / QST__BLOCK) * QST__BLOCK;
 }
 
 qst_status qst__blocks_run(
@@ -298,6 +299,7 @@ qst_status qst__design_make(const qst_ctx *ctx, qst__arena *arena, const qst_mod
         const qst__blocks blocks = {.step = check_step,
             .data = design,
             .n_rows = model->n_rows,
+            .n_cols = design->n_cols,
             .scratch_size = QST__BLOCK};
         status = qst__blocks_run(ctx, &blocks, NULL, err);
     }

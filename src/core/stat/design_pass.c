@@ -154,6 +154,7 @@ static qst_status pass_by_panels(const qst_ctx *ctx, const job *work, qst_err *e
     const qst__blocks blocks = {.step = panel_step,
         .data = work,
         .n_rows = work->design->model->n_rows,
+        .n_cols = work->design->n_cols,
         .scratch_size = QST__BLOCK * (3 + p),
         .n_sums = pass->n_sums + n_cross + (pass->gram_out != NULL ? p * (p + 1) / 2 : 0)};
     qst__arena arena;
@@ -186,6 +187,7 @@ static qst_status pass_by_cells(const qst_ctx *ctx, job *work, qst_err *err)
         .flush = flush_moments,
         .data = work,
         .n_rows = work->design->model->n_rows,
+        .n_cols = work->design->n_cols,
         .rows_per_flush = (per_flush + QST__BLOCK - 1) / QST__BLOCK * QST__BLOCK,
         .scratch_size = QST__BLOCK * (3 + cells->width) + CELL_ROOM + n_moments(work),
         .n_sums = pass->n_sums + n_moments(work)};
@@ -264,6 +266,7 @@ static qst_status form_by_cells(const qst_ctx *ctx, job *work, qst_err *err)
     const qst__blocks blocks = {.step = cells_form,
         .data = work,
         .n_rows = work->design->model->n_rows,
+        .n_cols = work->design->n_cols,
         .scratch_size = QST__BLOCK * (3 + cells->width) + CELL_ROOM};
     const ptrdiff_t n_table = cells->n_cells * cells->n_carriers * cells->width;
     qst__arena arena;
@@ -292,6 +295,7 @@ qst_status qst__design_quadratic(
     const qst__blocks blocks = {.step = panel_form,
         .data = &work,
         .n_rows = design->model->n_rows,
+        .n_cols = design->n_cols,
         .scratch_size = QST__BLOCK * (3 + design->n_cols)};
     return qst__blocks_run(ctx, &blocks, NULL, err);
 }
