@@ -153,15 +153,20 @@ null_deviance <- function(fit, threads) {
 # What src/glue/r_glm.c makes of a design and its response. `threads` is what
 # threads_to_use() gave.
 fit_core <- function(design, y, weights, offset, family, method, threads, frame) {
-  if (family$family != "gaussian" || family$link != "identity") {
-    qst_abort("argument", "`family`: this family is not fitted. Use gaussian(), or glm().")
-  }
+  control <- list(
+    firth = method == "firth", tol_alias = 1e-7, tol_deviance = 1e-8, n_steps_max = 25L
+  )
   core <- withCallingHandlers(
-    .Call(C_qstr_glm_fit, design, y, weights, offset, 1e-7, FALSE, threads),
+    .Call(
+      C_qstr_glm_fit, design, y, weights, offset, core_family(family), control,
+      threads
+    ),
     questrial_error_argument = function(e) rename_model_fault(e, design, frame)
   )
-  core$linear <- core$fitted
-  core$info <- list(method = core$method, condition = core$condition)
+  if (is.null(core$linear) || length(core$linear) == 0) {
+    core$linear <- core$fitted
+  }
+  core$info$separated <- attr(design, "columns")[core$separated]
   core
 }
 

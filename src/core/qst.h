@@ -455,7 +455,7 @@ ptrdiff_t qst_model_cols(const qst_model *model);
 QST_MUST_USE qst_status qst_model_predict(const qst_ctx *ctx, const qst_model *model,
     const double *b, const double *a, double *eta_out, double *quadratic_out, qst_err *err);
 
-/* ---- Linear models: stat/glm.c ------------------------------------------------------- */
+/* ---- Generalised linear models: stat/glm.c, glm_qr.c, irls.c ---------------------------- */
 
 /*
  * Weighted least squares as lm does it, with no digit less. Columns that are
@@ -469,6 +469,24 @@ QST_MUST_USE qst_status qst_model_predict(const qst_ctx *ctx, const qst_model *m
  * its condition is above 1e4, or a column is near to the tolerance, the fit is
  * done by Householder QR, corrected by residuals of the augmented system in
  * double-double arithmetic (Bjorck 1967, BIT 7:257-278).
+ *
+ * Other families and links are fitted by iteratively reweighted least squares
+ * (McCullagh & Nelder 1989, section 2.5) in the form of Fisher scoring, b +
+ * (X'WX)^-1 X'W (y - mu) / mu', one pass over the rows a step. It starts at
+ * glm's starting means and stops by its rule, when the deviance changes by
+ * less than tol_deviance (|deviance| + 0.1), and then takes more as long as
+ * they shrink, until they change no coefficient by more than 1e-9 of it. A step
+ * that leaves the family's means, or makes the deviance grow, is halved.
+ *
+ * Separation: if at the end the last step still moves the linear predictor of
+ * rows by a tenth or more, rows whose response is at an end that the mean never
+ * reaches, estimates are infinite in that direction (Albert & Anderson 1984,
+ * Biometrika 71:1-10). `is_separated` says so, and `separated` marks the
+ * columns whose coefficients were still moving.
+ *
+ * `firth`: the score is penalised by Jeffreys' prior (Firth 1993, Biometrika
+ * 80:27-38; Heinze & Schemper 2002, Stat Med 21:2409-2419), which keeps
+ * estimates finite; the covariance is (X'WX)^-1 at the estimate.
  */
 typedef enum {
     QST_FAMILY_GAUSSIAN,
@@ -499,7 +517,11 @@ typedef enum {
 typedef struct {
     qst_family family;
     qst_link link;
-    double tol_alias; /* 1e-7, in (0, 1) */
+    double theta;        /* of negative binomials, > 0 */
+    bool firth;          /* penalised by Jeffreys' prior; binomial with logit link only */
+    double tol_alias;    /* 1e-7, in (0, 1) */
+    double tol_deviance; /* 1e-8: relative change of the deviance at convergence */
+    int32_t n_steps_max; /* 25 */
 } qst_glm_settings;
 
 void qst_glm_settings_default(qst_glm_settings *settings);
@@ -513,15 +535,16 @@ typedef struct {
     const double *offset;
 } qst_glm_data;
 
-/* Buffers of the caller, p columns, n rows. `leverage` may be NULL. */
+/* Buffers of the caller, p columns, n rows. */
 typedef struct {
     double *coefficients; /* p; NA where aliased */
     double *effects;      /* p; the square of effect j is what column j explains beyond the columns
                              before it; 0 where aliased */
     qst_mat covariance;   /* p x p, (X'WX)^-1; NA where aliased */
-    double *residuals;    /* n; y - fitted */
-    double *fitted;       /* n */
-    double *leverage;     /* n; diagonal of the hat matrix, 0 at weight 0 */
+    double *residuals;    /* n; working: (y - mu) / (d mu / d eta) */
+    double *fitted;       /* n; mu */
+    double *linear;       /* n; eta, offset included; may be NULL */
+    bool *separated;      /* p; see below; may be NULL */
 } qst_glm_result;
 
 typedef enum { QST_GLM_BY_GRAM, QST_GLM_BY_QR } qst_glm_method;
@@ -529,9 +552,15 @@ typedef enum { QST_GLM_BY_GRAM, QST_GLM_BY_QR } qst_glm_method;
 typedef struct {
     ptrdiff_t rank;
     ptrdiff_t n_used; /* rows of weight above 0 */
-    double deviance;  /* weighted sum of squared residuals */
+    double deviance;  /* of linear models the weighted sum of squared residuals */
+    double pearson;   /* sum of w (y - mu)^2 / V(mu) */
     double condition; /* of the scaled (and centred) Gram matrix in the 1-norm; NaN by QR */
     qst_glm_method method;
+    int32_t n_steps; /* of IRLS; 1 for linear models */
+    bool is_converged;
+    bool is_boundary;  /* steps were halved to stay inside the family's means */
+    bool is_separated; /* see below */
+    double log_det;    /* Firth: of X'WX, the penalty's twice; else NaN */
 } qst_glm_info;
 
 /* Room for fits of at most this shape; one for each thread that fits. `ctx` must outlive it. */
@@ -542,10 +571,11 @@ void qst_glm_work_free(qst_glm_work *work);
 
 /*
  * One fit. QST_EARGUMENT: a value that is not finite (row and column; column p
- * means the response, offset taken off), a weight below 0 (row, column -1), a
- * tolerance or a family that is not there; QST_EDIMENSION: more rows or
- * columns than the workspace has, or no column; QST_ENODATA: no row of weight
- * above 0.
+ * means the response, offset taken off), a response that the family cannot
+ * have or a weight below 0 (row, column -1), a setting out of its range;
+ * QST_EDIMENSION: more rows or columns than the workspace has, or no column;
+ * QST_ENODATA: no row of weight above 0; QST_ENOTCONV: no coefficients with
+ * means inside the family were found (iteration).
  */
 QST_MUST_USE qst_status qst_glm_fit(const qst_ctx *ctx, const qst_glm_settings *settings,
     const qst_glm_data *data, qst_glm_work *work, const qst_glm_result *result,

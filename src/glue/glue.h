@@ -101,8 +101,8 @@ SEXP qstr_compare_moments(SEXP x_sexp, SEXP group_sexp);
 SEXP qstr_compare_means(SEXP moments_sexp, SEXP test_sexp);
 SEXP qstr_compare_chisq(SEXP counts_sexp, SEXP correct_sexp);
 
-SEXP qstr_glm_fit(SEXP model_sexp, SEXP y_sexp, SEXP weights_sexp, SEXP offset_sexp, SEXP tol_sexp,
-    SEXP leverage_sexp, SEXP threads_sexp);
+SEXP qstr_glm_fit(SEXP model_sexp, SEXP y_sexp, SEXP weights_sexp, SEXP offset_sexp,
+    SEXP family_sexp, SEXP control_sexp, SEXP threads_sexp);
 
 SEXP qstr_permute(SEXP scheme_sexp, SEXP data_sexp, SEXP statistic_sexp, SEXP given_sexp,
     SEXP first_sexp, SEXP replicates_sexp, SEXP seed_sexp, SEXP threads_sexp);

@@ -1,6 +1,7 @@
 #include "glue/glue.h"
 
 #include <R.h>
+#include <string.h>
 
 /* NULL or a double vector of length n. */
 static const double *optional_doubles(SEXP x, ptrdiff_t n, const char *argument)
@@ -8,39 +9,107 @@ static const double *optional_doubles(SEXP x, ptrdiff_t n, const char *argument)
     return x == R_NilValue ? NULL : qstr_doubles(x, n, argument);
 }
 
-static SEXP make_result(ptrdiff_t n, ptrdiff_t p, bool with_leverage, qst_glm_result *result)
+/* Position of a string in a list of names that ends with NULL. */
+static int find_name(SEXP x, const char *const names[], const char *argument)
 {
-    static const char *names[] = {"coefficients", "effects", "covariance", "residuals", "fitted",
-        "leverage", "rank", "n_used", "deviance", "condition", "method", ""};
-    SEXP list = PROTECT(Rf_mkNamed(VECSXP, names));
-    const R_xlen_t lengths[] = {p, p, -1, n, n, with_leverage ? n : 0};
-    for (int k = 0; k < 6; k++) {
-        SET_VECTOR_ELT(list, k,
-            k == 2 ? Rf_allocMatrix(REALSXP, (int)p, (int)p) : Rf_allocVector(REALSXP, lengths[k]));
+    if (!Rf_isString(x) || XLENGTH(x) != 1) {
+        Rf_error("%s is not a string", argument);
     }
+    const char *name = CHAR(STRING_ELT(x, 0));
+    int k = 0;
+    while (names[k] != NULL && strcmp(names[k], name) != 0) {
+        k++;
+    }
+    if (names[k] == NULL) {
+        Rf_error("%s \"%s\" is unknown", argument, name);
+    }
+    return k;
+}
+
+/* list(name, link, theta): the order of names is that of the enums. */
+static void read_family(SEXP family_sexp, qst_glm_settings *settings)
+{
+    static const char *const families[] = {
+        "gaussian", "binomial", "poisson", "Gamma", "inverse.gaussian", "negative_binomial", NULL};
+    static const char *const links[] = {"identity", "log", "logit", "probit", "cloglog", "cauchit",
+        "inverse", "1/mu^2", "sqrt", NULL};
+    settings->family = (qst_family)find_name(VECTOR_ELT(family_sexp, 0), families, "family");
+    settings->link = (qst_link)find_name(VECTOR_ELT(family_sexp, 1), links, "link");
+    if (VECTOR_ELT(family_sexp, 2) != R_NilValue) {
+        settings->theta = qstr_double(VECTOR_ELT(family_sexp, 2), "theta");
+    }
+}
+
+/* list(firth, tol_alias, tol_deviance, n_steps_max). */
+static void read_control(SEXP control_sexp, qst_glm_settings *settings)
+{
+    settings->firth = qstr_flag(VECTOR_ELT(control_sexp, 0), "firth");
+    settings->tol_alias = qstr_double(VECTOR_ELT(control_sexp, 1), "tol_alias");
+    settings->tol_deviance = qstr_double(VECTOR_ELT(control_sexp, 2), "tol_deviance");
+    settings->n_steps_max = qstr_int(VECTOR_ELT(control_sexp, 3), "n_steps_max");
+}
+
+/* Linear models need no linear predictor beside their fitted values. */
+static bool is_linear(const qst_glm_settings *settings)
+{
+    return settings->family == QST_FAMILY_GAUSSIAN && settings->link == QST_LINK_IDENTITY;
+}
+
+static SEXP make_result(ptrdiff_t n, ptrdiff_t p, bool with_linear, qst_glm_result *result)
+{
+    static const char *names[] = {"coefficients", "effects", "residuals", "fitted", "linear",
+        "covariance", "separated", "rank", "n_used", "deviance", "pearson", "info", ""};
+    SEXP list = PROTECT(Rf_mkNamed(VECSXP, names));
+    const R_xlen_t lengths[] = {p, p, n, n, with_linear ? n : 0};
+    for (int k = 0; k < 5; k++) {
+        SET_VECTOR_ELT(list, k, Rf_allocVector(REALSXP, lengths[k]));
+    }
+    SET_VECTOR_ELT(list, 5, Rf_allocMatrix(REALSXP, (int)p, (int)p));
     *result = (qst_glm_result){
         .coefficients = REAL(VECTOR_ELT(list, 0)),
         .effects = REAL(VECTOR_ELT(list, 1)),
-        .covariance = {REAL(VECTOR_ELT(list, 2)), p, p, p},
-        .residuals = REAL(VECTOR_ELT(list, 3)),
-        .fitted = REAL(VECTOR_ELT(list, 4)),
-        .leverage = with_leverage ? REAL(VECTOR_ELT(list, 5)) : NULL,
+        .residuals = REAL(VECTOR_ELT(list, 2)),
+        .fitted = REAL(VECTOR_ELT(list, 3)),
+        .linear = with_linear ? REAL(VECTOR_ELT(list, 4)) : NULL,
+        .covariance = {REAL(VECTOR_ELT(list, 5)), p, p, p},
+        .separated = (bool *)R_alloc((size_t)p, sizeof(bool)),
     };
     UNPROTECT(1);
     return list;
 }
 
-static void set_info(SEXP list, const qst_glm_info *info)
+static SEXP make_info(const qst_glm_info *info)
 {
-    SET_VECTOR_ELT(list, 6, Rf_ScalarInteger((int)info->rank));
-    SET_VECTOR_ELT(list, 7, Rf_ScalarReal((double)info->n_used));
-    SET_VECTOR_ELT(list, 8, Rf_ScalarReal(info->deviance));
-    SET_VECTOR_ELT(list, 9, Rf_ScalarReal(info->condition));
-    SET_VECTOR_ELT(list, 10, Rf_mkString(info->method == QST_GLM_BY_QR ? "QR" : "Gram"));
+    static const char *names[] = {
+        "method", "condition", "iterations", "converged", "boundary", "log_det", ""};
+    SEXP list = PROTECT(Rf_mkNamed(VECSXP, names));
+    SET_VECTOR_ELT(list, 0, Rf_mkString(info->method == QST_GLM_BY_QR ? "QR" : "Gram"));
+    SET_VECTOR_ELT(list, 1, Rf_ScalarReal(info->condition));
+    SET_VECTOR_ELT(list, 2, Rf_ScalarInteger(info->n_steps));
+    SET_VECTOR_ELT(list, 3, Rf_ScalarLogical(info->is_converged));
+    SET_VECTOR_ELT(list, 4, Rf_ScalarLogical(info->is_boundary));
+    SET_VECTOR_ELT(list, 5, Rf_ScalarReal(info->log_det));
+    UNPROTECT(1);
+    return list;
 }
 
-SEXP qstr_glm_fit(SEXP model_sexp, SEXP y_sexp, SEXP weights_sexp, SEXP offset_sexp, SEXP tol_sexp,
-    SEXP leverage_sexp, SEXP threads_sexp)
+static void set_results(
+    SEXP list, const qst_glm_info *info, const qst_glm_result *result, ptrdiff_t p)
+{
+    SEXP separated = Rf_allocVector(LGLSXP, p);
+    SET_VECTOR_ELT(list, 6, separated);
+    for (ptrdiff_t j = 0; j < p; j++) {
+        LOGICAL(separated)[j] = info->is_separated && result->separated[j];
+    }
+    SET_VECTOR_ELT(list, 7, Rf_ScalarInteger((int)info->rank));
+    SET_VECTOR_ELT(list, 8, Rf_ScalarReal((double)info->n_used));
+    SET_VECTOR_ELT(list, 9, Rf_ScalarReal(info->deviance));
+    SET_VECTOR_ELT(list, 10, Rf_ScalarReal(info->pearson));
+    SET_VECTOR_ELT(list, 11, make_info(info));
+}
+
+SEXP qstr_glm_fit(SEXP model_sexp, SEXP y_sexp, SEXP weights_sexp, SEXP offset_sexp,
+    SEXP family_sexp, SEXP control_sexp, SEXP threads_sexp)
 {
     const qst_model model = qstr_model(model_sexp);
     const ptrdiff_t n = model.n_rows, p = qst_model_cols(&model);
@@ -50,9 +119,10 @@ SEXP qstr_glm_fit(SEXP model_sexp, SEXP y_sexp, SEXP weights_sexp, SEXP offset_s
     data.offset = optional_doubles(offset_sexp, n, "offset");
     qst_glm_settings settings;
     qst_glm_settings_default(&settings);
-    settings.tol_alias = qstr_double(tol_sexp, "tol");
+    read_family(family_sexp, &settings);
+    read_control(control_sexp, &settings);
     qst_glm_result result;
-    SEXP list = PROTECT(make_result(n, p, qstr_flag(leverage_sexp, "leverage"), &result));
+    SEXP list = PROTECT(make_result(n, p, !is_linear(&settings), &result));
     qstr_call call;
     PROTECT(qstr_begin(&call, qstr_int(threads_sexp, "threads")));
     qst_glm_work *work = NULL;
@@ -63,7 +133,7 @@ SEXP qstr_glm_fit(SEXP model_sexp, SEXP y_sexp, SEXP weights_sexp, SEXP offset_s
     }
     qst_glm_work_free(work);
     qstr_done(&call, status);
-    set_info(list, &info);
+    set_results(list, &info, &result, p);
     UNPROTECT(2);
     return list;
 }

@@ -218,15 +218,8 @@ test_that("any number of threads gives the same bits", {
 # ---- Bad input ----
 
 test_that("families that are not fitted are refused", {
-  for (family in list(binomial(), poisson, gaussian("log"))) {
-    expect_error(fit_glm(am ~ wt, mtcars, family = family), "is not fitted",
-      class = "questrial_error_argument"
-    )
-  }
-  expect_error(fit_glm(mpg ~ wt, mtcars, family = 3), "must be a family",
-    class = "questrial_error_argument"
-  )
-  expect_error(fit_glm(mpg ~ wt, mtcars, family = "gausian"), "no family \"gausian\"",
+  expect_error(
+    fit_glm(mpg ~ wt, mtcars, family = quasi(link = power(1 / 3))), "is not fitted",
     class = "questrial_error_argument"
   )
 })

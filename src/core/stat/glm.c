@@ -1,6 +1,8 @@
-#include "stat/design.h"
+#include "stat/glm.h"
+#include "stat/family.h"
 
 #include <math.h>
+#include <string.h>
 
 /* Condition of the scaled Gram matrix above which it may cost more than four of sixteen digits. */
 #define MAX_CONDITION 1e4
@@ -8,43 +10,15 @@
 #define GRAM_FLOOR 4e-15
 /* Squared norms that fall below this share are left to QR to judge. */
 #define GRAM_DOUBT 1e-10
-/* Each correction by QR gains as many digits as the factorisation has right, so what is left after
- * one that changed no more than this is below the last digit. */
-#define SMALL_CHANGE 0x1p-27
-#define MAX_CORRECTIONS 4
-/* Corrected in double-double, a column that lm's limit would just alias still has its digits (a
- * polynomial of degree 10 in NIST's Filip set keeps 5e-8 of its last column). */
-#define CORRECTED_SHARE 0.1
-
-struct qst_glm_work {
-    qst__arena arena;
-    ptrdiff_t n_rows, n_cols;
-    double *pivots, *scales, *cross, *change; /* p */
-    double *gram, *factor, *inverse;          /* p^2 */
-    /* Only when QR is needed: */
-    qst__qr qr;
-    qst_mat x; /* the expanded design */
-    double *root_weights, *target, *scaled_residuals;
-};
-
-/* One fit: what all its steps read. */
-typedef struct {
-    const qst_ctx *ctx;
-    const qst_glm_settings *settings;
-    qst_glm_work *work;
-    const qst_glm_result *result;
-    qst_glm_info *info;
-    const qst_glm_data *data;
-    qst__design *design;
-    ptrdiff_t n, p;
-    double shift; /* of the response, taken off where columns are centred */
-    qst_mat gram, factor, inverse;
-} fit;
 
 void qst_glm_settings_default(qst_glm_settings *settings)
 {
-    *settings = (qst_glm_settings){
-        .family = QST_FAMILY_GAUSSIAN, .link = QST_LINK_IDENTITY, .tol_alias = 1e-7};
+    *settings = (qst_glm_settings){.family = QST_FAMILY_GAUSSIAN,
+        .link = QST_LINK_IDENTITY,
+        .theta = 1.0,
+        .tol_alias = 1e-7,
+        .tol_deviance = 1e-8,
+        .n_steps_max = 25};
 }
 
 /* ---- Workspace ---- */
@@ -56,7 +30,8 @@ static qst_status make_rooms(qst_glm_work *work, qst_err *err)
         double **room;
         ptrdiff_t n;
     } rooms[] = {{&work->pivots, p}, {&work->scales, p}, {&work->cross, p}, {&work->change, p},
-        {&work->gram, p * p}, {&work->factor, p * p}, {&work->inverse, p * p}};
+        {&work->before, p}, {&work->solution, p}, {&work->gram, p * p}, {&work->factor, p * p},
+        {&work->inverse, p * p}};
     qst_status status = QST_OK;
     for (size_t k = 0; k < sizeof rooms / sizeof *rooms && status == QST_OK; k++) {
         status = qst__arena_array(&work->arena, rooms[k].n, sizeof(double), rooms[k].room, err);
@@ -98,43 +73,39 @@ void qst_glm_work_free(qst_glm_work *work)
     }
 }
 
-static qst_status make_qr_rooms(qst_glm_work *work, qst_err *err)
-{
-    if (work->scaled_residuals != NULL) {
-        return QST_OK;
-    }
-    const ptrdiff_t n = work->n_rows;
-    qst_status status = qst__qr_make(&work->arena, n, work->n_cols, &work->qr, err);
-    if (status == QST_OK) {
-        status = qst__mat_make(&work->arena, n, work->n_cols, &work->x, err);
-    }
-    if (status == QST_OK) {
-        status = qst__arena_array(&work->arena, n, sizeof(double), &work->root_weights, err);
-    }
-    if (status == QST_OK) {
-        status = qst__arena_array(&work->arena, n, sizeof(double), &work->target, err);
-    }
-    if (status == QST_OK) {
-        status = qst__arena_array(&work->arena, n, sizeof(double), &work->scaled_residuals, err);
-    }
-    return status;
-}
-
 /* ---- Checks ---- */
+
+/* Constant variance and no link: one weighted least squares. */
+static bool is_linear(const qst_glm_settings *settings)
+{
+    return settings->link == QST_LINK_IDENTITY &&
+           (settings->family == QST_FAMILY_GAUSSIAN ||
+               settings->family == QST_FAMILY_QUASI_CONSTANT);
+}
 
 static qst_status check_settings(const qst_glm_settings *settings, qst_err *err)
 {
-    if (settings->family != QST_FAMILY_GAUSSIAN || settings->link != QST_LINK_IDENTITY) {
-        return qst__fail(err, QST_EARGUMENT, "only gaussian models with identity link are fitted");
-    }
     if (!(settings->tol_alias > 0.0 && settings->tol_alias < 1.0)) {
         return qst__fail(
             err, QST_EARGUMENT, "tolerance %g is not between 0 and 1", settings->tol_alias);
     }
+    if (!(settings->tol_deviance > 0.0 && settings->n_steps_max > 0)) {
+        return qst__fail(err, QST_EARGUMENT, "tolerance %g or %d steps are not above 0",
+            settings->tol_deviance, (int)settings->n_steps_max);
+    }
+    if (settings->family == QST_FAMILY_NEGATIVE_BINOMIAL &&
+        !(settings->theta > 0.0 && isfinite(settings->theta))) {
+        return qst__fail(err, QST_EARGUMENT, "theta %g is not above 0", settings->theta);
+    }
+    if (settings->firth &&
+        !(settings->family == QST_FAMILY_BINOMIAL && settings->link == QST_LINK_LOGIT)) {
+        return qst__fail(
+            err, QST_EARGUMENT, "Firth's penalty is for binomial models with logit link");
+    }
     return QST_OK;
 }
 
-static qst_status check_shape(const fit *f, qst_err *err)
+static qst_status check_shape(const qst__fit *f, qst_err *err)
 {
     if (f->p > f->work->n_cols || f->n > f->work->n_rows) {
         return qst__fail(err, QST_EDIMENSION, "%td x %td do not fit a workspace for %td x %td",
@@ -159,14 +130,9 @@ static qst_status count_used(const qst_glm_data *data, ptrdiff_t *n_used_out, qs
 /* ---- The response ---- */
 
 /* What is regressed on the columns. */
-static double response_at(const fit *f, ptrdiff_t i)
+static double response_at(const qst__fit *f, ptrdiff_t i)
 {
     return f->data->offset != NULL ? f->data->y[i] - f->data->offset[i] : f->data->y[i];
-}
-
-static double weight_at(const fit *f, ptrdiff_t i)
-{
-    return f->data->weights != NULL ? f->data->weights[i] : 1.0;
 }
 
 /* sums = weights, and weights times the response. */
@@ -176,7 +142,7 @@ static qst_status mean_step(void *data, ptrdiff_t start, ptrdiff_t n, const doub
     (void)eta;
     (void)weights_out;
     (void)residuals_out;
-    const fit *f = data;
+    const qst__fit *f = data;
     double weights = 0.0, sum = 0.0;
     for (ptrdiff_t i = start; i < start + n; i++) {
         const double y = response_at(f, i);
@@ -184,8 +150,8 @@ static qst_status mean_step(void *data, ptrdiff_t start, ptrdiff_t n, const doub
             return qst__fail_at(err, QST_EARGUMENT, i, f->p, y,
                 "value %g in row %td, column %td is not finite", y, i + 1, f->p + 1);
         }
-        weights += weight_at(f, i);
-        sum += weight_at(f, i) * y;
+        weights += qst__weight_at(f, i);
+        sum += qst__weight_at(f, i) * y;
     }
     sums[0] = qst__dd_add(sums[0], weights);
     sums[1] = qst__dd_add(sums[1], sum);
@@ -193,7 +159,7 @@ static qst_status mean_step(void *data, ptrdiff_t start, ptrdiff_t n, const doub
 }
 
 /* Checks the response, and sets its shift: about its mean, or its value if all are equal. */
-static qst_status choose_shift(fit *f, qst_err *err)
+static qst_status choose_shift(qst__fit *f, qst_err *err)
 {
     double sums[2];
     const qst__pass pass = {.step = mean_step, .data = f, .n_sums = 2, .sums_out = sums};
@@ -202,12 +168,12 @@ static qst_status choose_shift(fit *f, qst_err *err)
         return status;
     }
     ptrdiff_t first = 0;
-    while (weight_at(f, first) == 0.0) {
+    while (qst__weight_at(f, first) == 0.0) {
         first++;
     }
     const double value = response_at(f, first);
     ptrdiff_t i = first;
-    while (i < f->n && (response_at(f, i) == value || weight_at(f, i) == 0.0)) {
+    while (i < f->n && (response_at(f, i) == value || qst__weight_at(f, i) == 0.0)) {
         i++;
     }
     f->shift = i == f->n ? value : sums[1] / sums[0];
@@ -223,7 +189,7 @@ static double *diagonal(qst_mat m, ptrdiff_t j)
 
 /* factor = the Gram matrix of the columns with unit diagonal; scales = what they are divided
  * by. */
-static void scale_gram(const fit *f)
+static void scale_gram(const qst__fit *f)
 {
     const ptrdiff_t p = f->p;
     double *scales = f->work->scales;
@@ -240,7 +206,7 @@ static void scale_gram(const fit *f)
 
 /* Is it beyond doubt, for every column, whether lm would alias it? lm measures a column by its
  * norm before centring. */
-static bool is_alias_clear(const fit *f)
+static bool is_alias_clear(const qst__fit *f)
 {
     const double tol_squared = f->settings->tol_alias * f->settings->tol_alias;
     const double doubt = fmax(GRAM_DOUBT, 1e4 * tol_squared);
@@ -257,19 +223,8 @@ static bool is_alias_clear(const fit *f)
     return true;
 }
 
-/* Factor and inverse of the scaled Gram matrix; false if they cannot be trusted. */
-static bool factor_gram(fit *f)
-{
-    scale_gram(f);
-    const double norm = qst__norm_1(qst__view(f->factor));
-    f->info->rank = qst__cholesky(f->factor, GRAM_FLOOR, f->work->pivots);
-    qst__inverse_gram(qst__view(f->factor), f->inverse);
-    f->info->condition = norm * qst__norm_1(qst__view(f->inverse));
-    return f->info->condition <= MAX_CONDITION && is_alias_clear(f);
-}
-
 /* From unit diagonal to the columns as they are, centred. */
-static void unscale(const fit *f)
+static void unscale(const qst__fit *f)
 {
     const ptrdiff_t p = f->p;
     const double *scales = f->work->scales;
@@ -281,16 +236,28 @@ static void unscale(const fit *f)
     }
 }
 
+bool qst__glm_factor(qst__fit *f)
+{
+    scale_gram(f);
+    const double norm = qst__norm_1(qst__view(f->factor));
+    f->info->rank = qst__cholesky(f->factor, GRAM_FLOOR, f->work->pivots);
+    qst__inverse_gram(qst__view(f->factor), f->inverse);
+    f->info->condition = norm * qst__norm_1(qst__view(f->inverse));
+    f->info->method = QST_GLM_BY_GRAM;
+    unscale(f);
+    return f->info->condition <= MAX_CONDITION && is_alias_clear(f);
+}
+
 /* Weights, and weighted residuals of the centred response, of which sums[0] is the weighted sum of
  * squares. The last pass, which asks for neither, keeps residuals and fitted values. */
 static qst_status gaussian_step(void *data, ptrdiff_t start, ptrdiff_t n, const double *eta,
     double *weights_out, double *residuals_out, qst__dd *sums, qst_err *err)
 {
     (void)err;
-    const fit *f = data;
+    const qst__fit *f = data;
     double sum = 0.0;
     for (ptrdiff_t i = 0; i < n; i++) {
-        const double weight = weight_at(f, start + i);
+        const double weight = qst__weight_at(f, start + i);
         const double residual = response_at(f, start + i) - f->shift - eta[i];
         sum += weight * residual * residual;
         if (weights_out != NULL) {
@@ -309,7 +276,7 @@ static qst_status gaussian_step(void *data, ptrdiff_t start, ptrdiff_t n, const 
 
 /* Cross-products of the residuals at `b`, and the Gram matrix; without both, the last pass. */
 static qst_status gaussian_pass(
-    fit *f, const double *b, double *gram_out, double *cross_out, qst_err *err)
+    qst__fit *f, const double *b, double *gram_out, double *cross_out, qst_err *err)
 {
     const qst__pass pass = {.b = b,
         .step = gaussian_step,
@@ -323,7 +290,7 @@ static qst_status gaussian_pass(
 
 /* Coefficients of the centred columns, corrected once; residuals and deviance with them. What
  * they do not hold of the correction stays in work->change. */
-static qst_status solve_gram(fit *f, qst_err *err)
+static qst_status solve_gram(qst__fit *f, qst_err *err)
 {
     qst_glm_work *work = f->work;
     const qst_glm_result *result = f->result;
@@ -348,19 +315,8 @@ static qst_status solve_gram(fit *f, qst_err *err)
     return gaussian_pass(f, result->coefficients, NULL, NULL, err);
 }
 
-static qst_status leverage_of_gram(const fit *f, qst_err *err)
-{
-    double *leverage = f->result->leverage;
-    const qst_status status =
-        qst__design_quadratic(f->ctx, f->design, f->inverse.data, leverage, err);
-    for (ptrdiff_t i = 0; i < f->n && status == QST_OK; i++) {
-        leverage[i] *= weight_at(f, i);
-    }
-    return status;
-}
-
 /* To columns as they are, the response's shift going to the constant. */
-static void uncentre(const fit *f)
+static void uncentre(const qst__fit *f)
 {
     double *b = f->result->coefficients, *b_low = f->work->change;
     const double of_response = f->shift / qst__design_constant(f->design);
@@ -371,7 +327,7 @@ static void uncentre(const fit *f)
     f->result->effects[0] += f->factor.data[0] * of_response;
 }
 
-static qst_status fit_by_gram(fit *f, bool *is_done_out, qst_err *err)
+static qst_status fit_by_gram(qst__fit *f, bool *is_done_out, qst_err *err)
 {
     *is_done_out = false;
     qst_status status = qst__design_centre(f->ctx, f->design, f->data->weights, err);
@@ -382,15 +338,10 @@ static qst_status fit_by_gram(fit *f, bool *is_done_out, qst_err *err)
     if (status == QST_OK) {
         status = gaussian_pass(f, NULL, f->gram.data, f->work->cross, err);
     }
-    if (status != QST_OK || !factor_gram(f)) {
+    if (status != QST_OK || !qst__glm_factor(f)) {
         return status;
     }
-    f->info->method = QST_GLM_BY_GRAM;
-    unscale(f);
     status = solve_gram(f, err);
-    if (status == QST_OK && f->result->leverage != NULL) {
-        status = leverage_of_gram(f, err);
-    }
     if (status == QST_OK && is_centred) {
         uncentre(f);
     }
@@ -400,171 +351,46 @@ static qst_status fit_by_gram(fit *f, bool *is_done_out, qst_err *err)
 
 /* ---- By QR ---- */
 
-static void fill_qr(const fit *f)
+static qst_status fit_by_qr(qst__fit *f, qst_err *err)
 {
-    qst_glm_work *work = f->work;
-    work->qr.a.n_rows = f->n;
-    work->qr.a.n_cols = f->p;
-    qst__design_drop_centre(f->design);
-    qst__design_fill(f->design, NULL, 0, f->n, work->x.data, work->x.ld);
+    qst_status status = qst__glm_qr_make(f, err);
+    if (status != QST_OK) {
+        return status;
+    }
     for (ptrdiff_t i = 0; i < f->n; i++) {
-        work->root_weights[i] = sqrt(weight_at(f, i));
-        work->scaled_residuals[i] = 0.0;
+        f->work->response[i] = response_at(f, i);
+        f->work->root_weights[i] = sqrt(qst__weight_at(f, i));
+    }
+    status = qst__glm_qr_solve(f, err);
+    if (status != QST_OK) {
+        return status;
+    }
+    qst__glm_qr_residuals(f, f->result->residuals, &f->info->deviance);
+    for (ptrdiff_t i = 0; i < f->n; i++) {
+        f->result->fitted[i] = f->data->y[i] - f->result->residuals[i];
     }
     for (ptrdiff_t j = 0; j < f->p; j++) {
-        for (ptrdiff_t i = 0; i < f->n; i++) {
-            work->qr.a.data[i + j * work->qr.a.ld] =
-                work->root_weights[i] * work->x.data[i + j * work->x.ld];
-        }
-    }
-}
-
-static qst__dd predicted_error(const fit *f, ptrdiff_t i)
-{
-    qst__dd error = {response_at(f, i), 0.0};
-    for (ptrdiff_t k = 0; k < f->info->rank; k++) {
-        const ptrdiff_t j = f->work->qr.pivot[k];
-        const double x = f->work->x.data[i + j * f->work->x.ld];
-        error = qst__dd_add_product(error, -x, f->result->coefficients[j]);
-    }
-    return error;
-}
-
-/* target = S (z - X b) - r, where S are the root weights and r the scaled residuals so far. */
-static void error_of_rows(const fit *f)
-{
-    qst_glm_work *work = f->work;
-    for (ptrdiff_t i = 0; i < f->n; i++) {
-        const qst__dd error = qst__dd_times(predicted_error(f, i), work->root_weights[i]);
-        work->target[i] = qst__dd_value(qst__dd_add(error, -work->scaled_residuals[i]));
-    }
-}
-
-/* cross[k] = -(S x_j)' r for the column j in place k. */
-static void error_of_columns(const fit *f)
-{
-    const qst_glm_work *work = f->work;
-    for (ptrdiff_t k = 0; k < f->info->rank; k++) {
-        const double *column = work->x.data + work->qr.pivot[k] * work->x.ld;
-        qst__dd sum = {0.0, 0.0};
-        for (ptrdiff_t i = 0; i < f->n; i++) {
-            const qst__dd scaled =
-                qst__two_product(work->root_weights[i], work->scaled_residuals[i]);
-            sum = qst__dd_sum(sum, qst__dd_times(scaled, column[i]));
-        }
-        work->cross[k] = -qst__dd_value(sum);
-    }
-}
-
-/*
- * One step for the augmented system r + A b = S z, A'r = 0 from the errors of
- * both equations (Bjorck 1967): with A = Q [R; 0], h = R'^-1 cross,
- * d = Q' target, db = R^-1 (d_1 - h), dr = Q [h; d_2]. The first step, from
- * zeros, is the plain solution. Returns the largest relative change of b.
- */
-static double correct(const fit *f, bool is_first)
-{
-    qst_glm_work *work = f->work;
-    const ptrdiff_t rank = f->info->rank;
-    const qst_cmat r = {work->qr.a.data, rank, rank, work->qr.a.ld};
-    error_of_rows(f);
-    error_of_columns(f);
-    qst__qr_qty(&work->qr, work->target);
-    qst__solve_upper_transposed(r, work->cross);
-    for (ptrdiff_t k = 0; k < rank; k++) {
-        work->change[k] = work->target[k] - work->cross[k];
-        if (is_first) {
-            f->result->effects[work->qr.pivot[k]] = work->target[k];
-        }
-        work->target[k] = work->cross[k];
-    }
-    qst__solve_upper(r, work->change);
-    qst__qr_qy(&work->qr, work->target);
-    double largest = 0.0;
-    for (ptrdiff_t k = 0; k < rank; k++) {
-        double *b = f->result->coefficients + work->qr.pivot[k];
-        *b += work->change[k];
-        largest = fmax(largest, *b != 0.0 ? fabs(work->change[k] / *b) : 0.0);
-    }
-    for (ptrdiff_t i = 0; i < f->n; i++) {
-        work->scaled_residuals[i] += work->target[i];
-    }
-    return largest;
-}
-
-static qst_status solve_qr(fit *f, qst_err *err)
-{
-    for (ptrdiff_t j = 0; j < f->p; j++) {
-        f->result->coefficients[j] = 0.0;
-        f->result->effects[j] = 0.0;
-    }
-    qst__ticker ticker;
-    qst__ticker_init(&ticker, f->ctx);
-    double change = 1.0;
-    for (int k = 0; k <= MAX_CORRECTIONS && change > SMALL_CHANGE; k++) {
-        change = correct(f, k == 0);
-        const qst_status status = qst__tick(&ticker, err);
-        if (status != QST_OK) {
-            return status;
-        }
+        f->result->coefficients[j] = f->work->solution[j];
     }
     return QST_OK;
 }
 
-static void residuals_of_qr(const fit *f)
+/* Weighted least squares: the deviance is Pearson's statistic too. */
+static qst_status fit_linear(qst__fit *f, qst_err *err)
 {
-    const qst_glm_work *work = f->work;
-    qst__dd sum = {0.0, 0.0};
-    for (ptrdiff_t i = 0; i < f->n; i++) {
-        const double root = work->root_weights[i];
-        const double scaled = work->scaled_residuals[i];
-        f->result->residuals[i] = root > 0.0 ? scaled / root : qst__dd_value(predicted_error(f, i));
-        f->result->fitted[i] = f->data->y[i] - f->result->residuals[i];
-        sum = qst__dd_add_product(sum, scaled, scaled);
+    bool is_done = false;
+    qst_status status = choose_shift(f, err);
+    if (status == QST_OK) {
+        status = fit_by_gram(f, &is_done, err);
     }
-    f->info->deviance = qst__dd_value(sum);
-}
-
-/* Squares of the first columns of Q, which are Q times unit vectors. */
-static void leverage_of_qr(const fit *f)
-{
-    qst_glm_work *work = f->work;
-    const ptrdiff_t n = f->n;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        f->result->leverage[i] = 0.0;
+    if (status == QST_OK && !is_done) {
+        status = fit_by_qr(f, err);
     }
-    for (ptrdiff_t k = 0; k < f->info->rank; k++) {
-        for (ptrdiff_t i = 0; i < n; i++) {
-            work->target[i] = i == k ? 1.0 : 0.0;
-        }
-        qst__qr_qy(&work->qr, work->target);
-        for (ptrdiff_t i = 0; i < n; i++) {
-            const double share = work->root_weights[i] > 0.0 ? work->target[i] : 0.0;
-            f->result->leverage[i] += share * share;
-        }
-    }
-}
-
-static qst_status fit_by_qr(fit *f, qst_err *err)
-{
-    qst_status status = make_qr_rooms(f->work, err);
-    if (status != QST_OK) {
-        return status;
-    }
-    fill_qr(f);
-    status = qst__qr_factor(f->ctx, &f->work->qr, CORRECTED_SHARE * f->settings->tol_alias, err);
-    if (status != QST_OK) {
-        return status;
-    }
-    f->info->method = QST_GLM_BY_QR;
-    f->info->condition = (double)NAN;
-    f->info->rank = f->work->qr.rank;
-    status = solve_qr(f, err);
-    residuals_of_qr(f);
-    qst__qr_r(&f->work->qr, f->factor);
-    qst__inverse_gram(qst__view(f->factor), f->inverse);
-    if (f->result->leverage != NULL) {
-        leverage_of_qr(f);
+    f->info->pearson = f->info->deviance;
+    f->info->n_steps = 1;
+    f->info->is_converged = true;
+    if (f->result->linear != NULL && status == QST_OK) {
+        memcpy(f->result->linear, f->result->fitted, (size_t)f->n * sizeof(double));
     }
     return status;
 }
@@ -572,7 +398,7 @@ static qst_status fit_by_qr(fit *f, qst_err *err)
 /* ---- The fit ---- */
 
 /* The covariance, and NA for what is aliased. */
-static void finish(const fit *f)
+static void finish(const qst__fit *f)
 {
     const qst_glm_result *result = f->result;
     for (ptrdiff_t j = 0; j < f->p; j++) {
@@ -586,7 +412,7 @@ static void finish(const fit *f)
     }
 }
 
-static qst_status fit_design(fit *f, qst_err *err)
+static qst_status fit_design(qst__fit *f, qst_err *err)
 {
     const ptrdiff_t p = qst__design_cols(f->design);
     f->n = qst__design_rows(f->design);
@@ -594,16 +420,12 @@ static qst_status fit_design(fit *f, qst_err *err)
     f->gram = (qst_mat){f->work->gram, p, p, p};
     f->factor = (qst_mat){f->work->factor, p, p, p};
     f->inverse = (qst_mat){f->work->inverse, p, p, p};
+    for (ptrdiff_t j = 0; j < p && f->result->separated != NULL; j++) {
+        f->result->separated[j] = false;
+    }
     qst_status status = check_shape(f, err);
     if (status == QST_OK) {
-        status = choose_shift(f, err);
-    }
-    bool is_done = false;
-    if (status == QST_OK) {
-        status = fit_by_gram(f, &is_done, err);
-    }
-    if (status == QST_OK && !is_done) {
-        status = fit_by_qr(f, err);
+        status = is_linear(f->settings) ? fit_linear(f, err) : qst__glm_irls(f, err);
     }
     if (status == QST_OK) {
         finish(f);
@@ -622,7 +444,8 @@ qst_status qst_glm_fit(const qst_ctx *ctx, const qst_glm_settings *settings,
     if (status != QST_OK) {
         return status;
     }
-    fit f = {.ctx = ctx,
+    *info_out = (qst_glm_info){.n_used = info_out->n_used, .log_det = (double)NAN};
+    qst__fit f = {.ctx = ctx,
         .settings = settings,
         .work = work,
         .result = result,
