@@ -423,13 +423,3 @@ anova_table <- function(table, heading) {
   }, "", USE.NAMES = FALSE)
   structure(table, heading = heading, class = c("anova", "data.frame"))
 }
-
-# Joint test of hypothesis rows: F where the dispersion is estimated, else chi-square.
-joint_test <- function(fit, hypothesis, covariance) {
-  df <- nrow(hypothesis)
-  wald <- quadratic_test(hypothesis, fit$coefficients, covariance$matrix)
-  if (uses_t(fit)) {
-    return(list(statistic = wald / df, df = df, p.value = f_tail(wald / df, df, fit$df.residual)))
-  }
-  list(statistic = wald, df = df, p.value = chisq_tail(wald, df))
-}

@@ -176,7 +176,9 @@ interaction_p <- function(fit, arm, name, jacobian, covariance) {
   term <- which(vapply(variables, setequal, NA, c(arm, name)))
   jacobian[, !fit$assign %in% term] <- 0
   differences <- sweep(jacobian[-1, , drop = FALSE], 2, jacobian[1, ])
-  joint_test(fit, differences[rowSums(differences != 0) > 0, , drop = FALSE], covariance)$p.value
+  joint_test(
+    fit, differences[rowSums(differences != 0) > 0, , drop = FALSE], 0, covariance
+  )$p.value
 }
 
 # ---- The table ----
