@@ -955,9 +955,10 @@ typedef struct {
 /*
  * The statistic for n_replicates re-allocations, numbered first, first + 1,
  * ...: parts make the whole. Replicate r has its own stream: purpose 17,
- * iteration r. A shuffle draws, stratum by stratum and from the last place
- * down, handfuls of numbers from one word (resample.h); a replicate of lists
- * takes their common seed from its first two words. NaN where a statistic does
+ * iteration r. A shuffle goes stratum by stratum: arms stand in order, but the
+ * largest first, and the places after it are exchanged, upwards, each with one
+ * of those up to it, by handfuls of numbers from one word (resample.h). A
+ * replicate of lists takes their common seed from its first two words. NaN where a statistic does
  * not exist, as with an arm that got nobody. `given`, n_units x n_replicates arms or NULL, are used
  * instead of re-allocations. QST_EARGUMENT: a code outside its range, a value not finite (row);
  * QST_EDIMENSION: sizes that do not add up, two arms needed; QST_ENODATA: no rows; QST_ERANGE:

@@ -1,6 +1,7 @@
 #include "stat/resample.h"
 
 #include <math.h>
+#include <string.h>
 
 #define REPLICATES_PER_TASK 64
 /* Sums are kept in as many parts, because an addition to the place of the one before has to wait
@@ -24,9 +25,11 @@ typedef struct {
     qst_ctx list_ctx;                    /* for lists made by workers: never polled */
     ptrdiff_t n_longest;                 /* list */
 
-    int32_t *arms; /* n_units */
-    int32_t *list; /* 2 n_longest */
-    double *sums;  /* n_sums: lanes, and then what they add up to */
+    int32_t *start;   /* n_units, of all workers: see arrange() */
+    int32_t *n_first; /* n_strata, of all workers */
+    int32_t *arms;    /* n_units */
+    int32_t *list;    /* 2 n_longest */
+    double *sums;     /* n_sums: lanes, and then what they add up to */
     ptrdiff_t n_sums;
 } lottery;
 
@@ -223,18 +226,61 @@ static double statistic_of(const lottery *l, const int32_t *arm, double *scratch
 
 /* ---- Allocations ---- */
 
-/* Fisher and Yates, from the last place down. */
-static void shuffle(qst_rng *rng, int32_t *x, int32_t n)
+static int32_t largest_arm(const int32_t *arm, int32_t n, int32_t n_arms, int32_t *n_out)
+{
+    int32_t largest = 1;
+    *n_out = 0;
+    for (int32_t g = 1; g <= n_arms; g++) {
+        int32_t n_of = 0;
+        for (int32_t i = 0; i < n; i++) {
+            n_of += arm[i] == g;
+        }
+        largest = n_of > *n_out ? g : largest;
+        *n_out = n_of > *n_out ? n_of : *n_out;
+    }
+    return largest;
+}
+
+/* As many of arm g as there are; returns what follows them. */
+static int32_t *copy_arm(const int32_t *arm, int32_t n, int32_t g, int32_t *arm_out)
+{
+    for (int32_t i = 0; i < n; i++) {
+        if (arm[i] == g) {
+            *arm_out++ = g;
+        }
+    }
+    return arm_out;
+}
+
+/* The arms of each stratum sorted, but its largest arm first: the start of a shuffle. */
+static void arrange(const qst_scheme *s, int32_t *arm_out, int32_t *n_first_out)
+{
+    const int32_t *arm = s->arm;
+    for (int32_t k = 0; k < s->n_strata; k++) {
+        const int32_t n = s->stratum_size[k];
+        const int32_t largest = largest_arm(arm, n, s->n_arms, &n_first_out[k]);
+        for (int32_t i = 0; i < n_first_out[k]; i++) {
+            *arm_out++ = largest;
+        }
+        for (int32_t g = 1; g <= s->n_arms; g++) {
+            arm_out = g == largest ? arm_out : copy_arm(arm, n, g, arm_out);
+        }
+        arm += n;
+    }
+}
+
+/* Fisher and Yates, upwards: place i is exchanged with one of 0 .. i. The first n_first places are
+ * alike, so any order of them is as good as a random one. */
+static void shuffle(qst_rng *rng, int32_t *x, int32_t n, int32_t n_first)
 {
     uint32_t at[QST__HANDFUL];
-    for (int32_t n_left = n; n_left > 1;) {
-        const int wanted = qst__handful_of((uint32_t)n_left);
-        const int k = wanted < n_left - 1 ? wanted : n_left - 1;
-        qst__draw_handful(rng, (uint32_t)n_left, 1, k, at);
+    const int handful = qst__handful_of((uint32_t)n);
+    for (int32_t i = n_first; i < n; i += handful) {
+        const int k = handful < n - i ? handful : n - i;
+        qst__draw_handful(rng, (uint32_t)i + 1, 1, k, at);
         for (int j = 0; j < k; j++) {
-            n_left--;
-            const int32_t kept = x[n_left];
-            x[n_left] = x[at[j]];
+            const int32_t kept = x[i + j];
+            x[i + j] = x[at[j]];
             x[at[j]] = kept;
         }
     }
@@ -272,11 +318,9 @@ static qst_status reallocate(
     if (s->lists != NULL) {
         return make_lists(l, qst__word_64(&rng), arm_out, room, err);
     }
-    for (ptrdiff_t i = 0; i < s->n_units; i++) {
-        arm_out[i] = s->arm[i];
-    }
+    memcpy(arm_out, l->start, (size_t)s->n_units * sizeof *arm_out);
     for (int32_t k = 0; k < s->n_strata; k++) {
-        shuffle(&rng, arm_out, s->stratum_size[k]);
+        shuffle(&rng, arm_out, s->stratum_size[k], l->n_first[k]);
         arm_out += s->stratum_size[k];
     }
     return QST_OK;
@@ -349,13 +393,20 @@ static qst_status make_room(qst__arena *arena, lottery *l, ptrdiff_t n_workers, 
         l->n_sums = (ptrdiff_t)(s->n_arms + 1) * l->data->n_answers;
     }
     qst_status status =
-        qst__arena_array(arena, n_workers * s->n_units, sizeof *l->arms, &l->arms, err);
+        qst__arena_array(arena, (n_workers + 1) * s->n_units, sizeof *l->arms, &l->arms, err);
+    if (status == QST_OK) {
+        status = qst__arena_array(arena, s->n_strata, sizeof *l->n_first, &l->n_first, err);
+    }
     if (status == QST_OK) {
         status =
             qst__arena_array(arena, n_workers * 2 * l->n_longest, sizeof *l->list, &l->list, err);
     }
     if (status == QST_OK) {
         status = qst__arena_array(arena, n_workers * l->n_sums, sizeof *l->sums, &l->sums, err);
+    }
+    if (status == QST_OK) {
+        l->start = l->arms + n_workers * s->n_units;
+        arrange(s, l->start, l->n_first);
     }
     return status;
 }
@@ -478,11 +529,7 @@ static void sort_arms(const qst_scheme *s, int32_t *arm_out)
     const int32_t *arm = s->arm;
     for (int32_t k = 0; k < s->n_strata; k++) {
         for (int32_t g = 1; g <= s->n_arms; g++) {
-            for (int32_t i = 0; i < s->stratum_size[k]; i++) {
-                if (arm[i] == g) {
-                    *arm_out++ = g;
-                }
-            }
+            arm_out = copy_arm(arm, s->stratum_size[k], g, arm_out);
         }
         arm += s->stratum_size[k];
     }

@@ -22,10 +22,18 @@ static inline qst_status qst__check_replicates(int64_t first, int64_t n_replicat
     return QST_OK;
 }
 
+/* Two words of qst_rng_word(), of a stream from which only pairs are taken; here, so that it is
+ * compiled into the loops. */
 static inline uint64_t qst__word_64(qst_rng *rng)
 {
-    const uint64_t high = qst_rng_word(rng);
-    return high << 32 | qst_rng_word(rng);
+    if (rng->n_left < 2) {
+        qst_philox(rng->counter, rng->key, rng->block);
+        rng->counter[0]++;
+        rng->n_left = 4;
+    }
+    const uint32_t *const pair = rng->block + 4 - rng->n_left;
+    rng->n_left -= 2;
+    return (uint64_t)pair[0] << 32 | pair[1];
 }
 
 /* How many numbers below n one word gives: n^k <= 2^60, so that a word is refused once in 16 times
@@ -53,24 +61,24 @@ static inline uint32_t qst__whole_part(uint64_t *fraction, uint32_t n)
 }
 
 /*
- * k numbers, the j-th uniform on 0 .. n - j step - 1, from one word
+ * k numbers, the j-th uniform on 0 .. n + j step - 1, from one word
  * (Brackett-Rozinsky & Lemire 2024, doi:10.1002/spe.3369): each takes the whole
  * part of what is left of a fraction; words whose rest lies below 2^64 mod
- * the product of the bounds are refused, so there is no bias. step is 0 or 1;
- * k at most qst__handful_of(n).
+ * the product of the bounds are refused, so there is no bias. k is
+ * at most qst__handful_of() of the largest bound.
  */
 static inline void qst__draw_handful(
     qst_rng *rng, uint32_t n, uint32_t step, int k, uint32_t *draws_out)
 {
     uint64_t product = 1;
     for (int j = 0; j < k; j++) {
-        product *= n - (uint32_t)j * step;
+        product *= n + (uint32_t)j * step;
     }
     uint64_t rest, n_surplus = 0;
     do {
         rest = qst__word_64(rng);
         for (int j = 0; j < k; j++) {
-            draws_out[j] = qst__whole_part(&rest, n - (uint32_t)j * step);
+            draws_out[j] = qst__whole_part(&rest, n + (uint32_t)j * step);
         }
         if (rest < product && n_surplus == 0) {
             n_surplus = (UINT64_C(0) - product) % product;
