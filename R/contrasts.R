@@ -57,7 +57,7 @@
 #' @export
 linear_contrast <- function(fit, contrasts, vcov = NULL, cluster = NULL, conf.level = 0.95,
                             adjust = "none", exponentiate = FALSE) {
-  check_fit(fit)
+  check_fit(fit, makers = c("fit_glm", "fit_gee"))
   check_number(conf.level, "conf.level", min = 0, max = 1)
   check_choice(adjust, c(p_adjustments, "single-step"), "adjust")
   check_flag(exponentiate, "exponentiate")
@@ -81,10 +81,12 @@ linear_contrast <- function(fit, contrasts, vcov = NULL, cluster = NULL, conf.le
   estimates_table(rows, "contrast", "Linear contrasts", notes, conf.level)
 }
 
-check_fit <- function(fit, arg = "fit") {
-  if (!inherits(fit, "fit_glm")) {
+# `makers` are the functions whose fits the question makes sense for.
+check_fit <- function(fit, arg = "fit", makers = "fit_glm") {
+  if (!inherits(fit, makers)) {
     qst_abort("argument", sprintf(
-      "`%s` must be a result of fit_glm(), not %s.", arg, describe(fit)
+      "`%s` must be a result of %s, not %s.", arg, join_words(paste0(makers, "()"), " or "),
+      describe(fit)
     ))
   }
   fit

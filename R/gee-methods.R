@@ -71,7 +71,7 @@ print.fit_gee <- function(x, digits = max(3L, getOption("digits") - 3L), ...) {
   print(x$coefficients, digits = digits)
   cat("\n")
   print_correlation(x, digits)
-  cat(strwrap(c(cluster_text(x), rows_text(x)), width = 79), sep = "\n")
+  cat(strwrap(c(gee_cluster_text(x), rows_text(x)), width = 79), sep = "\n")
   invisible(x)
 }
 
@@ -89,7 +89,7 @@ print.summary.fit_gee <- function(x, digits = max(3L, getOption("digits") - 3L),
   lines <- c(
     sprintf("%s.", sentence_case(x$label)),
     if (few) "With few clusters robust ones are too small; vcov = \"KC\" corrects them.",
-    cluster_text(x), rows_text(x)
+    gee_cluster_text(x), rows_text(x)
   )
   cat(strwrap(lines, width = 79), sep = "\n")
   invisible(x)
@@ -110,7 +110,7 @@ print_correlation <- function(fit, digits) {
   }
 }
 
-cluster_text <- function(fit) {
+gee_cluster_text <- function(fit) {
   sizes <- range(fit$cluster_sizes)
   sprintf(
     "%s clusters (%s) of %s rows.", count_text(fit$n_clusters), names(fit$cluster)[[1]],

@@ -55,7 +55,9 @@
 #' first two moments of the variance under the working covariance, one df a
 #' contrast (Fay & Graubard 2001; Bell & McCaffrey 2002); `"clusters"` is the number
 #' of clusters less that of coefficients, and what `"model"` has in any case;
-#' `Inf` gives z tests, as geepack's.
+#' `Inf` gives z tests, as geepack's. [linear_contrast()], [marginal_means()] and
+#' [wald_test()] take the fit and the same `vcov`; joint tests have clusters less
+#' coefficients as df.
 #'
 #' @section Missing values:
 #' As in [fit_glm()]; a row with a missing cluster or time is left out too. GEE
@@ -357,7 +359,8 @@ named_correlation <- function(fit, alpha) {
 
 # ---- Covariances ----
 
-# The covariance and degrees of freedom of a fit: a list as of fit_covariance().
+# The covariance and degrees of freedom of a fit: a list as of
+# fit_covariance(); joint tests have `df_joint`, unless df were given.
 gee_covariance <- function(fit, vcov = NULL, df = "satterthwaite") {
   type <- if (is.null(vcov)) "robust" else vcov
   of_clusters <- function(contrasts) rep(as.double(fit$df.residual), nrow(contrasts))
@@ -384,7 +387,7 @@ gee_covariance <- function(fit, vcov = NULL, df = "satterthwaite") {
   list(
     matrix = matrix, type = type,
     label = sprintf("%s, %s, %s", gee_covariance_words[[type]], words, df_words(df, type)),
-    df = of_type
+    df = of_type, df_joint = if (is.numeric(df)) df else as.double(fit$df.residual)
   )
 }
 

@@ -81,7 +81,7 @@
 marginal_means <- function(fit, specs, weights = c("equal", "proportional", "counterfactual"),
                            at = list(), type = c("response", "link"), vcov = NULL, cluster = NULL,
                            conf.level = 0.95, data = NULL) {
-  check_fit(fit)
+  check_fit(fit, makers = c("fit_glm", "fit_gee"))
   weights <- check_choice(weights, c("equal", "proportional", "counterfactual"), "weights")
   type <- check_choice(type, c("response", "link"), "type")
   check_number(conf.level, "conf.level", min = 0, max = 1)

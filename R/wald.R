@@ -50,7 +50,7 @@
 #' wald_test(fit, c("Diet2 = Diet3", "Diet3 = Diet4"), vcov = "CR2")
 #' @export
 wald_test <- function(fit, hypothesis = NULL, vcov = NULL, cluster = NULL) {
-  check_fit(fit)
+  check_fit(fit, makers = c("fit_glm", "fit_gee"))
   covariance <- fit_covariance(fit, vcov, cluster)
   wanted <- read_hypotheses(fit, hypothesis)
   tests <- lapply(wanted, function(one) {
@@ -91,7 +91,8 @@ joint_test <- function(fit, contrasts, null, covariance) {
   quadratic <- inverse_form(quadratic_form(contrasts, covariance$matrix), distance)
   df <- length(distance)
   if (is.null(covariance$small_sample)) {
-    df_residual <- covariance$df(contrasts[1, , drop = FALSE])
+    several <- df > 1 && !is.null(covariance$df_joint)
+    df_residual <- if (several) covariance$df_joint else covariance$df(contrasts[1, , drop = FALSE])
     statistic <- quadratic / df
   } else {
     eta <- hotelling_df(covariance, contrasts)

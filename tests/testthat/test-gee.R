@@ -380,3 +380,18 @@ test_that("what cannot be is refused with its cure", {
   expect_error(summary(fit, df = "kr"), "must be one of `satterthwaite`", class = argument)
   expect_error(tidy.fit_gee(fit, robust = TRUE), "Unknown argument", class = argument)
 })
+
+test_that("contrasts, marginal means and Wald tests take a fit with its corrections", {
+  data <- gee_data(40, seed = 13)
+  fit <- fit_gee(gaussian ~ x + arm, data, cluster = ~group)
+  one <- linear_contrast(fit, "armnew - armother", vcov = "KC")
+  along <- c(0, 0, 1, -1)
+  expect_equal(one$std.error, sqrt(drop(along %*% vcov(fit, "KC") %*% along)))
+  expect_equal(one$df, gee_covariance(fit, "KC")$df(t(along)))
+  pairs <- marginal_contrasts(marginal_means(fit, ~arm, vcov = "MD"))
+  expect_equal(pairs$std.error[[1]], sqrt(vcov(fit, "MD")["armnew", "armnew"]))
+  joint <- wald_test(fit, "arm", vcov = "KC")
+  b <- coef(fit)[3:4]
+  expect_equal(joint$statistic, drop(b %*% solve(vcov(fit, "KC")[3:4, 3:4], b)) / 2)
+  expect_equal(joint$df.residual, 36)
+})
