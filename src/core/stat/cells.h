@@ -98,44 +98,47 @@ struct qst__cells {
     ptrdiff_t *first;
 };
 
-/* design->cells. */
+/* Sets design->cells. */
 QST_MUST_USE qst_status qst__cells_make(qst__design *design, qst_err *err);
-
-/* Are all codes of these rows levels and all carriers finite? `values` is scratch, QST__BLOCK. */
-bool qst__cells_are_sound(
-    const qst__cells *cells, ptrdiff_t start, ptrdiff_t n, double values[QST__BLOCK]);
 
 /* After a change of the columns' shifts. */
 void qst__cells_shift(const qst__design *design);
 
-/* A block of rows: cell_out[i] is the cell of row i, rows_out its `width` carriers; 0 for rows
- * beyond the last. */
-void qst__cells_load(const qst__cells *cells, ptrdiff_t start, ptrdiff_t n,
-    int32_t cell_out[QST__BLOCK], double *rows_out);
-
-/* table_out (n_cells x width): what the coefficients make of the carriers in each cell; and the
- * linear predictors of a block. */
-void qst__cells_tabulate(const qst__design *design, const double *b, double *table_out);
-void qst__cells_predict(const qst__cells *cells, const int32_t cell[QST__BLOCK], const double *rows,
-    const double *table, double eta_out[QST__BLOCK]);
-
-/* The same for a quadratic form: table_out is n_cells x n_carriers x width, `dropped` is scratch, p
- * numbers. */
-void qst__cells_tabulate_form(
-    const qst__design *design, const double *a, double *dropped, double *table_out);
-void qst__cells_form(const qst__cells *cells, const int32_t cell[QST__BLOCK], const double *rows,
-    const double *table, double out[QST__BLOCK]);
-
 /* Numbers that a cell's moments take: those of the residuals, then those of the weights. */
 ptrdiff_t qst__cells_record(const qst__cells *cells, bool has_cross, bool has_gram);
 
-/* Adds a block to the moments; residuals or weights may be NULL. */
-void qst__cells_add(const qst__cells *cells, const int32_t cell[QST__BLOCK], const double *rows,
-    const double *residuals, const double *weights, double *moments);
+/* table_out (n_cells x width): what coefficients make of the carriers in each cell. */
+void qst__cells_tabulate(const qst__design *design, const double *b, double *table_out);
+
+/* What a quadratic form makes of them: table_out is n_cells x n_carriers x width, `dropped` is
+ * scratch, p numbers. */
+void qst__cells_tabulate_form(
+    const qst__design *design, const double *a, double *dropped, double *table_out);
 
 /* What the moments are for the columns: cross-products (p) and Gram matrix (p x p); either may be
  * NULL. */
 QST_MUST_USE qst_status qst__cells_collect(const qst_ctx *ctx, const qst__design *design,
     const qst__dd *moments, double *cross_out, double *gram_out, qst_err *err);
+
+/* ---- design_rows.c: blocks of rows ---- */
+
+/* Are all codes of these rows levels and all carriers finite? `values` is scratch. Also where cells
+ * do not pay. */
+bool qst__rows_are_sound(
+    const qst__cells *cells, ptrdiff_t start, ptrdiff_t n, double values[QST__BLOCK]);
+
+/* cell_out[i] is the cell of row i, rows_out its `width` carriers; 0 for rows beyond the last. */
+void qst__rows_load(const qst__cells *cells, ptrdiff_t start, ptrdiff_t n,
+    int32_t cell_out[QST__BLOCK], double *rows_out);
+
+/* Linear predictors and quadratic forms of a loaded block by their tables. */
+void qst__rows_predict(const qst__cells *cells, const int32_t cell[QST__BLOCK], const double *rows,
+    const double *table, double eta_out[QST__BLOCK]);
+void qst__rows_form(const qst__cells *cells, const int32_t cell[QST__BLOCK], const double *rows,
+    const double *table, double out[QST__BLOCK]);
+
+/* Adds a loaded block to the moments of its cells; residuals or weights may be NULL. */
+void qst__rows_add(const qst__cells *cells, const int32_t cell[QST__BLOCK], const double *rows,
+    const double *residuals, const double *weights, double *moments);
 
 #endif

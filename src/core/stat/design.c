@@ -256,7 +256,7 @@ static qst_status check_step(
     (void)sums;
     const qst__design *design = data;
     qst_status status = QST_OK;
-    if (!qst__cells_are_sound(design->cells, start, n, scratch)) {
+    if (!qst__rows_are_sound(design->cells, start, n, scratch)) {
         for (ptrdiff_t j = 0; j < design->n_cols && status == QST_OK; j++) {
             status = check_column(design, j, start, n, scratch, err);
         }

@@ -107,15 +107,15 @@ static qst_status cells_step(
     int32_t *cell = room_for_cells(scratch);
     double *rows = room_for_carriers(scratch);
     if (needs_rows(pass)) {
-        qst__cells_load(cells, start, n, cell, rows);
+        qst__rows_load(cells, start, n, cell, rows);
     }
     if (pass->b != NULL) {
-        qst__cells_predict(cells, cell, rows, work->table, eta);
+        qst__rows_predict(cells, cell, rows, work->table, eta);
     } else {
         memset(eta, 0, QST__BLOCK * sizeof *eta);
     }
     const qst_status status = take_step(pass, start, n, eta, weights, residuals, sums, err);
-    qst__cells_add(cells, cell, rows, pass->cross_out != NULL ? residuals : NULL,
+    qst__rows_add(cells, cell, rows, pass->cross_out != NULL ? residuals : NULL,
         pass->gram_out != NULL ? weights : NULL, room_for_moments(cells, scratch));
     return status;
 }
@@ -254,8 +254,8 @@ static qst_status cells_form(
     const qst__cells *cells = work->design->cells;
     int32_t *cell = room_for_cells(scratch);
     double *rows = room_for_carriers(scratch);
-    qst__cells_load(cells, start, n, cell, rows);
-    qst__cells_form(cells, cell, rows, work->table, scratch);
+    qst__rows_load(cells, start, n, cell, rows);
+    qst__rows_form(cells, cell, rows, work->table, scratch);
     memcpy(work->out + start, scratch, (size_t)n * sizeof *scratch);
     return QST_OK;
 }
