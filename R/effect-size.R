@@ -21,7 +21,7 @@
 #' exactly when P of the t in the table, with the df there, is below one less the
 #' level. `pooled` and `z` are exact for normal outcomes (for `pooled`, of equal
 #' variances); `average` and `glass`
-#' are as good as Welch's approximation (Delacre et al. 2021, <doi:10.31234/osf.io/tu6mp>); `av`
+#' are as good as Welch's approximation (Delacre, Lakens, Ley, Liu & Leys 2021); `av`
 #' and `rm` take the ratio of the SDs for known (Cousineau & Goulet-Pelletier 2021,
 #' <doi:10.20982/tqmp.17.1.p051>).
 #'

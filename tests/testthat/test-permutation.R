@@ -132,6 +132,35 @@ test_that("an allocation list is replayed, blocks, ratio, strata and all", {
   )
 })
 
+test_that("replays of fixed blocks and of clusters near their exact P", {
+  sealed <- allocate(8, c("a", "b"), block = 4, seed = 3)
+  data <- data.frame(
+    y = c(9, 2, 4, 7, 30, 36, 31, 39), arm = as.data.frame(sealed)$arm, block = rep(1:2, each = 4)
+  )
+  exact <- permutation_test(y ~ arm, data, "difference", strata = ~block)
+  expect_equal(exact$replicates, 36)
+  replayed <- permutation_test(y ~ arm, data, "difference", allocation = sealed, seed = 1)
+  expect_lt(replayed$p.low, exact$p.value)
+  expect_gt(replayed$p.high, exact$p.value)
+  expect_equal(sort(unique(round(attr(replayed, "distribution"), 9))),
+    sort(unique(round(attr(exact, "distribution"), 9)))
+  )
+
+  sealed <- allocate(7, c("a", "b"), method = "complete", ratio = c(3, 4), seed = 6)
+  rows <- rep(1:7, c(2, 3, 1, 2, 4, 2, 1))
+  data <- data.frame(
+    y = (seq_along(rows) * 5) %% 11, arm = as.data.frame(sealed)$arm[rows], group = letters[rows]
+  )
+  exact <- permutation_test(y ~ arm, data, "difference", cluster = ~group)
+  expect_equal(exact$replicates, 35)
+  replayed <- permutation_test(y ~ arm, data, "difference",
+    cluster = ~group, allocation = sealed, seed = 1
+  )
+  expect_lt(replayed$p.low, exact$p.value)
+  expect_gt(replayed$p.high, exact$p.value)
+  expect_output(print(replayed), "List of 7 clusters made anew")
+})
+
 test_that("a function allocates", {
   got <- permutation_test(y ~ arm, ten, "difference",
     allocation = function() sample(ten$arm), replicates = 2000, seed = 5
