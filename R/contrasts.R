@@ -78,7 +78,8 @@ linear_contrast <- function(fit, contrasts, vcov = NULL, cluster = NULL, conf.le
     estimable_note(rows$contrast, rows$estimate),
     adjustment_note(adjust, nrow(rows)), covariance_note(covariance, rows$df), rows_text(fit)
   )
-  estimates_table(rows, "contrast", "Linear contrasts", notes, conf.level)
+  table <- estimates_table(rows, "contrast", "Linear contrasts", notes, conf.level)
+  structure(table, exponentiated = exponentiate)
 }
 
 # `makers` are the functions whose fits the question makes sense for.

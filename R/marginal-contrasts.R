@@ -115,9 +115,11 @@ marginal_contrasts_table <- function(rows, averaged, adjust, conf.level, n_group
   )
   first <- c(stats::setNames(by, by), contrast = "Contrast")
   response <- deparse1(stats::formula(averaged$fit)[[2]])
-  estimates_table(rows, "contrast", sprintf("Contrasts of marginal means of %s", response), notes,
-    conf.level, first, c(estimate = scale$heading)
+  table <- estimates_table(rows, "contrast",
+    sprintf("Contrasts of marginal means of %s", response), notes, conf.level, first,
+    c(estimate = scale$heading)
   )
+  structure(table, exponentiated = scale$exponentiate)
 }
 
 means_note <- function(averaged) {

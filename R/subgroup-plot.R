@@ -66,7 +66,7 @@ forest_lines <- function(x, labels, digits) {
   attr(lines, "headings") <- c(
     "Subgroup", if (length(how$others) > 1) "n arm" else paste("n", how$others),
     paste("n", how$reference),
-    sprintf("%s (%s)", if (attr(x, "exponentiate")) "Ratio" else "Difference",
+    sprintf("%s (%s)", if (attr(x, "exponentiated")) "Ratio" else "Difference",
       percent_words(how$conf.level)
     ), "P interaction"
   )
@@ -101,7 +101,7 @@ forest_block <- function(rows, labels, digits) {
 
 # The scale: `scale` (log or not), `limits` on it, `label`.
 forest_axis <- function(x, xlab, xlim) {
-  log <- attr(x, "exponentiate")
+  log <- attr(x, "exponentiated")
   scale <- if (log) base::log else identity
   if (is.null(xlim)) {
     xlim <- forest_limits(scale(x$estimate), scale(x$conf.low), scale(x$conf.high))

@@ -204,7 +204,7 @@ subgroup_table <- function(rows, fit, how, exponentiate, notes) {
   caption <- sprintf("Effect of %s on %s in subgroups", how$arm, response_name(fit))
   table <- new_questrial_table(rows, "subgroup", caption, notes, columns = columns)
   structure(table,
-    how = how[c("arm", "others", "reference", "conf.level")], exponentiate = exponentiate,
+    how = how[c("arm", "others", "reference", "conf.level")], exponentiated = exponentiate,
     response = response_name(fit)
   )
 }

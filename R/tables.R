@@ -64,7 +64,8 @@ cell_formats <- list(
   number = function(x, ...) format_number(x, ...),
   p = function(x, ...) format_p(x, ...),
   ci = function(low, high, ...) format_ci(low, high, ...),
-  df = function(...) format_df(...)
+  df = function(...) format_df(...),
+  flag = function(x) ifelse(is.na(x), "", ifelse(x, "yes", "no"))
 )
 
 # "353", "206.4", or "2, 359" for the two of an F test; no df without end.
