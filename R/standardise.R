@@ -246,7 +246,7 @@ influence_covariance <- function(fit, averaged, cluster) {
   information <- crossprod(x, x * observed_weights(fit))
   own <- averaged$weight * sweep(averaged$mu, 2, averaged$mean)
   influence <- own + score %*% solve(information, t(averaged$jacobian[, kept, drop = FALSE]))
-  groups <- fit$cluster
+  groups <- if (!is.null(cluster) || !is.null(fit$cluster)) fit_clusters(fit, cluster)
   if (length(groups) > 1) {
     qst_abort("argument", "`cluster`: standardised effects take one way of clustering, not two.")
   }
