@@ -156,7 +156,9 @@ level_effects <- function(fit, name, how, data) {
     n <- list(arm = count(other), reference = count(how$reference))
     estimate[!estimable(fit, jacobian) | n$arm == 0 | n$reference == 0] <- NA
     inference <- with_inference(linear_estimates(estimate, jacobian, covariance), how$conf.level)
-    p <- if (!is.null(name)) interaction_p(fit, how$arm, name, jacobian, covariance)
+    p <- if (!is.null(name)) {
+      interaction_p(fit, how$arm, name, jacobian[!is.na(estimate), , drop = FALSE], covariance)
+    }
     data.frame(
       subgroup = if (is.null(name)) "Overall" else name, level = levels(level),
       contrast = paste(other, "-", how$reference), n.arm = n$arm, n.reference = n$reference,
@@ -167,8 +169,12 @@ level_effects <- function(fit, name, how, data) {
   do.call(rbind, parts)
 }
 
-# Are the effects the same in all levels, as far as arm and subgroup go?
+# Are the effects the same in all levels that have one, as far as the interaction of
+# arm and subgroup goes?
 interaction_p <- function(fit, arm, name, jacobian, covariance) {
+  if (nrow(jacobian) < 2) {
+    return(NA_real_)
+  }
   inside <- attr(fit$terms, "factors") > 0
   variables <- lapply(seq_len(ncol(inside)), function(j) {
     all.vars(str2lang(paste(rownames(inside)[inside[, j]], collapse = "+")))
@@ -176,9 +182,7 @@ interaction_p <- function(fit, arm, name, jacobian, covariance) {
   term <- which(vapply(variables, setequal, NA, c(arm, name)))
   jacobian[, !fit$assign %in% term] <- 0
   differences <- sweep(jacobian[-1, , drop = FALSE], 2, jacobian[1, ])
-  joint_test(
-    fit, differences[rowSums(differences != 0) > 0, , drop = FALSE], 0, covariance
-  )$p.value
+  joint_test(fit, differences, 0, covariance)$p.value
 }
 
 # ---- The table ----

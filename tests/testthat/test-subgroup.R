@@ -78,6 +78,17 @@ test_that("a level without an arm is NA with a note", {
   ours <- subgroup_effects(fit_glm(score ~ arm, trial), ~arm, ~where)
   expect_identical(is.na(ours$estimate), c(FALSE, TRUE, FALSE))
   expect_match(attr(ours, "notes"), "`where rare`", all = FALSE)
+  expect_identical(ours$p.interaction, rep(NA_real_, 3))
+  # The other levels are still compared, whichever the first is.
+  for (level in c("north", "west")) {
+    holed <- trial[!(trial$site %in% level & trial$arm == "course"), ]
+    ours <- subgroup_effects(fit_glm(score ~ arm, holed), ~arm, ~site)
+    want <- lm(score ~ site + arm, holed[!is.na(holed$site), ])
+    more <- lm(score ~ site * arm, holed[!is.na(holed$site), ])
+    expect_equal(stats::na.omit(ours$p.interaction)[[1]], anova(want, more)[["Pr(>F)"]][[2]],
+      tolerance = 1e-8
+    )
+  }
 })
 
 test_that("arguments that do not fit are refused by name", {
