@@ -309,38 +309,50 @@ qst_status qst__design_make(const qst_ctx *ctx, qst__arena *arena, const qst_mod
 
 /* ---- Centring ---- */
 
-/* Are all rows that count equal in this column? If so, *value_out is what they are. */
+static double value_at(const qst__design *design, ptrdiff_t row, ptrdiff_t j)
+{
+    double value;
+    qst__design_fill_column(design, j, NULL, row, 1, &value);
+    return value;
+}
+
+/* Are all rows that count, of which `first` is one, equal in this column? */
 static bool is_constant(
-    const qst__design *design, ptrdiff_t j, const double *weights, double *value_out)
+    const qst__design *design, ptrdiff_t j, const double *weights, ptrdiff_t first)
 {
     if (design->columns[j].n_picks == 0) {
-        *value_out = 1.0;
         return true;
     }
+    const double value = value_at(design, first, j);
     double block[QST__BLOCK];
-    bool is_found = false;
-    for (ptrdiff_t start = 0; start < design->model->n_rows; start += QST__BLOCK) {
+    for (ptrdiff_t start = first; start < design->model->n_rows; start += QST__BLOCK) {
         const ptrdiff_t n = qst__min(QST__BLOCK, design->model->n_rows - start);
         qst__design_fill_column(design, j, NULL, start, n, block);
         for (ptrdiff_t i = 0; i < n; i++) {
-            if (weights != NULL && weights[start + i] == 0.0) {
-                continue;
-            }
-            *value_out = is_found ? *value_out : block[i];
-            is_found = true;
-            if (block[i] != *value_out) {
+            if (block[i] != value && (weights == NULL || weights[start + i] != 0.0)) {
                 return false;
             }
         }
     }
-    return is_found;
+    return true;
 }
 
-/* Products of numbers with factors are left as they are: their mean is no multiple of the factor,
- * so that taking it off would not help the condition. */
-static bool is_centred(const qst__product *column)
+/*
+ * What is taken off a column. Of equal values it is that value to the last
+ * bit, so that nothing is left. Products of numbers with factors stay as they
+ * are: their mean is no multiple of the factor, so that taking it off would
+ * not help the condition.
+ */
+static double mean_of(
+    const qst__design *design, ptrdiff_t j, const double *weights, ptrdiff_t first, double mean)
 {
-    return !(column->has_numbers && column->has_factors);
+    const qst__product *column = &design->columns[j];
+    if (column->has_numbers && column->has_factors) {
+        return 0.0;
+    }
+    const double value = value_at(design, first, j);
+    const bool is_near = fabs(mean - value) <= 1e-9 * fabs(value);
+    return is_near && is_constant(design, j, weights, first) ? value : mean;
 }
 
 /* The weights as residuals: cross-products are then sums of the columns. */
@@ -364,8 +376,13 @@ qst_status qst__design_centre(
     const qst_ctx *ctx, qst__design *design, const double *weights, qst_err *err)
 {
     qst__design_drop_centre(design);
-    double constant;
-    if (!is_constant(design, 0, weights, &constant) || constant == 0.0) {
+    const ptrdiff_t n_rows = design->model->n_rows;
+    ptrdiff_t first = 0;
+    while (first < n_rows && weights != NULL && weights[first] == 0.0) {
+        first++;
+    }
+    const double constant = first < n_rows ? value_at(design, first, 0) : 0.0;
+    if (constant == 0.0 || !is_constant(design, 0, weights, first)) {
         return QST_OK;
     }
     qst__arena arena;
@@ -380,17 +397,13 @@ qst_status qst__design_centre(
             .sums_out = &total};
         status = qst__design_pass(ctx, design, &pass, err);
     }
-    const bool is_used = status == QST_OK && total > 0.0;
-    for (ptrdiff_t j = 1; j < design->n_cols && is_used; j++) {
-        qst__product *c = &design->columns[j];
-        if (is_centred(c)) {
-            /* Of equal values the mean is that value to the last bit: less its mean it is 0. */
-            double value;
-            c->shift = is_constant(design, j, weights, &value) ? value : totals[j] / total;
+    if (status == QST_OK) {
+        for (ptrdiff_t j = 1; j < design->n_cols; j++) {
+            design->columns[j].shift = mean_of(design, j, weights, first, totals[j] / total);
         }
+        design->constant = constant;
+        qst__cells_shift(design);
     }
-    design->constant = is_used ? constant : 0.0;
-    qst__cells_shift(design);
     qst__arena_free(&arena);
     return status;
 }
