@@ -21,7 +21,7 @@ permutation_rows <- function(formula, data, how, covariates, strata, cluster) {
   known <- !is.na(frame$all_arms) & !(if (is.null(stratum)) FALSE else is.na(stratum)) &
     !(if (is.null(cluster)) FALSE else is.na(cluster))
   used <- known & !is.na(outcome)
-  entered <- if (is.null(how$allocation)) used else entered_rows(known, formula)
+  entered <- if (is.null(how$allocation)) used else entered_rows(known)
   list(
     outcome = outcome[entered], used = used[entered], arm = frame$all_arms[entered],
     stratum = stratum[entered], cluster = cluster[entered], row = which(entered),
@@ -31,7 +31,7 @@ permutation_rows <- function(formula, data, how, covariates, strata, cluster) {
 }
 
 # With a list every row stands for a place.
-entered_rows <- function(known, formula) {
+entered_rows <- function(known) {
   if (!all(known)) {
     row <- which(!known)[[1]]
     qst_abort("argument", sprintf(
@@ -85,11 +85,10 @@ permutation_scheme <- function(rows, allocation) {
   arm <- match(as.character(rows$arm), arms)
   scheme <- list(
     arm = arm[first_row], n_arms = length(arms),
-    stratum_size = tabulate(stratum, max(stratum)), lists = NULL,
+    stratum_size = tabulate(stratum[first_row], max(stratum)), lists = NULL,
     data = unit_data(rows, unit, length(first_row)), unit = unit, arms = arms,
     first_row = first_row
   )
-  scheme$stratum_size <- tabulate(stratum[first_row], max(stratum))
   if (!is.null(settings)) {
     scheme["lists"] <- list(allocation_lists(settings, scheme$stratum_size))
     check_places_taken(rows, scheme, allocation)
@@ -156,7 +155,7 @@ unit_data <- function(rows, unit, n_units) {
     sums[as.integer(rownames(by_unit))] <- by_unit
     sums
   }
-  if (n_units == length(y)) {
+  if (!rows$clustered && all(rows$used)) {
     order <- order(unit)
     return(list(rep(1, n_units), y[order], y[order]^2))
   }

@@ -68,8 +68,8 @@
 #' @param exact `TRUE` for all shuffles, `FALSE` for random ones, `NULL` for all if
 #'   they are few.
 #' @param conf.level Level of the interval of P.
-#' @return A data frame of class `permutation_test` with one row: `contrast`, `estimate` (difference
-#'   in means, two arms), `statistic`, `p.value`, `p.low`, `p.high`, `extreme` (how
+#' @return A data frame of class `permutation_test` with one row: `contrast`, `estimate`
+#'   (difference in means of two arms; with `covariates` of residuals), `statistic`, `p.value`, `p.low`, `p.high`, `extreme` (how
 #'   many are), `replicates`, `undefined` (without a statistic). Attributes: `distribution` (the
 #'   statistic of every replicate, in order), `arms`, `how`, `seed`, `n_used`,
 #'   `n_left_out`. `plot()` shows the distribution.

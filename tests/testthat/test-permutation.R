@@ -159,6 +159,14 @@ test_that("replays of fixed blocks and of clusters near their exact P", {
   expect_lt(replayed$p.low, exact$p.value)
   expect_gt(replayed$p.high, exact$p.value)
   expect_output(print(replayed), "List of 7 clusters made anew")
+  # As many values as clusters, but one cluster has none and another two.
+  data$y[c(2, 4, 5, 8, 10, 11, 12, 15)] <- NA
+  gaps <- permutation_test(y ~ arm, data, "difference",
+    cluster = ~group, allocation = sealed, seed = 1
+  )
+  expect_identical(attr(gaps, "n_used"), 7L)
+  means <- tapply(data$y, data$arm, mean, na.rm = TRUE)
+  expect_equal(gaps$statistic, means[["b"]] - means[["a"]])
 })
 
 test_that("a function allocates", {
