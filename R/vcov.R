@@ -350,8 +350,7 @@ cluster_factor <- function(fit, x, name, used, n) {
       ), name, if (length(rows) > 1) "s" else "", enumerate(rows)
     ), row = missing, column = name)
   }
-  x[!used] <- NA
-  x <- if (is.factor(x)) droplevels(x) else factor(x)
+  x <- code_clusters(x, used)
   if (nlevels(x) < 2) {
     qst_abort("no_data", sprintf(
       "`cluster`: all rows have the same %s, \"%s\". At least two clusters are needed.",
@@ -359,6 +358,14 @@ cluster_factor <- function(fit, x, name, used, n) {
     ), column = name)
   }
   x
+}
+
+# A factor in order of appearance; factor() would sort, which takes longer than the covariance.
+code_clusters <- function(x, used) {
+  values <- unique(x[used])
+  codes <- match(x, values)
+  codes[!used] <- NA
+  structure(codes, levels = as.character(values), class = "factor")
 }
 
 check_nested <- function(columns) {
@@ -383,7 +390,7 @@ combined_clusters <- function(columns) {
   for (column in columns[-1]) {
     codes <- (codes - 1) * nlevels(column) + as.double(column)
   }
-  factor(codes)
+  code_clusters(codes, !is.na(codes))
 }
 
 cluster_words <- function(columns) {
