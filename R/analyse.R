@@ -17,8 +17,11 @@
 #' P values adjusted after Holm), `omnibus` and `omnibus.welch` (F over all
 #' arms), `change`, `followup` and `ancova` (the three ways to use the
 #' baseline, adjusted for the covariates), `baseline.observed` (without those
-#' whose baseline score was missing) and `all.followed` (everybody with a
-#' score at follow-up, not adjusted for covariates that somebody lacks).
+#' whose baseline score was missing), `all.followed` (everybody with a score at
+#' follow-up, not adjusted for covariates that somebody lacks) and, if the plan
+#' names the groups in which treatment was given, `clusters` (the planned model
+#' with CR2 standard errors by group, see [vcov.fit_glm()]; who has no group
+#' stands alone).
 #'
 #' @param plan An [analysis_plan()].
 #' @param data Data frame, one row a participant, with the columns that the

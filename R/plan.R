@@ -69,7 +69,7 @@ analysis_plan <- function(arm, reference, instrument, baseline, followup, scale 
     attendance = check_optional(attendance, "attendance"),
     id = check_optional(id, "id"),
     test = check_choice(test, c("student", "welch"), "test"),
-    prespecified = check_prespecified(prespecified),
+    prespecified = check_prespecified(prespecified, cluster),
     dialect = check_choice(dialect, c("r", "spss"), "dialect"),
     conf.level = check_number(conf.level, "conf.level", min = 0.5, max = 1 - 1e-6),
     labels = check_labels(labels)
@@ -153,12 +153,18 @@ covariate_names <- function(covariates) {
   check_names(covariates, "covariates")
 }
 
-check_prespecified <- function(prespecified) {
+check_prespecified <- function(prespecified, cluster) {
   unknown <- setdiff(prespecified, sensitivity_names())
   if (length(unknown) > 0) {
     qst_abort("argument", sprintf(
       "`prespecified` names %s, which analyse() does not know; it knows %s.",
       enumerate(unknown), enumerate(sensitivity_names(), most = 20)
+    ))
+  }
+  if ("clusters" %in% prespecified && is.null(cluster)) {
+    qst_abort("argument", paste(
+      "`prespecified` names clusters, but the plan has no groups.",
+      "Give their column as `cluster`."
     ))
   }
   as.character(prespecified)
@@ -229,8 +235,10 @@ protocol <- function(plan) {
     },
     "Groups" = if (!is.null(plan$cluster)) {
       sprintf(
-        "Treatment was given in groups (column \"%s\"); the flow diagram counts them.",
-        plan$cluster
+        paste(
+          "Treatment was given in groups (column \"%s\"); the flow diagram counts them,",
+          "and a sensitivity analysis allows for them."
+        ), plan$cluster
       )
     },
     "Missing" = missing_words(plan),

@@ -44,6 +44,11 @@ report_references <- c(
     "Welch BL. On the comparison of several mean values: an alternative approach.",
     "Biometrika 1951;38:330-336."
   ),
+  cr2 = paste(
+    "Pustejovsky JE, Tipton E. Small-sample methods for cluster-robust variance estimation and",
+    "hypothesis testing in fixed effects models. Journal of Business and Economic Statistics",
+    "2018;36:672-683."
+  ),
   r = paste(
     "R Core Team. R: a language and environment for statistical computing. Vienna: R Foundation",
     "for Statistical Computing."
@@ -85,8 +90,8 @@ design_methods <- function(analysis) {
     ),
     if (!is.null(plan$cluster)) {
       paste(
-        "Treatment was given in groups; the analysis takes the participants to be independent,",
-        "which the reader should hold against its P values."
+        "Treatment was given in groups; the planned analysis takes the participants to be",
+        "independent, and a sensitivity analysis allows for the groups."
       )
     }
   )
@@ -171,9 +176,15 @@ sensitivity_methods <- function(plan) {
     "assume equal variances [@welch]; P values adjusted for the number of contrasts after Holm",
     "[@holm]; one test of all arms by F and by Welch's F [@welch.f]; the analysis without those",
     "whose baseline score was missing, and that of everybody followed up.",
+    if (!is.null(plan$cluster)) {
+      paste(
+        "One more has standard errors that allow for the groups, of the type CR2 with",
+        "Satterthwaite's degrees of freedom [@cr2]."
+      )
+    },
     if (length(planned) == 0) {
       "None of these was prespecified."
-    } else if (setequal(planned, sensitivity_names())) {
+    } else if (setequal(planned, sensitivity_names(plan$cluster))) {
       "All of these were prespecified."
     } else {
       sprintf("Prespecified among these: %s.", join_words(planned))

@@ -47,18 +47,26 @@ sensitivity_analyses <- function() {
     all.followed = list(
       "Everybody followed up, without covariates that somebody lacks",
       function(plan, cohort, rows) all_followed(plan, cohort)
+    ),
+    clusters = list(
+      "Model as planned, standard errors that allow for the groups (CR2)",
+      function(plan, cohort, rows) {
+        arm_effects(plan, rows, "outcome", adjustment(plan), treatment_groups(plan, rows))
+      }
     )
   )
 }
 
-sensitivity_names <- function() {
-  names(sensitivity_analyses())
+# Without groups nothing allows for them.
+sensitivity_names <- function(cluster = "any") {
+  known <- names(sensitivity_analyses())
+  if (is.null(cluster)) setdiff(known, "clusters") else known
 }
 
 trial_sensitivity <- function(plan, cohort) {
   rows <- analysis_rows(cohort)
   analyses <- sensitivity_analyses()
-  tables <- lapply(names(analyses), function(name) {
+  tables <- lapply(sensitivity_names(plan$cluster), function(name) {
     analysis <- analyses[[name]]
     table <- analysis[[2]](plan, cohort, rows)
     data.frame(
@@ -88,15 +96,25 @@ adjustment <- function(plan) {
   setdiff(trial_terms(plan), plan$arm)
 }
 
-# Each arm against the reference in a linear model.
-arm_effects <- function(plan, rows, outcome, covariates) {
+# Each arm against the reference in a linear model; `clusters` asks for CR2.
+arm_effects <- function(plan, rows, outcome, covariates, clusters = NULL) {
   fit <- fit_glm(trial_formula(outcome, c(plan$arm, covariates)), rows)
-  effects <- tidy.fit_glm(fit, conf.int = TRUE, conf.level = plan$conf.level)
+  effects <- tidy.fit_glm(fit,
+    conf.int = TRUE, conf.level = plan$conf.level, cluster = clusters
+  )
   others <- setdiff(levels(rows[[plan$arm]]), plan$reference)
   effects <- effects[match(paste0(quoted(plan$arm), others), effects$term), ]
   effects$contrast <- sprintf("%s - %s", others, plan$reference)
   effects$n <- stats::nobs(fit)
   effects
+}
+
+# The groups in which treatment was given; who was treated alone stands alone.
+treatment_groups <- function(plan, rows) {
+  group <- as.character(rows[[plan$cluster]])
+  alone <- is.na(group)
+  group[alone] <- sprintf("alone %d", seq_len(sum(alone)))
+  group
 }
 
 # Those lost have no outcome in any analysis; everybody else has one here. The

@@ -37,10 +37,30 @@ test_that("the parts are those of lm, t.test and anova on the same rows", {
   expect_equal(analysis$interaction$df.residual, interaction$Res.Df[[2]])
 })
 
+test_that("groups of treatment are allowed for in a sensitivity analysis", {
+  skip_if_not_installed("clubSandwich")
+  data <- invented_trial()
+  data$therapist <- ifelse(data$arm == "group", rep(1:6, 15), NA)
+  analysis <- analyse(invented_plan(cluster = "therapist"), data)
+  ours <- analysis$sensitivity[analysis$sensitivity$analysis == "clusters", ]
+  rows <- analysis$data[analysis$data$set == "analysed", ]
+  alone <- is.na(rows$therapist)
+  rows$therapist[alone] <- 100 + seq_len(sum(alone))
+  fit <- lm(change ~ arm + sex + age, rows)
+  want <- clubSandwich::coef_test(fit, "CR2", cluster = rows$therapist)[2:3, ]
+  expect_equal(ours$std.error, want$SE, tolerance = 1e-7)
+  expect_equal(ours$df, want$df_Satt, tolerance = 1e-7)
+  expect_equal(ours$p.value, want$p_Satt, tolerance = 1e-7)
+  expect_error(
+    invented_plan(prespecified = "clusters"), "names clusters.*`cluster`",
+    class = "questrial_error_argument"
+  )
+})
+
 test_that("sensitivity analyses are those done by hand, and marked", {
   analysis <- analyse(invented_plan(prespecified = "ancova"), invented_trial())
   sensitivity <- analysis$sensitivity
-  expect_setequal(sensitivity$analysis, sensitivity_names())
+  expect_setequal(sensitivity$analysis, sensitivity_names(cluster = NULL))
   expect_identical(unique(sensitivity$analysis[sensitivity$prespecified]), "ancova")
   rows <- analysis$data[analysis$data$set == "analysed", ]
   ancova <- summary(lm(followup ~ arm + sex + age + baseline, rows))$coefficients
