@@ -71,7 +71,7 @@ cell_formats <- list(
 # "353", "206.4", or "2, 359" for the two of an F test; no df without end.
 format_df <- function(df, residual = rep(NA_real_, length(df))) {
   one <- function(x) {
-    text <- number_text(x, ifelse(is.na(x) | abs(x - round(x)) < 1e-6, 0, 1), "r")
+    text <- number_text(x, ifelse(!is.finite(x) | abs(x - round(x)) < 1e-6, 0, 1), "r")
     text[is.na(x) | is.infinite(x)] <- ""
     text
   }

@@ -237,3 +237,89 @@ test_that("covariances are the same bits for any number of threads", {
   }
   expect_identical(at(1), at(2))
 })
+
+test_that("the families of glm have sandwich's and clubSandwich's covariances", {
+  skip_if_not_installed("clubSandwich")
+  skip_if_not_installed("sandwich")
+  data <- transform(mtcars, w = seq(0.5, 2, length.out = 32), n = rep(3:6, 8))
+  data$k <- pmin(data$n, data$gear - 2)
+  models <- list(
+    quote(fit(am ~ wt, data, family = binomial())),
+    quote(fit(cbind(k, n - k) ~ wt + hp, data, family = binomial())),
+    quote(fit(vs ~ wt, data, family = binomial("probit"))),
+    quote(fit(carb ~ wt + hp, data, family = poisson())),
+    quote(fit(carb ~ wt + factor(gear), data, family = poisson())), # dummies of the clusters
+    quote(fit(mpg ~ wt + hp, data, family = Gamma("log"), weights = w)),
+    quote(fit(mpg ~ wt, data, family = inverse.gaussian())),
+    quote(fit(carb ~ wt + hp, data, family = quasipoisson(), weights = w)),
+    quote(fit(mpg ~ wt + hp, data, family = gaussian("log")))
+  )
+  for (model in models) {
+    ours <- eval(model, list(fit = fit_glm, data = data))
+    # glm() keeps the weights of the last step but one, so it has to converge to all digits.
+    model[[1]] <- quote(stats::glm)
+    model$control <- quote(stats::glm.control(epsilon = 1e-14, maxit = 100))
+    theirs <- eval(model, list(data = data))
+    for (type in paste0("HC", 0:3)) {
+      expect_same_covariance(vcov(ours, type), sandwich::vcovHC(theirs, type))
+    }
+    for (cluster in list(data$gear, rep(1:8, 4))) {
+      for (type in c("CR0", "CR1", "CR2")) {
+        want <- clubSandwich::vcovCR(theirs, cluster, type)
+        expect_same_covariance(vcov(ours, type, cluster = cluster), want)
+      }
+      tests <- clubSandwich::coef_test(theirs, want, "Satterthwaite")
+      table <- tidy.fit_glm(ours, vcov = "CR2", cluster = cluster)
+      expect_equal(table$df, tests$df_Satt, tolerance = 1e-6)
+      expect_equal(table$p.value, tests$p_Satt, tolerance = 1e-5)
+    }
+  }
+})
+
+test_that("CR2 of a large cluster with unequal variances is clubSandwich's", {
+  skip_if_not_installed("clubSandwich")
+  set.seed(4)
+  data <- data.frame(g = rep(1:6, c(150, 80, 5, 60, 2, 3)), x = rnorm(300), w = rexp(300))
+  data$y <- rpois(300, exp(0.4 * data$x + rnorm(6, 0, 0.3)[data$g]))
+  tight <- stats::glm.control(epsilon = 1e-14, maxit = 100)
+  for (family in list(poisson(), Gamma("log"))) {
+    ours <- fit_glm(y + 1 ~ x + I(x^2), data, family = family, cluster = ~g)
+    theirs <- stats::glm(y + 1 ~ x + I(x^2), family, data, control = tight)
+    want <- clubSandwich::vcovCR(theirs, data$g, "CR2")
+    expect_same_covariance(vcov(ours, "CR2"), want, 1e-7)
+    tests <- clubSandwich::coef_test(theirs, want, "Satterthwaite")
+    expect_equal(tidy.fit_glm(ours, vcov = "CR2")$df, tests$df_Satt, tolerance = 1e-6)
+    test <- clubSandwich::Wald_test(theirs, clubSandwich::constrain_zero(2:3, coef(theirs)), want)
+    got <- wald_test(ours, list(diag(3)[-1, ]), vcov = "CR2")
+    expect_equal(got$df.residual, test$df_denom, tolerance = 1e-6)
+  }
+  ours <- fit_glm(y ~ x + I(x^2), data, weights = w, cluster = ~g)
+  theirs <- stats::lm(y ~ x + I(x^2), data, weights = w)
+  want <- clubSandwich::vcovCR(theirs, data$g, "CR2")
+  expect_same_covariance(vcov(ours, "CR2"), want, 1e-8)
+})
+
+test_that("families with a known dispersion are tested by z, those with an estimated one by t", {
+  fit <- fit_glm(am ~ wt, mtcars, family = binomial())
+  tight <- stats::glm.control(epsilon = 1e-14, maxit = 100)
+  glm <- stats::glm(am ~ wt, mtcars, family = binomial(), control = tight)
+  peer <- summary(glm)
+  expect_equal(summary(fit)$coefficients, peer$coefficients, tolerance = 1e-6)
+  expect_identical(colnames(summary(fit)$coefficients), colnames(peer$coefficients))
+  expect_identical(tidy.fit_glm(fit)$df, c(Inf, Inf))
+  expect_equal(confint(fit), stats::confint.default(glm), tolerance = 1e-6, ignore_attr = TRUE)
+  shown <- paste(capture.output(print(summary(fit))), collapse = " ")
+  expect_match(shown, "Null deviance 43.23 on 31 degrees of freedom, residual deviance 19.176 on 30")
+  expect_match(shown, "AIC 23.176; [0-9]+ iterations")
+  fit <- fit_glm(mpg ~ wt, mtcars, family = Gamma())
+  peer <- summary(stats::glm(mpg ~ wt, mtcars, family = Gamma()))
+  expect_equal(summary(fit)$coefficients, peer$coefficients, tolerance = 1e-6)
+  expect_equal(summary(fit)$dispersion, peer$dispersion, tolerance = 1e-6)
+  expect_identical(unique(tidy.fit_glm(fit, vcov = "HC3")$df), 30)
+})
+
+test_that("CR2 of a fit that predicts 0 or 1 names the row", {
+  fit <- fit_glm(mpg ~ wt, mtcars, family = Gamma(), cluster = ~cyl)
+  fit$fitted.values[[3]] <- 0
+  expect_error(vcov(fit, "CR2"), "predicts 0 in row Datsun 710", class = "questrial_error_argument")
+})

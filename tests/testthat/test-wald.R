@@ -114,3 +114,16 @@ test_that("anova with CR2 tests each term as wald_test()", {
   expect_equal(table["Diet:Time", "Den Df"], want$df.residual)
   expect_equal(table["Diet:Time", "Pr(>F)"], want$p.value)
 })
+
+test_that("where the dispersion is known the test is chi-square", {
+  skip_if_not_installed("sandwich")
+  fit <- fit_glm(carb ~ wt + factor(gear), mtcars, family = poisson())
+  glm <- stats::glm(carb ~ wt + factor(gear), poisson(), mtcars)
+  variance <- sandwich::vcovHC(glm, "HC1")[3:4, 3:4]
+  q <- drop(coef(glm)[3:4] %*% solve(variance, coef(glm)[3:4]))
+  got <- wald_test(fit, "factor(gear)", vcov = "HC1")
+  expect_equal(got$statistic, q / 2, tolerance = 1e-5)
+  expect_equal(got$p.value, pchisq(q, 2, lower.tail = FALSE), tolerance = 1e-5)
+  expect_identical(got$df.residual, Inf)
+  expect_output(print(got), "factor\\(gear\\)")
+})

@@ -89,4 +89,6 @@ test_that("what it cannot do is an error", {
   expect_error(wild_bootstrap(fit, "wt", ~ cyl + gear), "one way of clustering")
   expect_error(wild_bootstrap(fit, c("wt", "hp"), ~cyl), "single text")
   expect_error(wild_bootstrap(fit, "hp", ~cyl), "no coefficient `hp`")
+  counts <- fit_glm(carb ~ wt, mtcars, family = poisson(), cluster = ~cyl)
+  expect_error(wild_bootstrap(counts, "wt"), "for linear models, not poisson")
 })
