@@ -24,7 +24,7 @@
 #' \eqn{(L\beta)'(L (X'WX)^{-1} L')^{-1} L\beta}{(Lb)' (L (X'WX)^-1 L')^-1 Lb}.
 #'
 #' @section Tests:
-#' `"F"`: the default where the dispersion is estimated. Sums of squares or
+#' `"F"`: the default where the dispersion is estimated or `vcov` is of type CR. Sums of squares or
 #' deviances over the dispersion (Pearson's, for families). `"LR"` (the default
 #' otherwise) and `"Chisq"`: likelihood ratio, the difference of deviances over
 #' the dispersion; each model is fitted again, a negative binomial one with the
@@ -68,11 +68,16 @@ anova.fit_glm <- function(object, ..., type = c("I", "II", "III"), test = NULL, 
   if (!all(vapply(others, inherits, logical(1), "fit_glm"))) {
     qst_abort("argument", "anova() compares fit_glm objects with each other only.")
   }
-  test <- anova_test(object, test, type, !is.null(vcov) || !is.null(cluster))
+  robust <- !is.null(vcov) || !is.null(cluster)
+  if (is.null(test) && asks_for_clusters(vcov, cluster)) {
+    test <- "F"
+  }
+  test <- anova_test(object, test, type, robust)
   if (length(others) > 0) {
+    check_no_covariance(robust)
     return(anova_between(c(list(object), others), test))
   }
-  kind <- if (!is.null(vcov) || !is.null(cluster) || test == "Wald") {
+  kind <- if (robust || test == "Wald") {
     "wald"
   } else if (is_linear(object)) {
     "squares"
@@ -87,6 +92,20 @@ anova.fit_glm <- function(object, ..., type = c("I", "II", "III"), test = NULL, 
     wald = anova_wald(object, type, test, vcov, cluster),
     deviance = anova_deviance(object, type, test)
   )
+}
+
+# Covariances of clusters have few degrees of freedom, also where the dispersion is known.
+asks_for_clusters <- function(vcov, cluster) {
+  !is.null(cluster) || (is.character(vcov) && any(startsWith(vcov, "CR")))
+}
+
+check_no_covariance <- function(robust) {
+  if (robust) {
+    qst_abort("argument", paste(
+      "`vcov`: models side by side are compared by their sums of squares or deviances, which",
+      "have no other covariance. Use wald_test() on the larger model."
+    ))
+  }
 }
 
 # The test as one of F, LR, Wald, none; NULL is the default of the fit.

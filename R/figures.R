@@ -241,8 +241,8 @@ van_der_corput <- function(n) {
 #' @param labels Named character vector: what variables (`c(sex = "Gender")`)
 #'   or terms are called, as in [effects_table()].
 #' @param reference Show reference categories as rows without an interval?
-#' @param vcov Standard errors other than the model's own, as in
-#'   [effects_table()].
+#' @param vcov,cluster Standard errors other than the model's own, as in
+#'   [effects_table()]; the note under the figure says which.
 #' @param conf.level Level of the intervals.
 #' @param digits Decimals of the numbers at the right.
 #' @return A ggplot2 figure without the constant. Its `data` has a row a line:
@@ -261,13 +261,14 @@ van_der_corput <- function(n) {
 #' }
 #' @export
 plot_coefficients <- function(fit, labels = NULL, reference = FALSE, vcov = NULL,
-                              conf.level = 0.95, digits = 2) {
+                              conf.level = 0.95, digits = 2, cluster = NULL) {
   need_ggplot2()
   check_labels(labels)
   check_flag(reference, "reference")
   check_number(conf.level, "conf.level", min = 0.5, max = 0.9999)
   check_number(digits, "digits", min = 0, max = 15, whole = TRUE)
-  effects <- place_constant(effect_estimates(fit, vcov, conf.level), "none")
+  covariance <- effect_covariance(fit, vcov, cluster)
+  effects <- place_constant(effect_estimates(fit, covariance, conf.level), "none")
   if (nrow(effects) == 0) {
     qst_abort("argument", "`fit` has only a constant. Plot a model with terms.")
   }
@@ -276,7 +277,10 @@ plot_coefficients <- function(fit, labels = NULL, reference = FALSE, vcov = NULL
   rows <- coefficient_rows(effects, variables, reference, labels)
   rows$place <- rev(seq_len(nrow(rows)))
   rows$numbers <- coefficient_numbers(rows, digits)
-  draw_coefficients(rows, response_label(fit, labels), rows_note(fit), percent_words(conf.level))
+  notes <- c(
+    rows_note(fit), if (nzchar(covariance$label)) covariance_note(covariance, effects$df)
+  )
+  draw_coefficients(rows, response_label(fit, labels), notes, percent_words(conf.level))
 }
 
 # The lines of the figure: a factor's levels under a heading, then what is
@@ -322,7 +326,7 @@ coefficient_numbers <- function(rows, digits) {
   ifelse(!is.na(rows$estimate), text, ifelse(rows$kind == "term", "not estimable", ""))
 }
 
-draw_coefficients <- function(rows, response, note, level) {
+draw_coefficients <- function(rows, response, notes, level) {
   terms <- rows[rows$kind == "term" & !is.na(rows$estimate), ]
   reference <- rows[rows$kind == "reference", ]
   said <- paste(trimws(terms$label), terms$numbers, collapse = "; ")
@@ -336,7 +340,8 @@ draw_coefficients <- function(rows, response, note, level) {
     ggplot2::scale_y_continuous(breaks = rows$place, labels = rows$label,
       limits = c(0.5, nrow(rows) + 0.5), expand = c(0, 0),
       sec.axis = ggplot2::dup_axis(labels = rows$numbers)) +
-    ggplot2::labs(x = sprintf("%s: estimate (%s)", response, level), y = NULL, caption = note,
+    ggplot2::labs(x = sprintf("%s: estimate (%s)", response, level), y = NULL,
+      caption = paste(strwrap(notes, width = 90), collapse = "\n"),
       alt = sprintf("Coefficients with %s for %s: %s.", level, response, said)) +
     theme_questrial() +
     ggplot2::theme(

@@ -68,6 +68,8 @@ test_that("the coefficient figure has the model's numbers in rows", {
   expect_equal(terms$estimate, unname(coef(fit)[-1]))
   expect_equal(terms$conf.low, unname(stats::confint(fit)[-1, 1]))
   expect_drawn(plot_coefficients(fit))
+  robust <- plot_coefficients(fit_glm(mpg ~ wt, mtcars), vcov = "HC3")
+  expect_match(robust$labels$caption, "Standard errors: HC3")
   expect_drawn(plot_coefficients(stats::lm(mpg ~ wt + I(2 * wt), cars)))
 })
 

@@ -113,6 +113,13 @@ test_that("anova with CR2 tests each term as wald_test()", {
   expect_equal(table["Diet:Time", "F"], want$statistic)
   expect_equal(table["Diet:Time", "Den Df"], want$df.residual)
   expect_equal(table["Diet:Time", "Pr(>F)"], want$p.value)
+  counts <- fit_glm(carb ~ wt + hp, mtcars, family = poisson(), cluster = ~gear)
+  table <- stats::anova(counts, type = "II", vcov = "CR2")
+  expect_equal(table["wt", "Pr(>F)"], wald_test(counts, "wt", vcov = "CR2")$p.value)
+  expect_error(
+    stats::anova(fit, fit_glm(weight ~ Time, ChickWeight), vcov = "CR2"), "Use wald_test",
+    class = "questrial_error_argument"
+  )
 })
 
 test_that("where the dispersion is known the test is chi-square", {
