@@ -93,7 +93,9 @@ trials_response <- function(response, name, weights, frame, quasi) {
   successes <- as.double(response[, 1])
   trials <- successes + as.double(response[, 2])
   smallest <- pmin(successes, trials - successes)
-  response_fault(smallest < 0, smallest, name, frame, "numbers of successes and failures are not")
+  response_fault(
+    smallest < 0, smallest, name, frame, "numbers of successes and failures are not below 0"
+  )
   if (!quasi) {
     warn_parts(response, "counts")
   }

@@ -1,18 +1,40 @@
-#' Linear models, fitted with no digit less than lm
+#' Linear and generalized linear models, with no digit less than lm and glm
 #'
-#' Fits a linear model by (weighted) least squares. Formulas, `weights`,
-#' `subset`, `na.action`, `offset` and `contrasts` mean what they mean in
-#' [stats::lm()]; so do names of coefficients, `NA` for aliased ones, and the
-#' methods.
+#' Fits a model by (weighted) least squares or maximum likelihood. Formulas,
+#' `weights`, `subset`, `na.action`, `offset` and `contrasts` mean what they mean
+#' in [stats::lm()] and [stats::glm()]; so do names of coefficients, `NA` for
+#' aliased ones, responses of each family, and the methods.
 #'
-#' The estimate minimises \eqn{\sum_i w_i (y_i - o_i - x_i'\beta)^2}{sum w_i
-#' (y_i - o_i - x_i'b)^2}; its covariance is
-#' \eqn{\hat\sigma^2 (X'WX)^{-1}}{s^2 (X'WX)^-1} with
-#' \eqn{\hat\sigma^2}{s^2} the weighted residual sum of squares over
-#' \eqn{n - rank}{n - rank}; tests and intervals use Student's t with that
-#' many degrees of freedom.
+#' A linear model minimises \eqn{\sum_i w_i (y_i - o_i - x_i'\beta)^2}{sum w_i
+#' (y_i - o_i - x_i'b)^2}. A generalized one maximises the likelihood of its
+#' family, or the quasi-likelihood, with mean
+#' \eqn{\mu_i = g^{-1}(o_i + x_i'\beta)}{mu_i = g^-1(o_i + x_i'b)} and variance
+#' \eqn{\phi V(\mu_i) / w_i}{phi V(mu_i) / w_i}. The covariance of the
+#' coefficients is \eqn{\hat\phi (X'WX)^{-1}}{phi (X'WX)^-1} with the working
+#' weights \eqn{w_i (d\mu_i / d\eta_i)^2 / V(\mu_i)}{w_i (dmu_i / deta_i)^2 / V(mu_i)} at the
+#' estimate. The dispersion \eqn{\phi}{phi} is 1 for binomial, Poisson and negative binomial models,
+#' and tests and intervals use the normal distribution; else it is Pearson's
+#' chi-square over \eqn{n - rank}{n - rank} (for a Gaussian the residual mean square), and they use
+#' Student's t with that many degrees of freedom.
+#'
+#' @section Families:
+#' | family | links (the first is usual) | response |
+#' |---|---|---|
+#' | `gaussian()` | identity, log, inverse | numbers |
+#' | `binomial()`, `quasibinomial()` | logit, probit, cloglog, cauchit, log | see below |
+#' | `poisson()`, `quasipoisson()` | log, identity, sqrt | counts |
+#' | [negative_binomial()] | log, sqrt, identity | counts |
+#' | `Gamma()` | inverse, identity, log | numbers above 0 |
+#' | `inverse.gaussian()` | 1/mu^2, inverse, identity, log | numbers above 0 |
+#' | `quasi()` | any of these | as the variance asks |
+#'
+#' A binomial response is `TRUE` and `FALSE`, 0 and 1, a factor or text with two
+#' levels, of which the first is failure, `cbind(successes, failures)`, or a
+#' share of successes with the number of trials as `weights`.
 #'
 #' @section Method:
+#' The model matrix is never built: factors and their interactions stay codes,
+#' other terms (`poly()`, splines, `I()` and so on) are columns that R evaluates.
 #' The Gram matrix of the centred columns is formed in blocks of rows and
 #' factored by Cholesky, and the solution is corrected once by its residuals
 #' (corrected seminormal equations: Björck 1987, *Linear Algebra Appl.*
@@ -20,26 +42,42 @@
 #' of aliasing, Householder QR with the limited pivoting of `lm` is used instead
 #' (tolerance 1e-8, a tenth of `lm`'s) and corrected in double-double arithmetic (Björck 1967,
 #' *BIT* 7:257-278). `glance(fit)$method` says which one it was.
+#' Other models than the linear one are fitted by iteratively reweighted least squares with
+#' halved steps where the deviance would rise, until the deviance and the coefficients stand still.
 #' Results are the same bits for any number of threads.
 #'
-#' @section Missing values:
-#' Rows with a missing value in any variable of the formula are left out, or
-#' whatever `na.action` says; `print()` and `summary()` say how many. With
-#' `na.exclude`, residuals and fitted values have their place for them.
+#' With `method = "firth"` the likelihood of a logistic model is multiplied by Jeffreys'
+#' prior (Firth 1993, *Biometrika* 80:27-38): estimates are finite under
+#' separation and less biased in small samples (Heinze and Schemper 2002, *Stat. Med.*
+#' 21:2409-2419).
 #'
-#' @section Differences from lm:
-#' Families other than gaussian are an error so far. The response is one
-#' column. `residuals()` has the types of `glm` and, like it, gives deviance
-#' residuals by default, which are those of `lm` times the root of the
-#' weights. Infinite values, a factor with one level and unknown variables
-#' are errors that name them. No QR decomposition is kept. Functions that look
-#' at the class choose their defaults as for any model but `lm`:
-#' `sandwich::vcovCL()` takes type HC0, where it takes HC1 for `lm`.
+#' @section Missing values:
+#' Rows with a missing value in any variable of the formula, in the weights, the
+#' offset or the clusters are left out, or whatever `na.action` says; `print()`
+#' and `summary()` say how many. With `na.exclude`, residuals and fitted values
+#' have their place for them.
+#'
+#' @section Differences from lm and glm:
+#' * `residuals()` has the types of `glm` and, like it, gives deviance residuals
+#'   by default, for every family; for a linear model they are those of `lm` times the root of
+#'   the weights.
+#' * `predict()` gives means by default, as for `lm`; for `glm` it gives linear predictors.
+#' * Covariances are taken at the estimate; `glm` takes them one iteration before, so its standard
+#'   errors may differ in the fifth digit. With `glm.control(epsilon = 1e-14)` they agree.
+#' * A factor or text as binomial response must have two levels: that all but the first are
+#'   successes, as in `glm`, is more often a mistake than meant.
+#' * Infinite values, a factor with one level, several columns of one name and unknown
+#'   variables are errors that name them. An `NA` in `subset` chooses no row.
+#' * Starting values are not asked for: they are the data, as `glm` takes them by default.
+#' * The response is one column. No QR decomposition is kept; [stats::influence()] of a fit stands
+#'   in for [stats::lm.influence()].
+#' * Functions that look at the class choose their defaults as for any model but
+#'   `lm`: `sandwich::vcovCL()` takes type HC0, where it takes HC1 for `lm`.
 #'
 #' @param formula A formula, as in [stats::lm()].
 #' @param data A data frame (or list or environment) with its variables; the
 #'   formula's environment is searched too.
-#' @param family `gaussian()`; other families are not fitted yet.
+#' @param family A family, its function or its name; see below.
 #' @param weights Prior weights, from 0, evaluated in `data`. Rows of weight 0
 #'   are not used but have fitted values, as in `lm`.
 #' @param subset Rows to use, evaluated in `data`.
@@ -49,26 +87,36 @@
 #'   `offset()` term of the formula is added to it.
 #' @param contrasts A named list, as in [stats::lm()].
 #' @param cluster Groups of rows whose answers hang together, as a formula
-#'   (`~ group`, or `~ a + b` for two ways) or a vector: kept for covariances
-#'   that allow for them. Rows whose group is missing are left out.
+#'   (`~ group`, or `~ a + b` for two ways), a vector or a list of vectors,
+#'   evaluated in `data`: kept for covariances that allow for them, as in
+#'   `vcov(fit, type = "CR2")`.
 #' @param threads Number of threads; see [qst_threads()].
-#' @param method `"ml"`: maximum likelihood.
+#' @param method `"ml"`: (quasi-)likelihood, or `"firth"` for
+#'   `binomial(link = "logit")`.
 #' @return An object of class `fit_glm`, to be used through [summary()],
 #'   [coef()], [vcov()], [confint()], [predict()], [anova()], [residuals()],
-#'   [plot()] and the other methods of a linear model; `tidy()`, `glance()`
+#'   [plot()], [simulate()] and the other methods of a linear model; `tidy()`, `glance()`
 #'   and `augment()` of broom, `estfun()` and `bread()` of sandwich and
 #'   `emmeans()` work on it.
 #' @section Errors:
-#' `questrial_error_argument` for a family that is not fitted, an unknown
-#' variable, an infinite value (fields `row`, `column`, `value`), a factor with
-#' one level; `questrial_error_no_data` when no row is left.
-#' @seealso [stats::lm()]
+#' `questrial_error_argument` for a family or link that is not fitted, a response that the
+#' family cannot have, an unknown variable, an infinite value (fields `row`, `column`, `value`), a
+#' factor with one level; `questrial_error_no_data` when no row is left. Warnings, which
+#' are also notes under printed results: `questrial_warning_separation` when a combination of terms
+#' foretells a binomial response (or counts of zero) without error, so that its
+#' coefficients have no finite estimate; `questrial_warning_convergence` when
+#' iterations end without one.
+#' @seealso [stats::lm()], [stats::glm()], [vcov.fit_glm()], [predict.fit_glm()],
+#'   [simulate.fit_glm()], [influence.fit_glm()].
 #' @examples
 #' fit <- fit_glm(mpg ~ wt + factor(cyl), mtcars)
 #' summary(fit)
 #' confint(fit)
 #' predict(fit, data.frame(wt = 3, cyl = 6), interval = "confidence")
 #' anova(fit)
+#'
+#' fit_glm(cbind(ncases, ncontrols) ~ unclass(agegp), esoph, family = binomial())
+#' fit_glm(count ~ spray, InsectSprays, family = quasipoisson())
 #' @export
 fit_glm <- function(formula, data, family = stats::gaussian(), weights = NULL, subset,
                     na.action, offset, contrasts = NULL, cluster = NULL, threads = NULL,
@@ -124,7 +172,7 @@ build_fit <- function(frame, call, family, contrasts, method, threads) {
   )
   class(fit) <- "fit_glm"
   fit$null.deviance <- null_deviance(fit, threads)
-  fit
+  warn_of_fit(fit)
 }
 
 # Deviance of the constant (and the offset) alone. For a Gaussian it is what
@@ -154,16 +202,13 @@ null_deviance <- function(fit, threads) {
 # threads_to_use() gave.
 fit_core <- function(design, y, weights, offset, family, method, threads, frame) {
   control <- list(
-    firth = method == "firth", tol_alias = 1e-7, tol_deviance = 1e-8, n_steps_max = 25L
+    firth = method == "firth", tol_alias = 1e-7, tol_deviance = 1e-8, n_steps_max = 100L
   )
   core <- withCallingHandlers(
-    .Call(
-      C_qstr_glm_fit, design, y, weights, offset, core_family(family), control,
-      threads
-    ),
+    .Call(C_qstr_glm_fit, design, y, weights, offset, core_family(family), control, threads),
     questrial_error_argument = function(e) rename_model_fault(e, design, frame)
   )
-  if (is.null(core$linear) || length(core$linear) == 0) {
+  if (length(core$linear) == 0) {
     core$linear <- core$fitted
   }
   core$info$separated <- attr(design, "columns")[core$separated]
@@ -180,4 +225,43 @@ rename_model_fault <- function(fault, design, frame) {
     "`%s` is %s in row %s. Correct it or make it NA.",
     name, format(fault$value), row.names(frame)[[fault$row]]
   ), row = fault$row, column = name, value = fault$value)
+}
+
+# ---- What may have gone wrong ----
+
+# Warnings of a fit, which are notes under its tables too.
+warn_of_fit <- function(fit) {
+  separated <- fit$info$separated
+  if (length(separated) > 0) {
+    numbers <- fit$assign[match(separated, names(fit$coefficients))]
+    terms <- unique(c("(Intercept)", attr(fit$terms, "term.labels"))[numbers + 1])
+    fit <- note_warning(fit, "separation", sprintf(
+      paste(
+        "Separation: %s foretell%s the response without error in some rows, so %s no finite",
+        "estimate: %s. %s"
+      ), enumerate(terms), if (length(terms) == 1) "s" else "",
+      if (length(separated) == 1) "this coefficient has" else "these coefficients have",
+      enumerate(separated),
+      if (fit$family$link == "logit") {
+        "Use method = \"firth\", or leave it out."
+      } else {
+        "Leave it out or join levels."
+      }
+    ), column = terms)
+  }
+  if (!fit$info$converged && length(separated) == 0) {
+    fit <- note_warning(fit, "convergence", sprintf(
+      paste(
+        "No convergence in %d steps: the coefficients are not those of greatest likelihood.",
+        "Scale the variables, or use fewer terms or another link."
+      ), fit$info$iterations
+    ))
+  }
+  fit
+}
+
+note_warning <- function(fit, kind, text, ...) {
+  qst_warn(kind, text, ...)
+  fit$notes <- c(fit$notes, text)
+  fit
 }
