@@ -225,11 +225,10 @@ QST__LOOP void add_row(
 
 /* Row a of a cell's matrix of moments is right of the diagonal only, but for what its first vector
  * holds. */
-QST__LOOP void add_loop(const qst__cells *cells, const int32_t *cell, const double *rows,
-    const double *residuals, const double *weights, ptrdiff_t width, double *moments)
+QST__LOOP void add_loop(const int32_t *cell, const double *rows, const double *residuals,
+    const double *weights, ptrdiff_t n_carriers, ptrdiff_t width, double *moments)
 {
-    const ptrdiff_t record = qst__cells_record(cells, residuals != NULL, weights != NULL);
-    const ptrdiff_t n_carriers = cells->n_carriers;
+    const ptrdiff_t record = width * ((residuals != NULL) + (weights != NULL ? n_carriers : 0));
     for (int i = 0; i < QST__BLOCK; i++) {
         const double *row = rows + i * width;
         double *sums = moments + cell[i] * record;
@@ -244,22 +243,28 @@ QST__LOOP void add_loop(const qst__cells *cells, const int32_t *cell, const doub
     }
 }
 
-QST__WIDE void add_wide(const qst__cells *cells, const int32_t *cell, const double *rows,
-    const double *residuals, const double *weights, ptrdiff_t width, double *moments)
+/* The commonest numbers of carriers by themselves, so that their loops are unrolled. */
+QST__WIDE void add_wide(const int32_t *cell, const double *rows, const double *residuals,
+    const double *weights, ptrdiff_t n_carriers, ptrdiff_t width, double *moments)
 {
-    if (width == 4) {
-        add_loop(cells, cell, rows, residuals, weights, 4, moments);
+    if (n_carriers == 1) {
+        add_loop(cell, rows, residuals, weights, 1, 4, moments);
+    } else if (n_carriers == 2) {
+        add_loop(cell, rows, residuals, weights, 2, 4, moments);
+    } else if (n_carriers == 3) {
+        add_loop(cell, rows, residuals, weights, 3, 4, moments);
     } else {
-        add_loop(cells, cell, rows, residuals, weights, width, moments);
+        add_loop(cell, rows, residuals, weights, n_carriers, width, moments);
     }
 }
 
 void qst__rows_add(const qst__cells *cells, const int32_t cell[QST__BLOCK], const double *rows,
     const double *residuals, const double *weights, double *moments)
 {
+    const ptrdiff_t n_carriers = cells->n_carriers, width = cells->width;
     if (QST__IS_WIDE) {
-        add_wide(cells, cell, rows, residuals, weights, cells->width, moments);
+        add_wide(cell, rows, residuals, weights, n_carriers, width, moments);
     } else {
-        add_loop(cells, cell, rows, residuals, weights, cells->width, moments);
+        add_loop(cell, rows, residuals, weights, n_carriers, width, moments);
     }
 }
