@@ -30,6 +30,9 @@
 #'   strata differ in size; without strata both agree.
 #' - `percentile`, `basic` (\eqn{2 t_0}{2 t0} less percentiles), `normal`
 #'   (\eqn{t_0}{t0} less bias, with the SD of the samples).
+#' - `studentised` (bootstrap-t), for `mean` and `difference` without clusters and strata: from the
+#'   quantiles of \eqn{(t^* - t_0)/e^*}{(t* - t0) / e*}, with \eqn{e}{e} the standard
+#'   error from the variance of each arm.
 #'
 #' A percentile between two order statistics is interpolated on the scale of
 #' normal quantiles (Davison & Hinkley, eq. 5.8), as `boot::boot.ci()` does. Samples
@@ -52,7 +55,8 @@
 #' @param statistic See the table.
 #' @param formula Which columns; see the table. Rows where one of them is missing
 #'   are left out. A function sees all rows.
-#' @param type One or several of `"bca"`, `"percentile"`, `"basic"`, `"normal"`.
+#' @param type One or several of `"bca"`, `"percentile"`, `"basic"`, `"normal"`,
+#'   `"studentised"`.
 #' @param replicates Number of samples.
 #' @return A data frame of class `boot_ci`, one row a term and type: `term`, `estimate`,
 #'   `bias`, `std.error` (SD over samples), `conf.low`, `conf.high`, `type`. Attributes:
@@ -65,8 +69,8 @@
 #' boot_ci(mtcars, function(d) c(ratio = mean(d$mpg) / mean(d$wt)), replicates = 999, seed = 1)
 #' @export
 boot_ci <- function(data, statistic, formula = NULL,
-                    type = c("bca", "percentile", "basic", "normal"), conf.level = 0.95,
-                    strata = NULL, cluster = NULL, replicates = 9999, seed = NULL,
+                    type = c("bca", "percentile", "basic", "normal", "studentised"),
+                    conf.level = 0.95, strata = NULL, cluster = NULL, replicates = 9999, seed = NULL,
                     threads = NULL) {
   type <- check_boot_types(type, missing(type))
   check_number(conf.level, "conf.level", min = 0, max = 1)
@@ -79,10 +83,14 @@ boot_ci <- function(data, statistic, formula = NULL,
     named_problem(data, statistic, formula)
   }
   units <- boot_units(problem, strata, cluster)
+  check_studentised(type, problem, units)
   samples <- if (is.function(statistic)) {
     caller_samples(problem, units, replicates, "bca" %in% type, seed)
   } else {
     core_samples(problem, units, replicates, "bca" %in% type, seed, threads)
+  }
+  if ("studentised" %in% type) {
+    samples$errors <- studentised_errors(problem, units, replicates, seed, threads)
   }
   boot_result(problem, units, samples, type, conf.level, seed)
 }
@@ -93,7 +101,7 @@ boot_ci <- function(data, statistic, formula = NULL,
 boot_statistics <- c("coefficients", "sd", "correlation", "alpha", "median", "mean", "difference")
 
 check_boot_types <- function(type, is_default) {
-  known <- c("bca", "percentile", "basic", "normal")
+  known <- c("bca", "percentile", "basic", "normal", "studentised")
   if (is_default) {
     return("bca")
   }
@@ -186,8 +194,7 @@ boot_result <- function(problem, units, samples, type, conf.level, seed) {
   }
   parts <- lapply(seq_along(samples$observed), function(k) {
     boot_rows(
-      problem$terms[[k]], samples$observed[[k]], samples$replicates[k, ],
-      if (!is.null(samples$jackknife)) samples$jackknife[k, ], units, type, conf.level
+      term_samples(problem$terms[[k]], samples, k), units$size, type, conf.level
     )
   })
   replicates <- t(samples$replicates)
@@ -207,23 +214,36 @@ boot_result <- function(problem, units, samples, type, conf.level, seed) {
   )
 }
 
-boot_rows <- function(term, observed, t, jackknife, units, type, level) {
-  t <- t[is.finite(t)]
-  if (length(t) < 2) {
+# The samples of one term that have the statistic.
+term_samples <- function(term, samples, k) {
+  t <- samples$replicates[k, ]
+  finite <- is.finite(t)
+  if (sum(finite) < 2) {
     qst_abort("singular", sprintf("No sample has the statistic `%s`.", term))
   }
+  list(
+    term = term, observed = samples$observed[[k]], t = t[finite],
+    jackknife = if (!is.null(samples$jackknife)) samples$jackknife[k, ],
+    error = samples$errors$observed[k], errors = samples$errors$replicates[k, finite]
+  )
+}
+
+boot_rows <- function(one, stratum_size, type, level) {
+  t <- one$t
+  observed <- one$observed
   alpha <- c((1 - level) / 2, (1 + level) / 2)
-  found <- lapply(type, function(one) {
-    switch(one,
-      bca = bca_limits(observed, t, jackknife, units$size, alpha),
+  found <- lapply(type, function(kind) {
+    switch(kind,
+      bca = bca_limits(observed, t, one$jackknife, stratum_size, alpha),
       percentile = normal_scale_quantiles(t, alpha),
       basic = 2 * observed - rev(normal_scale_quantiles(t, alpha)),
-      normal = 2 * observed - mean(t) + stats::qnorm(alpha) * stats::sd(t)
+      normal = 2 * observed - mean(t) + stats::qnorm(alpha) * stats::sd(t),
+      studentised = studentised_limits(observed, t, one$error, one$errors, alpha)
     )
   })
   limits <- vapply(found, as.vector, numeric(2))
   rows <- data.frame(
-    term = term, estimate = observed, bias = mean(t) - observed, std.error = stats::sd(t),
+    term = one$term, estimate = observed, bias = mean(t) - observed, std.error = stats::sd(t),
     conf.low = limits[1, ], conf.high = limits[2, ], type = type, row.names = NULL
   )
   structure(rows, notes = unlist(lapply(found, attr, "notes")))

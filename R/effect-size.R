@@ -6,7 +6,7 @@
 #' |---|---|---|---|
 #' | `pooled` | the SD pooled over the two arms | Student's t | \eqn{n_1 + n_2 - 2}{n1 + n2 - 2} |
 #' | `average` | the root of the mean of both variances | Welch's t | Welch's |
-#' | `glass` | the SD of the earlier arm (`reference`) | Welch's t | \eqn{n - 1}{n - 1} of that arm |
+#' | `glass` | the SD of the earlier arm (`reference`) | Welch's t | \eqn{n - 1}{n - 1} of it |
 #' | `z` | the SD of the differences, paired | paired t | \eqn{n - 1}{n - 1} |
 #' | `av` | the root of the mean of both variances, paired | paired t | \eqn{n - 1}{n - 1} |
 #' | `rm` | the SD of the differences over root 2(1 - r), paired | paired t | \eqn{n - 1}{n - 1} |
@@ -134,6 +134,12 @@ paired_parts <- function(x, type) {
 arm_parts <- function(x, data, reference, type) {
   if (inherits(x, "formula")) {
     x <- compare_arms(x, data, "student", reference = reference)
+  }
+  if (inherits(x, "htest")) {
+    qst_abort("argument", paste(
+      "A result of t.test() does not hold the numbers of people.",
+      "Give `t` and `n`, or the data as outcome ~ arm."
+    ))
   }
   arms <- if (inherits(x, "compare_arms")) attr(x, "arms")
   if (!is.data.frame(arms)) {

@@ -69,9 +69,10 @@
 #'   they are few.
 #' @param conf.level Level of the interval of P.
 #' @return A data frame of class `permutation_test` with one row: `contrast`, `estimate`
-#'   (difference in means of two arms; with `covariates` of residuals), `statistic`, `p.value`, `p.low`, `p.high`, `extreme` (how
-#'   many are), `replicates`, `undefined` (without a statistic). Attributes: `distribution` (the
-#'   statistic of every replicate, in order), `arms`, `how`, `seed`, `n_used`,
+#'   (difference in means of two arms; with `covariates` of residuals), `statistic`,
+#'   `p.value`, `p.low`, `p.high`, `extreme` (how many are), `replicates`,
+#'   `undefined` (without a statistic). Attributes: `distribution` (the statistic of
+#'   every replicate, in order), `how`, `seed`, `n_used`,
 #'   `n_left_out`. `plot()` shows the distribution.
 #' @seealso [compare_arms()] with `test = "permutation"` for all pairs of arms.
 #'   `coin::oneway_test()` shuffles within strata; `ri2` replays designs

@@ -92,6 +92,28 @@ test_that("acceleration weighs the strata, as boot::boot.ci does not", {
   )
 })
 
+test_that("studentised intervals are those of boot::boot.ci with the same samples", {
+  skip_if_not_installed("boot")
+  two <- droplevels(subset(PlantGrowth, group != "trt1"))[-1, ]
+  got <- boot_ci(two, "difference", weight ~ group,
+    type = "studentised", conf.level = 0.9, replicates = 999, seed = 2
+  )
+  with_variance <- function(d, i) {
+    y <- split(d$weight[i], d$group[i])
+    c(mean(y[[2]]) - mean(y[[1]]), var(y[[1]]) / length(y[[1]]) + var(y[[2]]) / length(y[[2]]))
+  }
+  draws <- .Call(questrial:::C_qstr_boot_draws, c(9L, 10L), 0, 999, 2, 1L)
+  peer <- boot::boot(two, with_variance, R = 2, strata = two$group)
+  peer$t <- t(apply(draws, 2, function(i) with_variance(two, i)))
+  peer$R <- 999
+  want <- boot::boot.ci(peer, 0.9, "stud")$student[4:5]
+  expect_equal(c(got$conf.low, got$conf.high), want, tolerance = 1e-8)
+  one <- boot_ci(two$weight, "mean", type = c("studentised", "bca"), replicates = 999, seed = 1)
+  expect_identical(one$type, c("studentised", "bca"))
+  expect_error(boot_ci(mtcars, "sd", ~mpg, type = "studentised"), "is for means")
+  expect_error(boot_ci(mtcars, "mean", ~mpg, type = "studentised", cluster = ~cyl), "is for means")
+})
+
 test_that("tiny samples have their exact distribution", {
   # Of the 27 samples of 0, 0, 3 the mean is k with the binomial chances of k threes.
   got <- samples_of(boot_ci(c(0, 0, 3), "mean", type = "percentile", replicates = 40000, seed = 5))

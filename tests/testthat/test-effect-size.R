@@ -90,6 +90,7 @@ test_that("what has no effect size is said", {
   expect_error(cohens_d(compare_paired(wide, "first", "second"), type = "pooled"), "`z`")
   expect_error(cohens_d(compare_counts(diag(2) + 1)), "comparison of means")
   expect_error(cohens_d(mtcars), "outcome ~ arm")
+  expect_error(cohens_d(t.test(extra ~ group, sleep)), "does not hold the numbers")
   constant <- compare_paired(transform(wide, first = 1), "first", "second")
   expect_error(cohens_d(constant, type = "rm"), "does not vary")
 })
