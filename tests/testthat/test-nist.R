@@ -68,17 +68,6 @@ test_that("analyses of variance have the certified F, as far as doubles hold the
   }
 })
 
-# F of the very doubles: their constant can be taken off exactly, and what is left has
-# few digits, so that sums of squares about means are right to nearly the last one.
-exact_f <- function(set) {
-  value <- set$data$value - set$constant
-  treatment <- set$data$treatment
-  mean <- tapply(value, treatment, mean)
-  between <- sum(tabulate(treatment) * (mean - mean(value))^2) / (nlevels(treatment) - 1)
-  within <- sum((value - mean[treatment])^2) / (length(value) - nlevels(treatment))
-  between / within
-}
-
 test_that("F of the data as doubles hold them has 12 digits, whatever the constant", {
   for (name in names(nist_anova)) {
     set <- nist_anova[[name]]
