@@ -101,13 +101,13 @@ binomial_models <- list(
     )
   ),
   esoph = agreement_model(
-    fit(cbind(ncases, ncontrols) ~ agegp + unclass(tobgp) + alcgp, datasets::esoph,
+    fit(cbind(ncases, ncontrols) ~ agegp + tobgp + alcgp, datasets::esoph,
       family = binomial
     )
   ),
   UCBAdmissions = agreement_model(
     fit(Admit == "Admitted" ~ Dept * Gender, as.data.frame(datasets::UCBAdmissions),
-      family = binomial, weights = Freq
+      family = binomial("log"), weights = Freq
     )
   ),
   birthwt = agreement_model(
@@ -151,7 +151,9 @@ binomial_models <- list(
     )
   ),
   womensrole = agreement_model(
-    fit(cbind(agree, disagree) ~ gender * education, HSAUR3::womensrole, family = binomial)
+    fit(cbind(agree, disagree) ~ gender * education, HSAUR3::womensrole,
+      family = binomial, subset = agree + disagree > 0
+    )
   ),
   respiratory = agreement_model(
     fit(status ~ centre + treatment + gender + age, HSAUR3::respiratory,
@@ -164,7 +166,7 @@ binomial_models <- list(
     cluster = ~patientID
   ),
   nwtco = agreement_model(
-    fit(rel ~ factor(stage) * factor(histol), survival::nwtco, family = binomial("log"))
+    fit(rel ~ factor(stage) * factor(histol), survival::nwtco, family = binomial)
   ),
   diabetic = agreement_model(
     fit(status ~ laser + age * trt + risk, survival::diabetic, family = quasibinomial),
@@ -205,30 +207,14 @@ count_models <- list(
     fit(number ~ treat + age, HSAUR3::polyps, family = poisson("sqrt"))
   ),
   epilepsy = agreement_model(
-    fit(seizure.rate ~ base + age + treatment + offset(log(rep(2, 236))), HSAUR3::epilepsy,
+    fit(seizure.rate ~ base + age + treatment + offset(log(0 * base + 2)), HSAUR3::epilepsy,
       family = quasi(link = "log", variance = "mu")
     ),
     cluster = ~subject
   ),
   cloth = agreement_model(fit(y ~ x, boot::cloth, family = poisson("identity"))),
-  quine = agreement_model(
-    fit(Days ~ Sex / (Age + Eth * Lrn), MASS::quine, family = negative_binomial())
-  ),
   quine.poisson = agreement_model(
     fit(Days ~ Eth * Sex * Age * Lrn, MASS::quine, family = poisson)
-  ),
-  schooldays = agreement_model(
-    fit(absent ~ race + gender * school + learner, HSAUR3::schooldays,
-      family = negative_binomial()
-    )
-  ),
-  Ornstein.nb = agreement_model(
-    fit(interlocks ~ log(assets) + nation + sector, carData::Ornstein,
-      family = negative_binomial()
-    )
-  ),
-  fir = agreement_model(
-    fit(count ~ factor(row), boot::fir, family = negative_binomial(), subset = row > 1)
   )
 )
 
@@ -247,7 +233,28 @@ positive_models <- list(
   quakes = agreement_model(fit(stations ~ mag, datasets::quakes, family = inverse.gaussian("log")))
 )
 
-agreement_models <- c(gaussian_models, binomial_models, count_models, positive_models)
+negbin_models <- list(
+  quine = agreement_model(
+    fit(Days ~ Sex / (Age + Eth * Lrn), MASS::quine, family = negative_binomial())
+  ),
+  schooldays = agreement_model(
+    fit(absent ~ race + gender * school + learner, HSAUR3::schooldays,
+      family = negative_binomial()
+    )
+  ),
+  Ornstein.nb = agreement_model(
+    fit(interlocks ~ log(assets) + nation + sector, carData::Ornstein,
+      family = negative_binomial()
+    )
+  ),
+  fir = agreement_model(
+    fit(count ~ factor(row), boot::fir, family = negative_binomial(), subset = row > 1)
+  )
+)
+
+agreement_models <- c(
+  gaussian_models, binomial_models, count_models, negbin_models, positive_models
+)
 
 # ---- Fits ----
 
@@ -267,11 +274,12 @@ our_fit <- function(model, ...) {
   eval(as.call(c(as.list(call), list(...))), new.env(parent = globalenv()))
 }
 
-# Iterated to the last digit, so that what differs is ours.
+# Iterated until the deviance does not change at all (1e-14 of it may still be 1e-7 of a
+# coefficient), and again from there, so that what differs is ours.
 peer_fit <- function(model) {
   call <- model$call
   family <- agreement_family(model)
-  control <- quote(stats::glm.control(epsilon = 1e-14, maxit = 100))
+  control <- quote(stats::glm.control(epsilon = 1e-20, maxit = 60))
   if (family == "gaussian") {
     call[[1]] <- quote(stats::lm)
   } else if (family == "negative_binomial") {
@@ -283,5 +291,12 @@ peer_fit <- function(model) {
     call$control <- control
   }
   names(call)[3] <- "data"
-  eval(call, new.env(parent = globalenv()))
+  fit <- eval(call, new.env(parent = globalenv()))
+  if (inherits(fit, "glm") && !anyNA(coef(fit))) {
+    for (k in 1:4) {
+      call$start <- coef(fit)
+      fit <- eval(call, new.env(parent = globalenv()))
+    }
+  }
+  fit
 }
