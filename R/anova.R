@@ -309,6 +309,7 @@ with_deviance_test <- function(table, test, scale, df.residual, estimated) {
     table[["Pr(>F)"]] <- f_tail(table$F, abs(table$Df), if (estimated) df.residual else Inf)
   } else if (test != "none") {
     table[["Pr(>Chi)"]] <- chisq_tail(table$Deviance / scale, abs(table$Df))
+    table[["Pr(>Chi)"]][table$Df %in% 0] <- NA
   }
   table
 }

@@ -14,9 +14,10 @@
 #' logical variables, numbers within `factor()` and numbers of two different
 #' values stand at each level; other numbers stand at their mean, from which
 #' terms such as `poly(x, 2)` are built anew; the offset stands at its mean. The
-#' frequencies are sums of prior weights. On the response scale the mean of the
-#' linear predictor is transformed back, its standard error multiplied by the
-#' derivative, and its interval transformed.
+#' frequencies are sums of prior weights (for `cbind()` responses numbers of trials;
+#' emmeans counts rows there, and wherever the formula has no function in it). On
+#' the response scale the mean of the linear predictor is transformed back, its
+#' standard error multiplied by the derivative, and its interval transformed.
 #'
 #' `counterfactual` (g-computation) averages predictions over the rows that were
 #' fitted, weighted by the prior weights. Variables after `|` are not set: each

@@ -91,6 +91,62 @@ test_that("empty cells: type II as car, type III says why not", {
   )
 })
 
+strict <- glm.control(epsilon = 1e-14, maxit = 50)
+families <- list(
+  logit = list(case ~ education * induced + age, binomial(), infert),
+  probit = list(case ~ age + spontaneous + factor(induced), binomial("probit"), infert),
+  counts = list(breaks ~ wool * tension, poisson(), two_way),
+  gamma = list(mpg ~ factor(gear) * vs + log(hp), Gamma("log"), mtcars),
+  quasi = list(breaks ~ tension * wool, quasipoisson(), two_way)
+)
+
+test_that("sequential deviances are those of anova.glm", {
+  for (name in names(families)) {
+    case <- families[[name]]
+    data <- case[[3]]
+    ours <- fit_glm(case[[1]], data, family = case[[2]])
+    theirs <- glm(case[[1]], case[[2]], data, control = strict)
+    for (test in c("F", "Chisq")) {
+      want <- suppressWarnings(anova(theirs, test = test))
+      got <- anova(ours, test = test)
+      expect_identical(rownames(got), rownames(want))
+      expect_equal(as.matrix(got[, 1:4]), as.matrix(want[, 1:4]), tolerance = 1e-8)
+      expect_equal(got[[ncol(got)]], want[[ncol(want)]], tolerance = 1e-6, label = name)
+    }
+    got <- anova(update(ours, . ~ 1), ours, test = "Chisq")
+    want <- anova(update(theirs, . ~ 1), theirs, test = "Chisq")
+    expect_equal(got[[5]], want[[5]], tolerance = 1e-6, label = name)
+  }
+  expect_identical(anova(ours, ours, test = "Chisq")[["Pr(>Chi)"]], c(NA_real_, NA_real_))
+})
+
+test_that("likelihood ratio, Wald and F tests of types II and III are those of car", {
+  skip_if_not_installed("car")
+  for (name in names(families)) {
+    case <- families[[name]]
+    data <- case[[3]]
+    ours <- fit_glm(case[[1]], data, family = case[[2]])
+    factors <- lapply(ours$contrasts, function(x) "contr.sum")
+    fits <- list(
+      II = glm(case[[1]], case[[2]], data, control = strict),
+      III = glm(case[[1]], case[[2]], data, control = strict, contrasts = factors)
+    )
+    # car's F takes an estimated dispersion where it is known; ours does not.
+    for (test in c("LR", "Wald", if (uses_t(ours)) "F")) {
+      for (type in c("II", "III")) {
+        want <- car::Anova(fits[[type]], type = type, test.statistic = test)
+        want <- want[setdiff(rownames(want), "Residuals"), ]
+        got <- anova(ours, type = type, test = test)
+        got <- got[intersect(rownames(want), rownames(got)), ]
+        expect_gte(nrow(got), length(attr(terms(ours), "term.labels")))
+        expect_equal(got[[ncol(got)]], want[rownames(got), ncol(want)], tolerance = 1e-5,
+          label = paste(name, test, type)
+        )
+      }
+    }
+  }
+})
+
 test_that("chi-square tests divide by the residual variance, as in anova.lm", {
   fit <- fit_glm(mpg ~ wt + factor(cyl), mtcars)
   theirs <- anova(lm(mpg ~ wt + factor(cyl), mtcars), test = "Chisq")

@@ -79,6 +79,61 @@ test_that("the unconditional variance is that of the stacked equations", {
   expect_output(print(ours), "30 clusters a random sample")
 })
 
+test_that("the same holds for every family and link", {
+  data <- synthetic_trial()
+  expect_stacked(fit_glm(ill ~ arm + age + sex, data, family = binomial()), data, binomial())
+  expect_stacked(fit_glm(ill ~ arm * age, data, family = binomial("probit")), data,
+    binomial("probit")
+  )
+  data$twice <- 1 + (data$w > 1)
+  fit <- fit_glm(ill ~ arm + sex, data, family = binomial("cloglog"), weights = twice)
+  expect_stacked(fit, data, binomial("cloglog"))
+  expect_stacked(fit_glm(visits ~ arm * sex + age, data, family = poisson()), data, poisson())
+  data$score <- data$score - min(data$score) + 1
+  expect_stacked(fit_glm(score ~ arm + age, data, family = Gamma("log")), data, Gamma("log"))
+})
+
+test_that("a logistic model without covariates gives the textbook's numbers", {
+  data <- droplevels(subset(synthetic_trial(), arm != "low"))
+  fit <- fit_glm(ill ~ arm, data, family = binomial())
+  ours <- standardised_effects(fit, ~arm)
+  p <- tapply(data$ill, data$arm, mean)
+  n <- table(data$arm)
+  expect_identical(ours$measure, c("difference", "ratio", "odds.ratio"))
+  odds <- p / (1 - p)
+  expect_equal(ours$estimate, unname(c(p[[2]] - p[[1]], p[[2]] / p[[1]], odds[[2]] / odds[[1]])))
+  expect_equal(ours$std.error, sqrt(c(
+    sum(p * (1 - p) / n), sum((1 - p) / (n * p)), sum(1 / (n * p * (1 - p)))
+  )))
+  ge <- standardised_effects(fit, ~arm, variance = "ge")
+  expect_equal(ge$std.error, ours$std.error, tolerance = 1e-7)
+  # Ye's sample variances have n - 1 where these have n.
+  ye <- standardised_effects(fit, ~arm, "control", "difference", "ye")
+  expect_equal(ye$std.error, sqrt(sum(p * (1 - p) / (n - 1))), tolerance = 1e-7)
+})
+
+test_that("Ge's variance is the delta method on the predictions", {
+  data <- synthetic_trial()
+  fit <- fit_glm(ill ~ arm + age + sex, data, family = binomial())
+  ours <- standardised_effects(fit, ~arm, measure = "odds.ratio", variance = "ge")
+  log_odds_ratio <- function(beta) {
+    mean_in <- function(level) {
+      set <- transform(data, arm = factor(level, levels(data$arm)))
+      qlogis(mean(plogis(drop(model.matrix(~ arm + age + sex, set) %*% beta))))
+    }
+    mean_in("high") - mean_in("control")
+  }
+  b <- coef(fit)
+  gradient <- vapply(seq_along(b), function(j) {
+    step <- replace(numeric(length(b)), j, 1e-5)
+    (log_odds_ratio(b + step) - log_odds_ratio(b - step)) / 2e-5
+  }, 0)
+  expect_equal(log(ours$estimate[[2]]), log_odds_ratio(b), tolerance = 1e-9)
+  expect_equal(ours$std.error[[2]], sqrt(drop(gradient %*% vcov(fit) %*% gradient)),
+    tolerance = 1e-6
+  )
+})
+
 test_that("Ye's variance is the formula of the paper, and Welch's without covariates", {
   data <- synthetic_trial()
   fit <- fit_glm(score ~ arm * age + sex, data)
