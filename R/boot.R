@@ -70,8 +70,8 @@
 #' @export
 boot_ci <- function(data, statistic, formula = NULL,
                     type = c("bca", "percentile", "basic", "normal", "studentised"),
-                    conf.level = 0.95, strata = NULL, cluster = NULL, replicates = 9999, seed = NULL,
-                    threads = NULL) {
+                    conf.level = 0.95, strata = NULL, cluster = NULL, replicates = 9999,
+                    seed = NULL, threads = NULL) {
   type <- check_boot_types(type, missing(type))
   check_number(conf.level, "conf.level", min = 0, max = 1)
   check_replicates(replicates, 19, 1e8)
