@@ -66,6 +66,11 @@ core_family <- function(family) {
   list(name = core_names[match(name, core_names)], link = family$link, theta = theta)
 }
 
+# The family of a fit, which knows its theta.
+family_with_theta <- function(family, theta) {
+  if (is.null(core_family(family)$theta)) negative_binomial(theta, family$link) else family
+}
+
 #' Negative binomial family
 #'
 #' Counts with variance \eqn{\mu + \mu^2 / \theta}{mu + mu^2 / theta}, for

@@ -260,18 +260,10 @@ gee_arguments <- function(fit, design) {
   codes <- match(fit$cluster[[1]], unique(fit$cluster[[1]]))
   time <- time_codes(fit$cluster[["(time)"]], fit$corstr)
   list(
-    model = design, family = core_family_arguments(fit$family),
+    model = design, family = core_family(fit$family),
     rows = list(fit$y, fit$weights, fit$offset, codes, time$codes), corstr = fit$corstr,
     counts = c(max(codes), time$n)
   )
-}
-
-core_family_arguments <- function(family) {
-  core <- core_family(family)
-  if (family$family == "quasi") {
-    core$name <- sprintf("quasi(%s)", family$varfun)
-  }
-  list(name = core$name, link = core$link, theta = core$theta)
 }
 
 solve_gee <- function(fit, design, start, threads) {

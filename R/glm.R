@@ -171,6 +171,11 @@ build_fit <- function(frame, call, family, contrasts, method, threads) {
     terms = terms, model = frame, info = core$info, notes = attr(frame, "notes")
   )
   class(fit) <- "fit_glm"
+  if (!is.na(core$info$theta)) {
+    fit$theta <- core$info$theta
+    fit$theta.se <- core$info$theta_se
+    fit$family <- family_with_theta(family, fit$theta)
+  }
   fit$null.deviance <- null_deviance(fit, threads)
   warn_of_fit(fit)
 }

@@ -473,16 +473,25 @@ QST_MUST_USE qst_status qst_model_predict(const qst_ctx *ctx, const qst_model *m
  * Other families and links are fitted by iteratively reweighted least squares
  * (McCullagh & Nelder 1989, section 2.5) in the form of Fisher scoring, b +
  * (X'WX)^-1 X'W (y - mu) / mu', one pass over the rows a step. It starts at
- * glm's starting means and stops by its rule, when the deviance changes by
- * less than tol_deviance (|deviance| + 0.1), and then takes more as long as
- * they shrink, until they change no coefficient by more than 1e-9 of it. A step
- * that leaves the family's means, or makes the deviance grow, is halved.
+ * glm's starting means, or where these are outside the family at the mean
+ * response, and stops by glm's rule, when the deviance changes by less than
+ * tol_deviance (|deviance| + 0.1). Then at least one more step is taken, and
+ * more while they halve, down to 1e-11 standard errors: what glm gives with an
+ * epsilon of 1e-14 or, where its steps shrink slowly, no longer gives. A step
+ * that leaves the family's means, or makes the deviance grow, is halved. Steps
+ * correct what rounding did to the Gram matrix, so columns are made orthogonal
+ * by QR only if its condition is above 1e7 or aliasing is in doubt.
  *
- * Separation: if at the end the last step still moves the linear predictor of
- * rows by a tenth or more, rows whose response is at an end that the mean never
- * reaches, estimates are infinite in that direction (Albert & Anderson 1984,
- * Biometrika 71:1-10). `is_separated` says so, and `separated` marks the
- * columns whose coefficients were still moving.
+ * `estimate_theta`: negative binomial coefficients and theta in turn, from
+ * Poisson means, as MASS::glm.nb does. If counts vary less than Poisson counts
+ * theta has no maximum and ends at 1e7, not converged.
+ *
+ * Separation: the likelihood has no maximum if some direction of the
+ * coefficients moves the linear predictors of rows only towards ends that their
+ * responses are at and the means never reach, and no other row (Albert &
+ * Anderson 1984, Biometrika 71:1-10). If the last steps do not shrink, that
+ * direction is looked for in them and in the coefficients. `is_separated` says
+ * that it was found, and `separated` marks the coefficients that grow in it.
  *
  * `firth`: the score is penalised by Jeffreys' prior (Firth 1993, Biometrika
  * 80:27-38; Heinze & Schemper 2002, Stat Med 21:2409-2419), which keeps
@@ -494,12 +503,7 @@ typedef enum {
     QST_FAMILY_POISSON,
     QST_FAMILY_GAMMA,
     QST_FAMILY_INVERSE_GAUSSIAN,
-    QST_FAMILY_NEGATIVE_BINOMIAL, /* variance mu + mu^2 / theta */
-    QST_FAMILY_QUASI_CONSTANT,    /* variances 1, mu (1 - mu), mu, mu^2, mu^3 */
-    QST_FAMILY_QUASI_MU_1_MU,
-    QST_FAMILY_QUASI_MU,
-    QST_FAMILY_QUASI_MU_2,
-    QST_FAMILY_QUASI_MU_3
+    QST_FAMILY_NEGATIVE_BINOMIAL /* variance mu + mu^2 / theta */
 } qst_family;
 
 typedef enum {
@@ -518,6 +522,7 @@ typedef struct {
     qst_family family;
     qst_link link;
     double theta;        /* of negative binomials, > 0 */
+    bool estimate_theta; /* with the coefficients, by maximum likelihood; theta is not read */
     bool firth;          /* penalised by Jeffreys' prior; binomial with logit link only */
     double tol_alias;    /* 1e-7, in (0, 1) */
     double tol_deviance; /* 1e-8: relative change of the deviance at convergence */
@@ -561,6 +566,8 @@ typedef struct {
     bool is_boundary;  /* steps were halved to stay inside the family's means */
     bool is_separated; /* see below */
     double log_det;    /* Firth: of X'WX, the penalty's twice; else NaN */
+    double theta;      /* of negative binomials, else NaN */
+    double theta_se;   /* if it was estimated, else NaN */
 } qst_glm_info;
 
 /* Room for fits of at most this shape; one for each thread that fits. `ctx` must outlive it. */

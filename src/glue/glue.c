@@ -313,10 +313,7 @@ qstr_family qstr_read_family(SEXP family)
     static const named families[] = {{"gaussian", QST_FAMILY_GAUSSIAN},
         {"binomial", QST_FAMILY_BINOMIAL}, {"poisson", QST_FAMILY_POISSON},
         {"Gamma", QST_FAMILY_GAMMA}, {"inverse.gaussian", QST_FAMILY_INVERSE_GAUSSIAN},
-        {"negative_binomial", QST_FAMILY_NEGATIVE_BINOMIAL},
-        {"quasi(constant)", QST_FAMILY_QUASI_CONSTANT},
-        {"quasi(mu(1-mu))", QST_FAMILY_QUASI_MU_1_MU}, {"quasi(mu)", QST_FAMILY_QUASI_MU},
-        {"quasi(mu^2)", QST_FAMILY_QUASI_MU_2}, {"quasi(mu^3)", QST_FAMILY_QUASI_MU_3}};
+        {"negative_binomial", QST_FAMILY_NEGATIVE_BINOMIAL}};
     static const named links[] = {{"identity", QST_LINK_IDENTITY}, {"log", QST_LINK_LOG},
         {"logit", QST_LINK_LOGIT}, {"probit", QST_LINK_PROBIT}, {"cloglog", QST_LINK_CLOGLOG},
         {"cauchit", QST_LINK_CAUCHIT}, {"inverse", QST_LINK_INVERSE},

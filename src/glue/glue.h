@@ -75,8 +75,8 @@ const int *qstr_ints(SEXP x, ptrdiff_t n, const char *argument);
  */
 qst_model qstr_model(SEXP model);
 
-/* A family: list(name, link, theta) with the names of R; theta may be NULL but for
- * negative_binomial. Quasi families are "quasi" followed by their variance: "quasi(mu^2)". */
+/* A family: list(name, link, theta) with the names of R; theta NULL is 0, which no negative
+ * binomial has. */
 typedef struct {
     qst_family family;
     qst_link link;

@@ -1,43 +1,11 @@
 #include "glue/glue.h"
 
 #include <R.h>
-#include <string.h>
 
 /* NULL or a double vector of length n. */
 static const double *optional_doubles(SEXP x, ptrdiff_t n, const char *argument)
 {
     return x == R_NilValue ? NULL : qstr_doubles(x, n, argument);
-}
-
-/* Position of a string in a list of names that ends with NULL. */
-static int find_name(SEXP x, const char *const names[], const char *argument)
-{
-    if (!Rf_isString(x) || XLENGTH(x) != 1) {
-        Rf_error("%s is not a string", argument);
-    }
-    const char *name = CHAR(STRING_ELT(x, 0));
-    int k = 0;
-    while (names[k] != NULL && strcmp(names[k], name) != 0) {
-        k++;
-    }
-    if (names[k] == NULL) {
-        Rf_error("%s \"%s\" is unknown", argument, name);
-    }
-    return k;
-}
-
-/* list(name, link, theta): the order of names is that of the enums. */
-static void read_family(SEXP family_sexp, qst_glm_settings *settings)
-{
-    static const char *const families[] = {
-        "gaussian", "binomial", "poisson", "Gamma", "inverse.gaussian", "negative_binomial", NULL};
-    static const char *const links[] = {"identity", "log", "logit", "probit", "cloglog", "cauchit",
-        "inverse", "1/mu^2", "sqrt", NULL};
-    settings->family = (qst_family)find_name(VECTOR_ELT(family_sexp, 0), families, "family");
-    settings->link = (qst_link)find_name(VECTOR_ELT(family_sexp, 1), links, "link");
-    if (VECTOR_ELT(family_sexp, 2) != R_NilValue) {
-        settings->theta = qstr_double(VECTOR_ELT(family_sexp, 2), "theta");
-    }
 }
 
 /* list(firth, tol_alias, tol_deviance, n_steps_max). */
@@ -80,8 +48,8 @@ static SEXP make_result(ptrdiff_t n, ptrdiff_t p, bool with_linear, qst_glm_resu
 
 static SEXP make_info(const qst_glm_info *info)
 {
-    static const char *names[] = {
-        "method", "condition", "iterations", "converged", "boundary", "log_det", ""};
+    static const char *names[] = {"method", "condition", "iterations", "converged", "boundary",
+        "log_det", "theta", "theta_se", ""};
     SEXP list = PROTECT(Rf_mkNamed(VECSXP, names));
     SET_VECTOR_ELT(list, 0, Rf_mkString(info->method == QST_GLM_BY_QR ? "QR" : "Gram"));
     SET_VECTOR_ELT(list, 1, Rf_ScalarReal(info->condition));
@@ -89,6 +57,8 @@ static SEXP make_info(const qst_glm_info *info)
     SET_VECTOR_ELT(list, 3, Rf_ScalarLogical(info->is_converged));
     SET_VECTOR_ELT(list, 4, Rf_ScalarLogical(info->is_boundary));
     SET_VECTOR_ELT(list, 5, Rf_ScalarReal(info->log_det));
+    SET_VECTOR_ELT(list, 6, Rf_ScalarReal(info->theta));
+    SET_VECTOR_ELT(list, 7, Rf_ScalarReal(info->theta_se));
     UNPROTECT(1);
     return list;
 }
@@ -119,7 +89,11 @@ SEXP qstr_glm_fit(SEXP model_sexp, SEXP y_sexp, SEXP weights_sexp, SEXP offset_s
     data.offset = optional_doubles(offset_sexp, n, "offset");
     qst_glm_settings settings;
     qst_glm_settings_default(&settings);
-    read_family(family_sexp, &settings);
+    const qstr_family family = qstr_read_family(family_sexp);
+    settings.family = family.family;
+    settings.link = family.link;
+    settings.theta = family.theta;
+    settings.estimate_theta = family.family == QST_FAMILY_NEGATIVE_BINOMIAL && family.theta == 0.0;
     read_control(control_sexp, &settings);
     qst_glm_result result;
     SEXP list = PROTECT(make_result(n, p, !is_linear(&settings), &result));

@@ -17,31 +17,11 @@
 
 /* ---- Families ---- */
 
-typedef enum {
-    VARIANCE_1,
-    VARIANCE_MU_1_MU,
-    VARIANCE_MU,
-    VARIANCE_MU_2,
-    VARIANCE_MU_3,
-    VARIANCE_NEGBIN
-} variance_kind;
-
-typedef enum {
-    START_Y,
-    START_SHRUNK,
-    START_INSIDE,
-    START_TENTH,
-    START_TENTH_AT_0,
-    START_SIXTH_AT_0
-} start_kind;
-
-/* Means lie in (low, high); responses may be those ends if they are closed. */
+/* Means lie in (low, high); a response may be at `low` if that is closed. */
 typedef struct {
-    variance_kind variance;
-    start_kind start;
     double low, high;
-    bool y_low_closed;
-    bool mu_is_free; /* any mean goes, as R's validmu() has it */
+    bool low_is_closed;
+    bool mu_is_free; /* any finite mean goes, as R's validmu() has it */
     const char *range;
 } traits;
 
@@ -50,28 +30,18 @@ static traits traits_of(qst_family family)
     const double inf = (double)INFINITY;
     switch (family) {
     case QST_FAMILY_GAUSSIAN:
-    case QST_FAMILY_QUASI_CONSTANT:
-        return (traits){VARIANCE_1, START_Y, -inf, inf, false, true, "finite"};
+        return (traits){-inf, inf, false, true, "finite"};
     case QST_FAMILY_BINOMIAL:
-        return (traits){VARIANCE_MU_1_MU, START_SHRUNK, 0.0, 1.0, true, false, "from 0 to 1"};
-    case QST_FAMILY_QUASI_MU_1_MU:
-        return (traits){VARIANCE_MU_1_MU, START_INSIDE, 0.0, 1.0, true, false, "from 0 to 1"};
-    case QST_FAMILY_POISSON:
-        return (traits){VARIANCE_MU, START_TENTH, 0.0, inf, true, false, "from 0"};
-    case QST_FAMILY_QUASI_MU:
-        return (traits){VARIANCE_MU, START_TENTH_AT_0, 0.0, inf, true, false, "from 0"};
+        return (traits){0.0, 1.0, true, false, "from 0 to 1"};
     case QST_FAMILY_GAMMA:
-        return (traits){VARIANCE_MU_2, START_Y, 0.0, inf, false, false, "above 0"};
-    case QST_FAMILY_QUASI_MU_2:
-        return (traits){VARIANCE_MU_2, START_TENTH_AT_0, 0.0, inf, true, false, "from 0"};
+        return (traits){0.0, inf, false, false, "above 0"};
     case QST_FAMILY_INVERSE_GAUSSIAN:
-        return (traits){VARIANCE_MU_3, START_Y, 0.0, inf, false, true, "above 0"};
-    case QST_FAMILY_QUASI_MU_3:
-        return (traits){VARIANCE_MU_3, START_Y, 0.0, inf, false, false, "above 0"};
+        return (traits){0.0, inf, false, true, "above 0"};
+    case QST_FAMILY_POISSON:
     case QST_FAMILY_NEGATIVE_BINOMIAL:
         break;
     }
-    return (traits){VARIANCE_NEGBIN, START_SIXTH_AT_0, 0.0, inf, true, false, "from 0"};
+    return (traits){0.0, inf, true, false, "from 0"};
 }
 
 static double weight_at(const double *weights, ptrdiff_t i)
@@ -82,33 +52,33 @@ static double weight_at(const double *weights, ptrdiff_t i)
 void qst__variance_block(
     qst_family family, double theta, const double *mu, ptrdiff_t n, double *variance_out)
 {
-    switch (traits_of(family).variance) {
-    case VARIANCE_1:
+    switch (family) {
+    case QST_FAMILY_GAUSSIAN:
         for (ptrdiff_t i = 0; i < n; i++) {
             variance_out[i] = isnan(mu[i]) ? mu[i] : 1.0;
         }
         break;
-    case VARIANCE_MU_1_MU:
+    case QST_FAMILY_BINOMIAL:
         for (ptrdiff_t i = 0; i < n; i++) {
             variance_out[i] = mu[i] * (1.0 - mu[i]);
         }
         break;
-    case VARIANCE_MU:
+    case QST_FAMILY_POISSON:
         for (ptrdiff_t i = 0; i < n; i++) {
             variance_out[i] = mu[i];
         }
         break;
-    case VARIANCE_MU_2:
+    case QST_FAMILY_GAMMA:
         for (ptrdiff_t i = 0; i < n; i++) {
             variance_out[i] = mu[i] * mu[i];
         }
         break;
-    case VARIANCE_MU_3:
+    case QST_FAMILY_INVERSE_GAUSSIAN:
         for (ptrdiff_t i = 0; i < n; i++) {
             variance_out[i] = mu[i] * mu[i] * mu[i];
         }
         break;
-    case VARIANCE_NEGBIN:
+    case QST_FAMILY_NEGATIVE_BINOMIAL:
         for (ptrdiff_t i = 0; i < n; i++) {
             variance_out[i] = mu[i] + mu[i] * mu[i] / theta;
         }
@@ -201,28 +171,28 @@ static void negbin_terms(double theta, const double *y, const double *mu, ptrdif
 }
 
 /* Twice `out` is the deviance of unit weight. */
-static void half_terms(variance_kind variance, double theta, const double *y, const double *mu,
-    ptrdiff_t n, double *out)
+static void half_terms(
+    qst_family family, double theta, const double *y, const double *mu, ptrdiff_t n, double *out)
 {
-    switch (variance) {
-    case VARIANCE_MU_1_MU:
+    switch (family) {
+    case QST_FAMILY_BINOMIAL:
         binomial_terms(y, mu, n, out);
         break;
-    case VARIANCE_MU:
+    case QST_FAMILY_POISSON:
         poisson_terms(y, mu, n, out);
         break;
-    case VARIANCE_MU_2:
+    case QST_FAMILY_GAMMA:
         gamma_terms(y, mu, n, out);
         break;
-    case VARIANCE_NEGBIN:
+    case QST_FAMILY_NEGATIVE_BINOMIAL:
         negbin_terms(theta, y, mu, n, out);
         break;
-    case VARIANCE_1:
+    case QST_FAMILY_GAUSSIAN:
         for (ptrdiff_t i = 0; i < n; i++) {
             out[i] = 0.5 * ((y[i] - mu[i]) * (y[i] - mu[i]));
         }
         break;
-    case VARIANCE_MU_3:
+    case QST_FAMILY_INVERSE_GAUSSIAN:
         for (ptrdiff_t i = 0; i < n; i++) {
             out[i] = 0.5 * ((y[i] - mu[i]) * (y[i] - mu[i])) / (y[i] * mu[i] * mu[i]);
         }
@@ -233,10 +203,9 @@ static void half_terms(variance_kind variance, double theta, const double *y, co
 void qst__deviance_block(qst_family family, double theta, const double *y, const double *mu,
     const double *weights, ptrdiff_t n, double *terms_out)
 {
-    const variance_kind variance = traits_of(family).variance;
     for (ptrdiff_t start = 0; start < n; start += RUN) {
         const ptrdiff_t m = qst__min(RUN, n - start);
-        half_terms(variance, theta, y + start, mu + start, m, terms_out + start);
+        half_terms(family, theta, y + start, mu + start, m, terms_out + start);
     }
     for (ptrdiff_t i = 0; i < n; i++) {
         terms_out[i] *= 2.0 * weight_at(weights, i);
@@ -245,62 +214,58 @@ void qst__deviance_block(qst_family family, double theta, const double *y, const
 
 /* ---- Starts and checks ---- */
 
-static double start_at(start_kind start, double y, double weight)
+static double start_at(qst_family family, double y, double weight)
 {
-    switch (start) {
-    case START_SHRUNK:
+    switch (family) {
+    case QST_FAMILY_BINOMIAL:
         return (weight * y + 0.5) / (weight + 1.0);
-    case START_INSIDE:
-        return fmax(0.001, fmin(0.999, y));
-    case START_TENTH:
+    case QST_FAMILY_POISSON:
         return y + 0.1;
-    case START_TENTH_AT_0:
-        return y == 0.0 ? 0.1 : y;
-    case START_SIXTH_AT_0:
+    case QST_FAMILY_NEGATIVE_BINOMIAL:
         return y == 0.0 ? 1.0 / 6.0 : y;
-    case START_Y:
-        break;
+    default:
+        return y;
     }
-    return y;
 }
 
 void qst__start_block(
     qst_family family, const double *y, const double *weights, ptrdiff_t n, double *mu_out)
 {
-    const start_kind start = traits_of(family).start;
     for (ptrdiff_t i = 0; i < n; i++) {
-        mu_out[i] = start_at(start, y[i], weight_at(weights, i));
+        mu_out[i] = start_at(family, y[i], weight_at(weights, i));
     }
 }
 
-bool qst__mu_is_valid(qst_family family, const double *mu, ptrdiff_t n)
+bool qst__mu_is_valid(qst_family family, const double *mu, const double *weights, ptrdiff_t n)
 {
     const traits t = traits_of(family);
     ptrdiff_t n_valid = 0;
     for (ptrdiff_t i = 0; i < n; i++) {
-        n_valid += t.mu_is_free ? isfinite(mu[i]) : (mu[i] > t.low) & (mu[i] < t.high);
+        const bool valid = t.mu_is_free ? isfinite(mu[i]) : (mu[i] > t.low) & (mu[i] < t.high);
+        n_valid += valid | (weight_at(weights, i) == 0.0);
     }
     return n_valid == n;
 }
 
-bool qst__eta_is_valid(qst_link link, const double *eta, ptrdiff_t n)
+bool qst__eta_is_valid(qst_link link, const double *eta, const double *weights, ptrdiff_t n)
 {
     const bool positive = link == QST_LINK_INVERSE_SQUARE || link == QST_LINK_SQRT;
     const double low = positive ? 0.0 : -(double)INFINITY;
     const bool without_0 = link == QST_LINK_INVERSE;
     ptrdiff_t n_valid = 0;
     for (ptrdiff_t i = 0; i < n; i++) {
-        n_valid += (eta[i] > low) & (eta[i] < (double)INFINITY) & !(without_0 && eta[i] == 0.0);
+        const bool valid =
+            (eta[i] > low) & (eta[i] < (double)INFINITY) & !(without_0 && eta[i] == 0.0);
+        n_valid += valid | (weight_at(weights, i) == 0.0);
     }
     return n_valid == n;
 }
 
 bool qst__is_canonical(qst_family family, qst_link link)
 {
-    const variance_kind variance = traits_of(family).variance;
-    return (variance == VARIANCE_1 && link == QST_LINK_IDENTITY) ||
-           (variance == VARIANCE_MU_1_MU && link == QST_LINK_LOGIT) ||
-           (variance == VARIANCE_MU && link == QST_LINK_LOG);
+    return (family == QST_FAMILY_GAUSSIAN && link == QST_LINK_IDENTITY) ||
+           (family == QST_FAMILY_BINOMIAL && link == QST_LINK_LOGIT) ||
+           (family == QST_FAMILY_POISSON && link == QST_LINK_LOG);
 }
 
 int qst__open_end(qst_family family, qst_link link, double y)
@@ -309,7 +274,7 @@ int qst__open_end(qst_family family, qst_link link, double y)
     const bool to_0 = link == QST_LINK_LOG || link == QST_LINK_LOGIT || link == QST_LINK_PROBIT ||
                       link == QST_LINK_CLOGLOG || link == QST_LINK_CAUCHIT;
     const bool to_1 = to_0 && link != QST_LINK_LOG;
-    if (to_0 && t.y_low_closed && y == t.low) {
+    if (to_0 && t.low_is_closed && y == t.low) {
         return -1;
     }
     return to_1 && y == t.high ? 1 : 0;
@@ -319,7 +284,7 @@ qst_status qst__response_check(qst_family family, const double *y, ptrdiff_t n, 
 {
     const traits t = traits_of(family);
     for (ptrdiff_t i = 0; i < n; i++) {
-        const bool above = t.y_low_closed ? y[i] >= t.low : y[i] > t.low;
+        const bool above = t.low_is_closed ? y[i] >= t.low : y[i] > t.low;
         if (!(above && y[i] <= t.high && isfinite(y[i]))) {
             return qst__fail_at(err, QST_EARGUMENT, i, -1, y[i],
                 "response %g in row %td is not %s, as the family needs it", y[i], i + 1, t.range);

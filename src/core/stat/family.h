@@ -32,9 +32,9 @@ void qst__start_block(
     qst_family family, const double *y, const double *weights, ptrdiff_t n, double *mu_out);
 
 /* Are all linear predictors finite and in the domain of the inverse link, all means those of the
- * family? */
-bool qst__eta_is_valid(qst_link link, const double *eta, ptrdiff_t n);
-bool qst__mu_is_valid(qst_family family, const double *mu, ptrdiff_t n);
+ * family? Rows of weight 0 are not looked at (`weights` NULL: ones). */
+bool qst__eta_is_valid(qst_link link, const double *eta, const double *weights, ptrdiff_t n);
+bool qst__mu_is_valid(qst_family family, const double *mu, const double *weights, ptrdiff_t n);
 
 /* Are slope and variance the same function (logit of a binomial, log of a Poisson, identity of
  * constant variance)? Then their ratio is 1 without rounding. */

@@ -6,8 +6,6 @@
 
 /* Condition of the scaled Gram matrix above which it may cost more than four of sixteen digits. */
 #define MAX_CONDITION 1e4
-/* What rounding leaves of the squared norm of a column that is exactly aliased. */
-#define GRAM_FLOOR 4e-15
 /* Squared norms that fall below this share are left to QR to judge. */
 #define GRAM_DOUBT 1e-10
 
@@ -30,7 +28,7 @@ static qst_status make_rooms(qst_glm_work *work, qst_err *err)
         double **room;
         ptrdiff_t n;
     } rooms[] = {{&work->pivots, p}, {&work->scales, p}, {&work->cross, p}, {&work->change, p},
-        {&work->before, p}, {&work->solution, p}, {&work->gram, p * p}, {&work->factor, p * p},
+        {&work->solution, p}, {&work->gram, p * p}, {&work->factor, p * p},
         {&work->inverse, p * p}};
     qst_status status = QST_OK;
     for (size_t k = 0; k < sizeof rooms / sizeof *rooms && status == QST_OK; k++) {
@@ -78,9 +76,7 @@ void qst_glm_work_free(qst_glm_work *work)
 /* Constant variance and no link: one weighted least squares. */
 static bool is_linear(const qst_glm_settings *settings)
 {
-    return settings->link == QST_LINK_IDENTITY &&
-           (settings->family == QST_FAMILY_GAUSSIAN ||
-               settings->family == QST_FAMILY_QUASI_CONSTANT);
+    return settings->link == QST_LINK_IDENTITY && settings->family == QST_FAMILY_GAUSSIAN;
 }
 
 static qst_status check_settings(const qst_glm_settings *settings, qst_err *err)
@@ -93,7 +89,7 @@ static qst_status check_settings(const qst_glm_settings *settings, qst_err *err)
         return qst__fail(err, QST_EARGUMENT, "tolerance %g or %d steps are not above 0",
             settings->tol_deviance, (int)settings->n_steps_max);
     }
-    if (settings->family == QST_FAMILY_NEGATIVE_BINOMIAL &&
+    if (settings->family == QST_FAMILY_NEGATIVE_BINOMIAL && !settings->estimate_theta &&
         !(settings->theta > 0.0 && isfinite(settings->theta))) {
         return qst__fail(err, QST_EARGUMENT, "theta %g is not above 0", settings->theta);
     }
@@ -215,7 +211,7 @@ static bool is_alias_clear(const qst__fit *f)
         const double of_mean = qst__design_multiple(f->design, j);
         const double raw = centred + *diagonal(f->gram, 0) * of_mean * of_mean;
         const double pivot = f->work->pivots[j];
-        const bool is_gone = pivot <= GRAM_FLOOR && GRAM_FLOOR < tol_squared;
+        const bool is_gone = pivot <= QST__GRAM_FLOOR && QST__GRAM_FLOOR < tol_squared;
         if (!is_gone && pivot * centred <= doubt * raw) {
             return false;
         }
@@ -236,16 +232,16 @@ static void unscale(const qst__fit *f)
     }
 }
 
-bool qst__glm_factor(qst__fit *f)
+bool qst__glm_factor(qst__fit *f, double tol_rel, double max_condition)
 {
     scale_gram(f);
     const double norm = qst__norm_1(qst__view(f->factor));
-    f->info->rank = qst__cholesky(f->factor, GRAM_FLOOR, f->work->pivots);
+    f->info->rank = qst__cholesky(f->factor, tol_rel, f->work->pivots);
     qst__inverse_gram(qst__view(f->factor), f->inverse);
     f->info->condition = norm * qst__norm_1(qst__view(f->inverse));
     f->info->method = QST_GLM_BY_GRAM;
     unscale(f);
-    return f->info->condition <= MAX_CONDITION && is_alias_clear(f);
+    return f->info->condition <= max_condition && is_alias_clear(f);
 }
 
 /* Weights, and weighted residuals of the centred response, of which sums[0] is the weighted sum of
@@ -338,7 +334,7 @@ static qst_status fit_by_gram(qst__fit *f, bool *is_done_out, qst_err *err)
     if (status == QST_OK) {
         status = gaussian_pass(f, NULL, f->gram.data, f->work->cross, err);
     }
-    if (status != QST_OK || !qst__glm_factor(f)) {
+    if (status != QST_OK || !qst__glm_factor(f, QST__GRAM_FLOOR, MAX_CONDITION)) {
         return status;
     }
     status = solve_gram(f, err);
@@ -444,7 +440,10 @@ qst_status qst_glm_fit(const qst_ctx *ctx, const qst_glm_settings *settings,
     if (status != QST_OK) {
         return status;
     }
-    *info_out = (qst_glm_info){.n_used = info_out->n_used, .log_det = (double)NAN};
+    *info_out = (qst_glm_info){.n_used = info_out->n_used,
+        .log_det = (double)NAN,
+        .theta = (double)NAN,
+        .theta_se = (double)NAN};
     qst__fit f = {.ctx = ctx,
         .settings = settings,
         .work = work,

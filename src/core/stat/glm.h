@@ -11,14 +11,12 @@ struct qst_glm_work {
     qst__arena arena;
     ptrdiff_t n_rows, n_cols;
     double *pivots, *scales, *cross, *change; /* p */
-    double *before, *solution;                /* p */
     double *gram, *factor, *inverse;          /* p^2 */
+    double *solution;                         /* p, by QR */
     /* Only when QR is needed: */
     qst__qr qr;
     qst_mat x; /* the expanded design */
     double *response, *root_weights, *target, *scaled_residuals;
-    /* Only for Firth's penalty: */
-    double *leverage;
 };
 
 /* One fit: what all its steps read. */
@@ -47,9 +45,13 @@ static inline double qst__offset_at(const qst__fit *f, ptrdiff_t i)
 
 /* ---- glm.c ---- */
 
-/* Factor and inverse of the Gram matrix, its condition and rank; false if they cannot be trusted
- * with the digits of a solution, or with what is aliased. */
-bool qst__glm_factor(qst__fit *f);
+/* What rounding leaves of the squared norm of a column that is exactly aliased. */
+#define QST__GRAM_FLOOR 4e-15
+
+/* Factor and inverse of the Gram matrix, its condition and rank; a column of whose diagonal element
+ * those before it leave at most tol_rel is aliased. False if what is aliased is in doubt or the
+ * condition is above max_condition. */
+bool qst__glm_factor(qst__fit *f, double tol_rel, double max_condition);
 
 /* ---- glm_qr.c ---- */
 

@@ -34,6 +34,7 @@ qst_status qst__glm_qr_make(qst__fit *f, qst_err *err)
         }
     }
     qst__design_drop_centre(f->design);
+    work->x.ld = f->n;
     qst__design_fill(f->design, NULL, 0, f->n, work->x.data, work->x.ld);
     f->info->method = QST_GLM_BY_QR;
     f->info->condition = (double)NAN;

@@ -1,476 +1,805 @@
 #include "stat/family.h"
 #include "stat/glm.h"
 
-#include <float.h>
 #include <math.h>
 #include <string.h>
 
-/* A last step that moves a linear predictor by this much has not arrived. */
-#define STILL_MOVING 0.1
-/* Below this share of its coefficient no last step is looked at. */
-#define SMALL_STEP 1e-4
-#define MAX_HALVINGS 30
-/* Steps end when they change no digit that a step more would keep. */
-#define DIGITS 1e-9
-#define SHRINKING 0.8
+/* Newton steps correct what rounding did to the Gram matrix, so only the covariance needs its
+ * digits: above this condition the columns are made orthogonal first. */
+#define MAX_CONDITION 1e7
+/* A step is halved at most this often. */
+#define MAX_HALVINGS 40
+/* Steps after convergence end when they are below TINY_STEP standard errors, or no longer halve.
+ */
+#define MAX_POLISH 20
+#define TINY_STEP 1e-11
+/* A step that is still above this has not met a maximum. */
+#define OPEN_STEP 1e-8
+/* Squared share of a direction that may lie the wrong way, by rounding. */
+#define WRONG_WAY 1e-6
+/* A coefficient that grows by less than this share of itself a step is settled. */
+#define SETTLED 1e-3
 
-/* Sums of a pass. */
-enum { DEVIANCE, PEARSON, N_INVALID, N_SUMS };
+#define THETA_STEPS 50
+#define THETA_END 1e7 /* the variance is that of a Poisson to seven digits of mu */
+#define FEW_COUNTS 32
 
+/* What the means of a pass come from: the responses, their common mean, or coefficients. */
+typedef enum { FROM_DATA, FROM_MEAN, FROM_B } source;
+
+enum { SUM_DEVIANCE, SUM_INVALID, SUM_PEARSON, SUM_WEIGHTS, SUM_Y, N_SUMS };
+
+/* `b` are the caller's coefficients. */
 typedef struct {
-    qst__fit *fit;
-    double *b;     /* p, on the columns that passes work on */
-    bool is_start; /* from the family's starting means instead of b */
-    bool is_by_qr; /* rows go to work->response and root_weights */
-    bool is_last;  /* rows go to the result */
-    bool is_firth; /* residuals get the penalty, from work->leverage */
+    qst__fit *f;
+    qst_family family;
+    qst_link link;
+    double theta;
+    source from;
+    double mean;
+    bool has_b;        /* objective, scores and Gram matrix are those of coefficients */
+    bool keeps;        /* passes write the rows of the result */
+    double *quadratic; /* Firth: x'(X'WX)^-1 x, n; else NULL */
+    bool is_penalised; /* this pass reads it */
+    bool *aliased;     /* p */
+    double *b, *b_old, *step;
     double sums[N_SUMS];
-    double deviance; /* penalised for Firth */
+    double objective; /* deviance, less log |X'WX| if penalised */
+    double step_size; /* of `step` in standard errors */
 } irls;
 
-/* ---- The rows of a pass ---- */
+/* ---- Rows ---- */
 
 typedef struct {
-    double linear[QST__BLOCK], mu[QST__BLOCK], slope[QST__BLOCK], variance[QST__BLOCK];
-    double deviance[QST__BLOCK];
+    double eta[QST__BLOCK], mu[QST__BLOCK], slope[QST__BLOCK], variance[QST__BLOCK];
 } block;
 
-/* Linear predictor and what follows from it; false if it is none of the family's. */
-static bool predict(const irls *it, ptrdiff_t start, ptrdiff_t n, const double *eta, block *rows)
+static void set_eta(const irls *it, ptrdiff_t start, ptrdiff_t n, const double *of_b, double *eta)
 {
-    const qst__fit *f = it->fit;
-    const qst_glm_settings *set = f->settings;
-    const double *y = f->data->y + start;
-    const double *weights = f->data->weights != NULL ? f->data->weights + start : NULL;
-    if (it->is_start) {
-        qst__start_block(set->family, y, weights, n, rows->mu);
-        qst__link_block(set->link, rows->mu, n, rows->linear);
-    } else {
+    const qst_glm_data *data = it->f->data;
+    const double *weights = data->weights != NULL ? data->weights + start : NULL;
+    if (it->from == FROM_DATA) {
+        double mu[QST__BLOCK];
+        qst__start_block(it->family, data->y + start, weights, n, mu);
+        qst__link_block(it->link, mu, n, eta);
+        return;
+    }
+    for (ptrdiff_t i = 0; i < n; i++) {
+        eta[i] = of_b[i] + qst__offset_at(it->f, start + i);
+    }
+    if (it->from == FROM_MEAN) {
+        double at_mean;
+        qst__link_block(it->link, &it->mean, 1, &at_mean);
         for (ptrdiff_t i = 0; i < n; i++) {
-            rows->linear[i] = eta[i] + qst__offset_at(f, start + i);
+            eta[i] = at_mean;
         }
     }
-    qst__mean_block(set->link, rows->linear, n, rows->mu, rows->slope);
-    qst__variance_block(set->family, set->theta, rows->mu, n, rows->variance);
-    qst__deviance_block(set->family, set->theta, y, rows->mu, weights, n, rows->deviance);
-    return qst__eta_is_valid(set->link, rows->linear, n) &&
-           qst__mu_is_valid(set->family, rows->mu, n);
 }
 
-/* d mu / d eta over the variance; 1 for canonical links, without rounding. */
-static void slope_ratios(const qst__fit *f, const block *rows, ptrdiff_t n, double *ratio_out)
+/* Means, slopes and variances at rows->eta; slopes are the variances where they are the same
+ * function. False if a row that counts is out of range. */
+static bool fill_block(const irls *it, ptrdiff_t start, ptrdiff_t n, block *rows)
 {
-    const bool is_canonical = qst__is_canonical(f->settings->family, f->settings->link);
-    for (ptrdiff_t i = 0; i < n; i++) {
-        ratio_out[i] = is_canonical ? 1.0 : rows->slope[i] / rows->variance[i];
+    const double *weights = it->f->data->weights != NULL ? it->f->data->weights + start : NULL;
+    qst__mean_block(it->link, rows->eta, n, rows->mu, rows->slope);
+    if (qst__is_canonical(it->family, it->link)) {
+        memcpy(rows->variance, rows->slope, (size_t)n * sizeof(double));
+    } else {
+        qst__variance_block(it->family, it->theta, rows->mu, n, rows->variance);
     }
+    return qst__eta_is_valid(it->link, rows->eta, weights, n) &&
+           qst__mu_is_valid(it->family, rows->mu, weights, n);
 }
 
 static void keep_rows(const irls *it, ptrdiff_t start, ptrdiff_t n, const block *rows)
 {
-    const qst__fit *f = it->fit;
+    const qst_glm_result *result = it->f->result;
+    const double *y = it->f->data->y + start;
     for (ptrdiff_t i = 0; i < n; i++) {
-        f->result->residuals[start + i] = (f->data->y[start + i] - rows->mu[i]) / rows->slope[i];
-        f->result->fitted[start + i] = rows->mu[i];
+        result->fitted[start + i] = rows->mu[i];
+        result->residuals[start + i] = (y[i] - rows->mu[i]) / rows->slope[i];
     }
-    if (f->result->linear != NULL) {
-        memcpy(f->result->linear + start, rows->linear, (size_t)n * sizeof(double));
+    if (result->linear != NULL) {
+        memcpy(result->linear + start, rows->eta, (size_t)n * sizeof(double));
     }
 }
 
-/* The working response: from the start whole, later what the step has to add. */
-static double working_response(const irls *it, ptrdiff_t start, ptrdiff_t i, const block *rows)
+/*
+ * Weights w mu'^2 / V and scores w (y - mu) mu' / V (McCullagh & Nelder 1989,
+ * sec. 2.5). Before there are coefficients, weights times the working response
+ * less the offset take the place of the scores: eta + (y - mu) / mu', or eta
+ * alone when all means are the same. Returns the share of Pearson's
+ * chi-square.
+ */
+static double weigh(const irls *it, ptrdiff_t start, ptrdiff_t n, const block *rows,
+    double *weights_out, double *scores_out)
 {
-    const double error = it->fit->data->y[start + i] - rows->mu[i];
-    const double change = error != 0.0 ? error / rows->slope[i] : 0.0;
-    return it->is_start ? rows->linear[i] - qst__offset_at(it->fit, start + i) + change : change;
-}
-
-static qst_status irls_step(void *data, ptrdiff_t start, ptrdiff_t n, const double *eta,
-    double *weights_out, double *residuals_out, qst__dd *sums, qst_err *err)
-{
-    (void)err;
-    const irls *it = data;
-    const qst__fit *f = it->fit;
-    block rows;
-    double ratio[QST__BLOCK];
-    const bool is_valid = predict(it, start, n, eta, &rows);
-    slope_ratios(f, &rows, n, ratio);
-    double deviance = 0.0, pearson = 0.0;
+    const qst_glm_data *data = it->f->data;
+    const double *y = data->y + start;
+    double pearson = 0.0;
     for (ptrdiff_t i = 0; i < n; i++) {
-        const double prior = qst__weight_at(f, start + i);
-        const double error = f->data->y[start + i] - rows.mu[i];
-        const double weight = prior > 0.0 ? prior * rows.slope[i] * ratio[i] : 0.0;
-        deviance += prior > 0.0 ? rows.deviance[i] : 0.0;
-        pearson += prior > 0.0 ? prior * error * error / rows.variance[i] : 0.0;
-        if (weights_out != NULL) {
-            weights_out[i] = weight;
+        const double prior = qst__weight_at(it->f, start + i);
+        const double ratio = rows->slope[i] / rows->variance[i];
+        const double error = y[i] - rows->mu[i];
+        const double weight = prior * rows->slope[i] * ratio;
+        double score = it->from == FROM_MEAN ? 0.0 : prior * error * ratio;
+        if (it->from != FROM_B) {
+            const double offset = qst__offset_at(it->f, start + i);
+            score += weight * (rows->eta[i] - offset);
         }
-        if (residuals_out != NULL) {
-            const double score = prior > 0.0 ? prior * error * ratio[i] : 0.0;
-            const double penalty =
-                it->is_firth ? weight * f->work->leverage[start + i] * (0.5 - rows.mu[i]) : 0.0;
-            residuals_out[i] =
-                it->is_start && weight > 0.0
-                    ? weight * (rows.linear[i] - qst__offset_at(f, start + i)) + score
-                    : score + penalty;
-        }
-        if (it->is_by_qr) {
-            f->work->root_weights[start + i] = sqrt(weight);
-            f->work->response[start + i] =
-                weight > 0.0 ? working_response(it, start, i, &rows) : 0.0;
-        }
+        weights_out[i] = prior > 0.0 ? weight : 0.0;
+        scores_out[i] = prior > 0.0 ? score : 0.0;
+        pearson += prior > 0.0 ? prior * error * error / rows->variance[i] : 0.0;
     }
-    if (it->is_last) {
-        keep_rows(it, start, n, &rows);
-    }
-    sums[DEVIANCE] = qst__dd_add(sums[DEVIANCE], deviance);
-    sums[PEARSON] = qst__dd_add(sums[PEARSON], pearson);
-    sums[N_INVALID] = qst__dd_add(sums[N_INVALID], is_valid ? 0.0 : 1.0);
-    return QST_OK;
+    return pearson;
 }
 
-/* ---- One pass ---- */
-
-static qst_status run_pass(irls *it, bool with_gram, bool with_cross, qst_err *err)
+/* Firth's (1993, Biometrika 80:27-38) change of the score: leverage times (1/2 - mu). */
+static void penalise_scores(const irls *it, ptrdiff_t start, ptrdiff_t n, const block *rows,
+    const double *weights, double *scores)
 {
-    const qst__fit *f = it->fit;
-    const qst__pass pass = {.b = it->is_start ? NULL : it->b,
-        .step = irls_step,
-        .data = it,
-        .n_sums = N_SUMS,
-        .gram_out = with_gram ? f->gram.data : NULL,
-        .cross_out = with_cross ? f->work->cross : NULL,
-        .sums_out = it->sums};
-    return qst__design_pass(f->ctx, f->design, &pass, err);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        scores[i] += weights[i] * it->quadratic[start + i] * (0.5 - rows->mu[i]);
+    }
 }
 
-/* The determinant of X'WX is that of the columns as they are: centring is a unit triangle. */
-static double log_determinant(const qst__fit *f)
+static double deviance_of(const irls *it, ptrdiff_t start, ptrdiff_t n, const block *rows)
 {
-    double sum = 0.0;
-    for (ptrdiff_t j = 0; j < f->p; j++) {
-        const double diagonal = fabs(f->factor.data[j + j * f->p]);
-        sum += diagonal > 0.0 ? 2.0 * log(diagonal) : 0.0;
+    const qst_glm_data *data = it->f->data;
+    const double *weights = data->weights != NULL ? data->weights + start : NULL;
+    double terms[QST__BLOCK], sum = 0.0;
+    qst__deviance_block(it->family, it->theta, data->y + start, rows->mu, weights, n, terms);
+    for (ptrdiff_t i = 0; i < n; i++) {
+        sum += weights == NULL || weights[i] > 0.0 ? terms[i] : 0.0;
     }
     return sum;
 }
 
-/* Firth's penalty: to the score w (y - mu) comes h (1/2 - mu), to the deviance -log det X'WX. */
-static qst_status penalise(irls *it, qst_err *err)
+static void add_responses(const irls *it, ptrdiff_t start, ptrdiff_t n, qst__dd *sums)
 {
-    qst__fit *f = it->fit;
-    (void)qst__glm_factor(f);
-    f->info->log_det = log_determinant(f);
-    qst_status status =
-        qst__design_quadratic(f->ctx, f->design, f->inverse.data, f->work->leverage, err);
-    if (status == QST_OK) {
-        it->is_firth = true;
-        status = run_pass(it, false, true, err);
-        it->is_firth = false;
+    double weights = 0.0, sum = 0.0;
+    for (ptrdiff_t i = start; i < start + n; i++) {
+        weights += qst__weight_at(it->f, i);
+        sum += qst__weight_at(it->f, i) * it->f->data->y[i];
     }
-    it->deviance -= f->info->log_det;
+    sums[SUM_WEIGHTS] = qst__dd_add(sums[SUM_WEIGHTS], weights);
+    sums[SUM_Y] = qst__dd_add(sums[SUM_Y], sum);
+}
+
+static qst_status step_rows(void *data, ptrdiff_t start, ptrdiff_t n, const double *eta,
+    double *weights_out, double *residuals_out, qst__dd *sums, qst_err *err)
+{
+    (void)err;
+    const irls *it = data;
+    block rows;
+    double own_weights[QST__BLOCK];
+    double *weights = weights_out != NULL ? weights_out : own_weights;
+    set_eta(it, start, n, eta, rows.eta);
+    const bool is_valid = fill_block(it, start, n, &rows);
+    if (it->from == FROM_DATA) {
+        add_responses(it, start, n, sums);
+    }
+    if (!is_valid) {
+        sums[SUM_INVALID] = qst__dd_add(sums[SUM_INVALID], 1.0);
+        memset(weights, 0, (size_t)n * sizeof(double));
+        memset(residuals_out, 0, (size_t)n * sizeof(double));
+        return QST_OK;
+    }
+    const double pearson = weigh(it, start, n, &rows, weights, residuals_out);
+    if (it->is_penalised) {
+        penalise_scores(it, start, n, &rows, weights, residuals_out);
+    }
+    sums[SUM_PEARSON] = qst__dd_add(sums[SUM_PEARSON], pearson);
+    sums[SUM_DEVIANCE] = qst__dd_add(sums[SUM_DEVIANCE], deviance_of(it, start, n, &rows));
+    if (it->keeps) {
+        keep_rows(it, start, n, &rows);
+    }
+    return QST_OK;
+}
+
+/* ---- Passes ---- */
+
+static bool is_good(const irls *it)
+{
+    return it->sums[SUM_INVALID] == 0.0 && isfinite(it->sums[SUM_DEVIANCE]);
+}
+
+static qst_status run_pass(irls *it, double *gram_out, qst_err *err)
+{
+    const qst__pass pass = {.b = it->from == FROM_B ? it->b : NULL,
+        .step = step_rows,
+        .data = it,
+        .n_sums = N_SUMS,
+        .gram_out = gram_out,
+        .cross_out = it->f->work->cross,
+        .sums_out = it->sums};
+    return qst__design_pass(it->f->ctx, it->f->design, &pass, err);
+}
+
+/* Aliased columns were found at the start, where no weight is tiny, and stay out. */
+static void factor(const irls *it)
+{
+    qst__fit *f = it->f;
+    for (ptrdiff_t j = 0; j < f->p; j++) {
+        for (ptrdiff_t i = 0; i < f->p; i++) {
+            if (it->aliased[i] || it->aliased[j]) {
+                f->gram.data[i + j * f->p] = 0.0;
+            }
+        }
+    }
+    const ptrdiff_t rank = f->info->rank;
+    (void)qst__glm_factor(f, 0.0, MAX_CONDITION);
+    f->info->rank = rank;
+}
+
+static double log_determinant(const qst__fit *f)
+{
+    double sum = 0.0;
+    for (ptrdiff_t j = 0; j < f->p; j++) {
+        const double root = f->factor.data[j + j * f->p];
+        sum += root > 0.0 ? 2.0 * log(root) : 0.0;
+    }
+    return sum;
+}
+
+/* Gram matrix, scores, sums and objective at the means of it->from. Firth's scores need the
+ * leverages, and so a second pass. */
+static qst_status look(irls *it, qst_err *err)
+{
+    qst__fit *f = it->f;
+    qst_status status = run_pass(it, f->gram.data, err);
+    it->objective = it->sums[SUM_DEVIANCE];
+    if (status != QST_OK || it->quadratic == NULL || it->from != FROM_B || !is_good(it)) {
+        return status;
+    }
+    factor(it);
+    it->objective -= log_determinant(f);
+    status = qst__design_quadratic(f->ctx, f->design, f->inverse.data, it->quadratic, err);
+    if (status == QST_OK) {
+        it->is_penalised = true;
+        status = run_pass(it, NULL, err);
+        it->is_penalised = false;
+    }
     return status;
 }
 
-/* The deviance at b, infinite outside the family, and what a step from there needs. */
-static qst_status evaluate(irls *it, qst_err *err)
+/* step = (X'WX)^-1 times the scores. */
+static void solve(irls *it)
 {
-    const bool with_gram = !it->is_by_qr && !it->is_last;
-    qst_status status = run_pass(it, with_gram, with_gram, err);
-    const bool is_inside = it->sums[N_INVALID] == 0.0 && isfinite(it->sums[DEVIANCE]);
-    it->deviance = is_inside ? it->sums[DEVIANCE] : (double)INFINITY;
-    if (status == QST_OK && is_inside && it->fit->settings->firth && !it->is_start &&
-        !it->is_last) {
-        status = penalise(it, err);
+    const qst__fit *f = it->f;
+    factor(it);
+    memcpy(it->step, f->work->cross, (size_t)f->p * sizeof(double));
+    qst__solve_upper_transposed(qst__view(f->factor), it->step);
+    double sum = 0.0;
+    for (ptrdiff_t j = 0; j < f->p; j++) {
+        sum += it->step[j] * it->step[j];
+    }
+    it->step_size = sqrt(sum);
+    qst__solve_upper(qst__view(f->factor), it->step);
+}
+
+static void take_step(irls *it)
+{
+    solve(it);
+    for (ptrdiff_t j = 0; j < it->f->p; j++) {
+        it->b_old[j] = it->b[j];
+        it->b[j] += it->step[j];
+    }
+}
+
+/* ---- Starts ---- */
+
+static qst_status no_start(const irls *it, qst_err *err)
+{
+    return qst__fail_at(err, QST_ENOTCONV, -1, -1, it->mean,
+        "no coefficients were found whose means are all in the range of family and link");
+}
+
+/* b_out = coefficients whose means are all near the mean response. */
+static qst_status start_at_mean(irls *it, double *b_out, qst_err *err)
+{
+    it->from = FROM_MEAN;
+    qst_status status = run_pass(it, it->f->gram.data, err);
+    it->from = FROM_B;
+    if (status == QST_OK && !is_good(it)) {
+        return no_start(it, err);
+    }
+    if (status == QST_OK) {
+        solve(it);
+        memcpy(b_out, it->step, (size_t)it->f->p * sizeof(double));
+    }
+    return status;
+}
+
+/* Columns less those of the model before them, by QR: work->x = X R^-1. */
+static void make_orthogonal(const qst__fit *f, qst_cmat r)
+{
+    double *x = f->work->x.data;
+    for (ptrdiff_t j = 0; j < f->p; j++) {
+        const double root = r.data[j + j * r.ld];
+        for (ptrdiff_t k = 0; k < j; k++) {
+            for (ptrdiff_t i = 0; i < f->n; i++) {
+                x[i + j * f->n] -= r.data[k + j * r.ld] * x[i + k * f->n];
+            }
+        }
+        for (ptrdiff_t i = 0; i < f->n; i++) {
+            x[i + j * f->n] = root != 0.0 ? x[i + j * f->n] / root : 0.0;
+        }
+    }
+}
+
+/* An ill-conditioned design is replaced by one with columns orthogonal under the prior weights,
+ * X = Q R; `r_out` (p x p) is left for what goes back to the columns as they are. */
+typedef struct {
+    qst_part part;
+    qst_term term;
+    qst_model model;
+    qst_mat r;
+    bool is_used;
+} rotation;
+
+static qst_status rotate(irls *it, qst__arena *arena, rotation *turn, qst_err *err)
+{
+    qst__fit *f = it->f;
+    qst_status status = qst__mat_make(arena, f->p, f->p, &turn->r, err);
+    if (status == QST_OK) {
+        status = qst__glm_qr_make(f, err);
+    }
+    for (ptrdiff_t i = 0; i < f->n && status == QST_OK; i++) {
+        f->work->response[i] = 0.0;
+        f->work->root_weights[i] = sqrt(qst__weight_at(f, i));
+    }
+    if (status == QST_OK) {
+        status = qst__glm_qr_solve(f, err);
+    }
+    if (status != QST_OK) {
+        return status;
+    }
+    memcpy(turn->r.data, f->factor.data, (size_t)(f->p * f->p) * sizeof(double));
+    make_orthogonal(f, qst__view(turn->r));
+    turn->part = (qst_part){.x = f->work->x.data, .n_cols = f->p};
+    turn->term = (qst_term){&turn->part, 1};
+    turn->model = (qst_model){&turn->term, 1, f->n};
+    turn->is_used = true;
+    return qst__design_make(f->ctx, arena, &turn->model, &f->design, err);
+}
+
+static void turn_back(const qst__fit *f, const rotation *turn, double *direction)
+{
+    const qst_cmat r = qst__view(turn->r);
+    const qst_mat v = f->inverse;
+    qst__solve_upper(r, f->result->coefficients);
+    qst__solve_upper(r, direction);
+    for (ptrdiff_t j = 0; j < f->p; j++) {
+        qst__solve_upper(r, v.data + j * f->p);
+    }
+    for (ptrdiff_t j = 0; j < f->p; j++) {
+        for (ptrdiff_t i = 0; i < j; i++) {
+            const double swapped = v.data[i + j * f->p];
+            v.data[i + j * f->p] = v.data[j + i * f->p];
+            v.data[j + i * f->p] = swapped;
+        }
+    }
+    for (ptrdiff_t j = 0; j < f->p; j++) {
+        qst__solve_upper(r, v.data + j * f->p);
+    }
+    f->info->condition = (double)NAN;
+    f->info->method = QST_GLM_BY_QR;
+}
+
+static void note_aliased(const irls *it)
+{
+    for (ptrdiff_t j = 0; j < it->f->p; j++) {
+        it->aliased[j] = it->f->factor.data[j + j * it->f->p] == 0.0;
+    }
+}
+
+/* The Gram matrix at the first means, and which columns are aliased; with other columns if these
+ * are ill-conditioned. Where R would find no starting values, all means are the mean response. */
+static qst_status start(irls *it, qst__arena *arena, rotation *turn, qst_err *err)
+{
+    qst__fit *f = it->f;
+    qst_status status = look(it, err);
+    it->mean = it->sums[SUM_Y] / it->sums[SUM_WEIGHTS];
+    bool at_mean = false;
+    if (status == QST_OK && !is_good(it)) {
+        at_mean = true;
+        it->from = FROM_MEAN;
+        status = look(it, err);
+    }
+    if (status == QST_OK && !is_good(it)) {
+        status = no_start(it, err);
+    }
+    if (status != QST_OK) {
+        return status;
+    }
+    if (!qst__glm_factor(f, QST__GRAM_FLOOR, MAX_CONDITION)) {
+        status = rotate(it, arena, turn, err);
+        if (status == QST_OK) {
+            status = look(it, err);
+        }
+        if (status == QST_OK) {
+            (void)qst__glm_factor(f, QST__GRAM_FLOOR, MAX_CONDITION);
+        }
+    }
+    if (status == QST_OK) {
+        note_aliased(it);
+        it->from = FROM_B;
+    }
+    if (status == QST_OK && at_mean) {
+        it->has_b = true;
+        take_step(it);
+        status = look(it, err);
+        if (status == QST_OK && !is_good(it)) {
+            status = no_start(it, err);
+        }
     }
     return status;
 }
 
 /* ---- Steps ---- */
 
-static qst_status switch_to_qr(irls *it, qst_err *err)
+static double relative_change(const irls *it, double before)
 {
-    qst__fit *f = it->fit;
-    memset(f->work->change, 0, (size_t)f->p * sizeof(double));
-    qst__design_uncentre(f->design, it->b, f->work->change, NULL);
-    const qst_status status = qst__glm_qr_make(f, err);
-    it->is_by_qr = true;
-    return status == QST_OK ? run_pass(it, false, false, err) : status;
+    return (it->objective - before) / (fabs(it->objective) + 0.1);
 }
 
-/* work->solution = the coefficients from the start, later what the step adds to them. */
-static qst_status solve(irls *it, qst_err *err)
+/* Halves a step until all means are in range and the objective has not grown beyond `before`
+ * (NaN: there is none). A step that only grows ends where it began. */
+static qst_status shorten(irls *it, double before, qst_err *err)
 {
-    qst__fit *f = it->fit;
-    const bool is_firth = f->settings->firth;
-    if (!it->is_by_qr && !qst__glm_factor(f) && !is_firth) {
-        const qst_status status = switch_to_qr(it, err);
+    const ptrdiff_t p = it->f->p;
+    qst_status status = QST_OK;
+    bool has_old = !isnan(before);
+    for (int k = 0; k <= MAX_HALVINGS && status == QST_OK; k++) {
+        const bool grew = relative_change(it, before) > it->f->settings->tol_deviance;
+        if (is_good(it) && !grew) {
+            return QST_OK;
+        }
+        it->f->info->is_boundary = it->f->info->is_boundary || !is_good(it);
+        if (!has_old) {
+            status = start_at_mean(it, it->b_old, err);
+            has_old = true;
+        }
+        const double share = k < MAX_HALVINGS ? 0.5 : 0.0;
+        for (ptrdiff_t j = 0; j < p; j++) {
+            it->b[j] = it->b_old[j] + share * (it->b[j] - it->b_old[j]);
+        }
+        if (status == QST_OK) {
+            status = look(it, err);
+        }
+    }
+    return status == QST_OK && !is_good(it) ? no_start(it, err) : status;
+}
+
+/* Steps until the objective changes by less than the tolerance. */
+static qst_status iterate(irls *it, qst_err *err)
+{
+    const qst_glm_settings *settings = it->f->settings;
+    qst_glm_info *info = it->f->info;
+    info->is_converged = false;
+    for (int32_t k = 1; k <= settings->n_steps_max && !info->is_converged; k++) {
+        const double before = it->objective;
+        take_step(it);
+        qst_status status = look(it, err);
+        if (status == QST_OK) {
+            status = shorten(it, it->has_b ? before : (double)NAN, err);
+        }
         if (status != QST_OK) {
             return status;
         }
+        it->has_b = true;
+        info->n_steps = k;
+        info->is_converged = fabs(relative_change(it, before)) < settings->tol_deviance;
     }
-    if (it->is_by_qr) {
-        return qst__glm_qr_solve(f, err);
-    }
-    memcpy(f->work->solution, f->work->cross, (size_t)f->p * sizeof(double));
-    qst__solve_upper_transposed(qst__view(f->factor), f->work->solution);
-    qst__solve_upper(qst__view(f->factor), f->work->solution);
     return QST_OK;
 }
 
-static void add_step(irls *it)
+/* Steps to the last digit, and the rows of the result. At least one is taken: the deviance is so
+ * flat that it shows half the digits of the coefficients only. */
+static qst_status polish(irls *it, qst_err *err)
 {
-    const qst__fit *f = it->fit;
-    memcpy(f->work->before, it->b, (size_t)f->p * sizeof(double));
-    for (ptrdiff_t j = 0; j < f->p; j++) {
-        it->b[j] += f->work->solution[j];
+    it->keeps = true;
+    double last = (double)INFINITY;
+    qst_status status = QST_OK;
+    if (!it->f->info->is_converged) {
+        status = look(it, err);
+        solve(it);
+        return status;
     }
-}
-
-/* Coefficients of the mean alone, where the first column is constant: inside every family. */
-static void retreat_to_mean(const irls *it, double constant)
-{
-    const qst__fit *f = it->fit;
-    double weights = 0.0, sum = 0.0, offsets = 0.0;
-    for (ptrdiff_t i = 0; i < f->n; i++) {
-        weights += qst__weight_at(f, i);
-        sum += qst__weight_at(f, i) * f->data->y[i];
-        offsets += qst__weight_at(f, i) * qst__offset_at(f, i);
-    }
-    memset(f->work->before, 0, (size_t)f->p * sizeof(double));
-    if (constant != 0.0) {
-        const double mean = sum / weights;
-        double eta;
-        qst__link_block(f->settings->link, &mean, 1, &eta);
-        f->work->before[0] = (eta - offsets / weights) / constant;
-    }
-}
-
-/* Evaluates at b, halving the way to work->before while that is outside the family or, beyond
- * `deviance_max`, goes uphill (Marschner 2011, R Journal 3/2:12-15). */
-static qst_status evaluate_inside(irls *it, double deviance_max, qst_err *err)
-{
-    qst__fit *f = it->fit;
-    qst_status status = evaluate(it, err);
-    for (int k = 0; status == QST_OK && !(it->deviance <= deviance_max) && k < MAX_HALVINGS; k++) {
-        f->info->is_boundary = f->info->is_boundary || !isfinite(it->deviance);
-        for (ptrdiff_t j = 0; j < f->p; j++) {
-            it->b[j] = 0.5 * (it->b[j] + f->work->before[j]);
+    for (int k = 0; k < MAX_POLISH && status == QST_OK; k++) {
+        solve(it);
+        if (k > 0 && (it->step_size <= TINY_STEP || !(it->step_size < 0.5 * last))) {
+            break;
         }
-        status = evaluate(it, err);
-    }
-    if (status == QST_OK && !isfinite(it->deviance)) {
-        err = err != NULL ? err : &(qst_err){QST_OK, -1, -1, -1, (double)NAN, ""};
-        status = qst__fail(err, QST_ENOTCONV,
-            "no coefficients with means inside the family were found in step %d",
-            (int)f->info->n_steps);
-        err->iteration = f->info->n_steps;
-    }
-    return status;
-}
-
-static double tolerance(const irls *it, double deviance)
-{
-    return it->fit->settings->tol_deviance * (fabs(deviance) + 0.1);
-}
-
-static qst_status iterate(irls *it, qst_err *err)
-{
-    qst__fit *f = it->fit;
-    const double constant = qst__design_constant(f->design);
-    it->is_start = true;
-    qst_status status = evaluate(it, err);
-    double before = it->deviance;
-    if (status == QST_OK) {
-        status = solve(it, err);
-    }
-    it->is_start = false;
-    memset(it->b, 0, (size_t)f->p * sizeof(double));
-    add_step(it);
-    retreat_to_mean(it, constant);
-    double highest = DBL_MAX;
-    for (int32_t k = 1; k <= f->settings->n_steps_max && status == QST_OK; k++) {
-        f->info->n_steps = k;
-        status = evaluate_inside(it, highest, err);
-        f->info->is_converged = fabs(it->deviance - before) < tolerance(it, it->deviance);
-        if (status != QST_OK || f->info->is_converged || k == f->settings->n_steps_max) {
-            return status;
-        }
-        before = it->deviance;
-        highest = before + tolerance(it, before);
-        status = solve(it, err);
+        last = it->step_size;
+        const double before = it->objective;
+        take_step(it);
+        status = look(it, err);
         if (status == QST_OK) {
-            add_step(it);
+            status = shorten(it, before, err);
         }
     }
     return status;
 }
 
-/* ---- The end ---- */
+/* ---- Theta of negative binomials ---- */
 
-typedef struct {
-    const qst__fit *fit;
-} watcher;
+/* Sums over k = 0 .. y - 1 of 1 / (theta + k) and its square, which are differences of digamma and
+ * trigamma. */
+static void rising(double theta, double y, double *first, double *second)
+{
+    *first = *second = 0.0;
+    if (y == floor(y) && y < FEW_COUNTS) {
+        for (double k = 0.0; k < y; k += 1.0) {
+            const double inverse = 1.0 / (theta + k);
+            *first += inverse;
+            *second += inverse * inverse;
+        }
+        return;
+    }
+    *first = qst__digamma(theta + y) - qst__digamma(theta);
+    *second = qst__trigamma(theta) - qst__trigamma(theta + y);
+}
 
-/* sums[0] = rows at an open end of the family that `eta`, a step, still moves. */
-static qst_status moving_step(void *data, ptrdiff_t start, ptrdiff_t n, const double *eta,
+enum { THETA_SCORE, THETA_INFORMATION, THETA_SPREAD, N_THETA_SUMS };
+
+/* First and negative second derivative of the log likelihood in theta (Lawless 1987, Can. J.
+ * Statist. 15:209-225), and sum of w (y / mu - 1)^2. */
+static qst_status theta_rows(void *data, ptrdiff_t start, ptrdiff_t n, const double *eta,
     double *weights_out, double *residuals_out, qst__dd *sums, qst_err *err)
 {
     (void)weights_out;
     (void)residuals_out;
     (void)err;
-    const qst__fit *f = ((const watcher *)data)->fit;
-    double n_moving = 0.0;
+    const irls *it = data;
+    const double theta = it->theta;
+    block rows;
+    double score = 0.0, information = 0.0, spread = 0.0;
+    set_eta(it, start, n, eta, rows.eta);
+    qst__mean_block(it->link, rows.eta, n, rows.mu, rows.slope);
     for (ptrdiff_t i = 0; i < n; i++) {
-        const int end =
-            qst__open_end(f->settings->family, f->settings->link, f->data->y[start + i]);
-        const bool is_moving = end * eta[i] > STILL_MOVING;
-        n_moving += is_moving && qst__weight_at(f, start + i) > 0.0 ? 1.0 : 0.0;
+        const double weight = qst__weight_at(it->f, start + i);
+        const double y = it->f->data->y[start + i], mu = rows.mu[i];
+        const double sum = theta + mu, share = (y - mu) / sum;
+        double first, second;
+        if (weight == 0.0) {
+            continue;
+        }
+        rising(theta, y, &first, &second);
+        score += weight * (first - log1p(mu / theta) - share);
+        information += weight * (second - (mu / theta + share) / sum);
+        spread += weight * (y / mu - 1.0) * (y / mu - 1.0);
     }
-    sums[0] = qst__dd_add(sums[0], n_moving);
+    sums[THETA_SCORE] = qst__dd_add(sums[THETA_SCORE], score);
+    sums[THETA_INFORMATION] = qst__dd_add(sums[THETA_INFORMATION], information);
+    sums[THETA_SPREAD] = qst__dd_add(sums[THETA_SPREAD], spread);
     return QST_OK;
 }
 
-static qst_status count_moving(const qst__fit *f, const double *step, double *n_out, qst_err *err)
+static qst_status theta_pass(irls *it, double sums_out[N_THETA_SUMS], qst_err *err)
 {
-    watcher data = {f};
     const qst__pass pass = {
-        .b = step, .step = moving_step, .data = &data, .n_sums = 1, .sums_out = n_out};
-    return qst__design_pass(f->ctx, f->design, &pass, err);
+        .b = it->b, .step = theta_rows, .data = it, .n_sums = N_THETA_SUMS, .sums_out = sums_out};
+    return qst__design_pass(it->f->ctx, it->f->design, &pass, err);
 }
 
-/* Which columns alone still move rows to an end; the constant only if no other does. */
-static qst_status mark_separated(const qst__fit *f, qst_err *err)
+/* The theta that is likeliest given the means, by Newton's method within a factor of ten a step. */
+static qst_status find_theta(irls *it, qst_err *err)
 {
-    double *alone = f->work->before;
-    memset(alone, 0, (size_t)f->p * sizeof(double));
-    bool is_marked = false;
-    for (ptrdiff_t j = f->p - 1; j >= 0; j--) {
-        double n_moving = 0.0;
-        alone[j] = f->work->solution[j];
-        const qst_status status = count_moving(f, alone, &n_moving, err);
-        alone[j] = 0.0;
+    double sums[N_THETA_SUMS], change = 1.0;
+    for (int k = 0; k < THETA_STEPS && fabs(change) > 1e-12 && it->theta < THETA_END; k++) {
+        const qst_status status = theta_pass(it, sums, err);
         if (status != QST_OK) {
             return status;
         }
-        f->result->separated[j] = n_moving > 0.0 && !(j == 0 && is_marked);
-        is_marked = is_marked || n_moving > 0.0;
+        const double information = sums[THETA_INFORMATION];
+        const double newton = sums[THETA_SCORE] / information / it->theta;
+        const double uphill = sums[THETA_SCORE] > 0.0 ? 9.0 : -0.9;
+        change = information > 0.0 ? fmax(-0.9, fmin(9.0, newton)) : uphill;
+        it->theta *= 1.0 + change;
+        it->f->info->theta_se = 1.0 / sqrt(information);
     }
+    it->theta = fmin(it->theta, THETA_END);
     return QST_OK;
 }
 
-static qst_status look_for_separation(const irls *it, qst_err *err)
+/* From Poisson means, theta and coefficients in turn, as they are independent at the maximum. */
+static qst_status iterate_theta(irls *it, qst_err *err)
 {
-    const qst__fit *f = it->fit;
-    bool is_small = true;
-    for (ptrdiff_t j = 0; j < f->p; j++) {
-        is_small = is_small && fabs(f->work->solution[j]) <= SMALL_STEP * fabs(it->b[j]);
-    }
-    double n_moving = 0.0;
-    qst_status status = is_small ? QST_OK : count_moving(f, f->work->solution, &n_moving, err);
-    f->info->is_separated = n_moving > 0.0;
-    if (status == QST_OK && f->info->is_separated && f->result->separated != NULL) {
-        status = mark_separated(f, err);
-    }
-    return status;
-}
-
-/* The largest share of its coefficient that the next step changes. */
-static double relative_step(const irls *it)
-{
-    const qst__fit *f = it->fit;
-    double largest = 0.0;
-    for (ptrdiff_t j = 0; j < f->p; j++) {
-        const double step = fabs(f->work->solution[j]);
-        largest = step > largest * fabs(it->b[j]) ? step / fabs(it->b[j]) : largest;
-    }
-    return largest;
-}
-
-/* Steps beyond the rule for the deviance, whose error is the square of that of coefficients, as
- * long as they get smaller. Leaves a last one in work->solution. */
-static qst_status polish(irls *it, qst_err *err)
-{
-    qst_status status = solve(it, err);
-    double step = relative_step(it), before = (double)INFINITY;
-    while (status == QST_OK && step > DIGITS && step < SHRINKING * before) {
-        before = step;
-        add_step(it);
-        status = evaluate_inside(it, DBL_MAX, err);
+    double sums[N_THETA_SUMS];
+    it->theta = 1.0;
+    qst_status status = theta_pass(it, sums, err);
+    it->theta = fmin(1e4, fmax(1e-4, it->sums[SUM_WEIGHTS] / sums[THETA_SPREAD]));
+    it->family = QST_FAMILY_NEGATIVE_BINOMIAL;
+    double change = 1.0;
+    int32_t n_steps = 0;
+    for (int k = 0; k < THETA_STEPS && status == QST_OK && fabs(change) > 1e-10; k++) {
+        const double before = it->theta;
+        status = find_theta(it, err);
+        change = it->theta / before - 1.0;
         if (status == QST_OK) {
-            status = solve(it, err);
-            step = relative_step(it);
+            status = look(it, err);
         }
+        if (status == QST_OK) {
+            status = iterate(it, err);
+        }
+        n_steps += it->f->info->n_steps;
+    }
+    it->f->info->n_steps = n_steps;
+    it->f->info->is_converged = it->f->info->is_converged && it->theta < THETA_END;
+    return status;
+}
+
+/* ---- Separation ---- */
+
+enum { ALONG, ASTRAY, N_WAYS };
+
+/* Squared changes of the linear predictors when coefficients go in the direction: towards the ends
+ * the responses are at, and otherwise. */
+static qst_status way_rows(void *data, ptrdiff_t start, ptrdiff_t n, const double *eta,
+    double *weights_out, double *residuals_out, qst__dd *sums, qst_err *err)
+{
+    (void)weights_out;
+    (void)residuals_out;
+    (void)err;
+    const irls *it = data;
+    double along = 0.0, astray = 0.0;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const int end = qst__open_end(it->family, it->link, it->f->data->y[start + i]);
+        if (qst__weight_at(it->f, start + i) > 0.0) {
+            *(end * eta[i] > 0.0 ? &along : &astray) += eta[i] * eta[i];
+        }
+    }
+    sums[ALONG] = qst__dd_add(sums[ALONG], along);
+    sums[ASTRAY] = qst__dd_add(sums[ASTRAY], astray);
+    return QST_OK;
+}
+
+static qst_status separates(
+    irls *it, const double *direction, double tol, bool *separates_out, qst_err *err)
+{
+    double ways[N_WAYS];
+    const qst__pass pass = {
+        .b = direction, .step = way_rows, .data = it, .n_sums = N_WAYS, .sums_out = ways};
+    const qst_status status = qst__design_pass(it->f->ctx, it->f->design, &pass, err);
+    *separates_out = status == QST_OK && ways[ALONG] > 0.0 && ways[ASTRAY] <= tol * ways[ALONG];
+    return status;
+}
+
+/*
+ * The likelihood has no maximum if some direction of the coefficients moves
+ * linear predictors only towards the end of the scale where the response is,
+ * and none the other way (Albert & Anderson 1984, Biometrika 71:1-10). Under
+ * separation the steps never shrink and become such a direction; if answers
+ * are all told apart, the coefficients are one themselves. `step` becomes the
+ * direction, zeros if there is none.
+ */
+static qst_status find_separation(irls *it, qst_err *err)
+{
+    bool found = false;
+    qst_status status = QST_OK;
+    if (it->step_size > OPEN_STEP && it->quadratic == NULL) {
+        status = separates(it, it->step, WRONG_WAY, &found, err);
+        if (status == QST_OK && !found) {
+            memcpy(it->step, it->b, (size_t)it->f->p * sizeof(double));
+            status = separates(it, it->step, 0.0, &found, err);
+        }
+    }
+    it->f->info->is_separated = found;
+    if (!found) {
+        memset(it->step, 0, (size_t)it->f->p * sizeof(double));
     }
     return status;
 }
 
-/* The last step, which is not taken if it leads outside, and the rows at its end. */
-static qst_status take_last_step(irls *it, qst_err *err)
+/* ---- The result ---- */
+
+/* R b + R'^-1 scores, which is Q'W^(1/2) z of the last step. */
+static void set_effects(const irls *it)
 {
-    qst__fit *f = it->fit;
-    add_step(it);
-    it->is_last = true;
-    qst_status status = evaluate(it, err);
-    if (status == QST_OK && !isfinite(it->deviance)) {
-        memcpy(it->b, f->work->before, (size_t)f->p * sizeof(double));
-        status = evaluate(it, err);
+    const qst__fit *f = it->f;
+    double *effects = f->result->effects;
+    memcpy(effects, f->work->cross, (size_t)f->p * sizeof(double));
+    qst__solve_upper_transposed(qst__view(f->factor), effects);
+    for (ptrdiff_t j = 0; j < f->p; j++) {
+        for (ptrdiff_t k = j; k < f->p; k++) {
+            effects[j] += f->factor.data[j + k * f->p] * it->b[k];
+        }
     }
-    f->info->deviance = it->sums[DEVIANCE];
-    f->info->pearson = it->sums[PEARSON];
+}
+
+/* To the columns as they are. */
+static void go_back(irls *it, const rotation *turn)
+{
+    const qst__fit *f = it->f;
+    if (turn->is_used) {
+        turn_back(f, turn, it->step);
+    } else if (qst__design_constant(f->design) != 0.0) {
+        double *low = f->work->change;
+        memset(low, 0, (size_t)f->p * sizeof(double));
+        qst__design_uncentre(f->design, it->b, low, f->inverse.data);
+        memset(low, 0, (size_t)f->p * sizeof(double));
+        qst__design_uncentre(f->design, it->step, low, NULL);
+    }
+    for (ptrdiff_t j = 0; j < f->p && f->result->separated != NULL; j++) {
+        f->result->separated[j] = fabs(it->step[j]) > SETTLED * fabs(it->b[j]);
+    }
+}
+
+static qst_status finish(irls *it, const rotation *turn, qst_err *err)
+{
+    const qst__fit *f = it->f;
+    factor(it);
+    set_effects(it);
+    f->info->deviance = it->sums[SUM_DEVIANCE];
+    f->info->pearson = it->sums[SUM_PEARSON];
+    if (it->family == QST_FAMILY_NEGATIVE_BINOMIAL) {
+        f->info->theta = it->theta;
+    }
+    if (it->quadratic != NULL) {
+        f->info->log_det = log_determinant(f);
+    }
+    const qst_status status = find_separation(it, err);
+    go_back(it, turn);
     return status;
 }
 
-/* Effects are R b, and centring changes neither. */
-static void finish(const irls *it)
+static qst_status make_rooms(irls *it, qst__arena *arena, qst_err *err)
 {
-    const qst__fit *f = it->fit;
-    for (ptrdiff_t i = 0; i < f->p; i++) {
-        double sum = 0.0;
-        for (ptrdiff_t j = i; j < f->p; j++) {
-            sum += f->factor.data[i + j * f->p] * it->b[j];
-        }
-        f->result->effects[i] = sum;
+    const qst__fit *f = it->f;
+    qst_status status = qst__arena_array(arena, f->p, sizeof(double), &it->b_old, err);
+    if (status == QST_OK) {
+        status = qst__arena_array(arena, f->p, sizeof(double), &it->step, err);
     }
-    if (!it->is_by_qr) {
-        memset(f->work->change, 0, (size_t)f->p * sizeof(double));
-        qst__design_uncentre(f->design, it->b, f->work->change, f->inverse.data);
+    if (status == QST_OK) {
+        status = qst__arena_array(arena, f->p, sizeof(bool), &it->aliased, err);
     }
+    if (status == QST_OK && f->settings->firth) {
+        status = qst__arena_array(arena, f->n, sizeof(double), &it->quadratic, err);
+    }
+    memset(f->result->coefficients, 0, (size_t)f->p * sizeof(double));
+    return status;
 }
 
-static qst_status make_leverage(qst_glm_work *work, qst_err *err)
+static qst_status fit(irls *it, qst__arena *arena, qst_err *err)
 {
-    if (work->leverage != NULL) {
-        return QST_OK;
+    const qst_glm_settings *settings = it->f->settings;
+    rotation turn = {.is_used = false};
+    qst_status status = start(it, arena, &turn, err);
+    if (status == QST_OK) {
+        status = iterate(it, err);
     }
-    return qst__arena_array(&work->arena, work->n_rows, sizeof(double), &work->leverage, err);
+    if (status == QST_OK && settings->estimate_theta) {
+        status = iterate_theta(it, err);
+    }
+    if (status == QST_OK) {
+        status = polish(it, err);
+    }
+    return status == QST_OK ? finish(it, &turn, err) : status;
 }
 
 qst_status qst__glm_irls(qst__fit *f, qst_err *err)
 {
-    irls it = {.fit = f, .b = f->result->coefficients};
-    qst_status status = qst__response_check(f->settings->family, f->data->y, f->n, err);
-    if (status == QST_OK && f->settings->firth) {
-        status = make_leverage(f->work, err);
-    }
+    const qst_glm_settings *settings = f->settings;
+    irls it = {.f = f,
+        .family = settings->estimate_theta ? QST_FAMILY_POISSON : settings->family,
+        .link = settings->link,
+        .theta = settings->theta,
+        .from = FROM_DATA,
+        .b = f->result->coefficients};
+    qst__arena arena;
+    qst__arena_init(&arena, f->ctx);
+    qst_status status = qst__response_check(settings->family, f->data->y, f->n, err);
     if (status == QST_OK) {
         status = qst__design_centre(f->ctx, f->design, f->data->weights, err);
     }
     if (status == QST_OK) {
-        status = iterate(&it, err);
+        status = make_rooms(&it, &arena, err);
     }
     if (status == QST_OK) {
-        status = polish(&it, err);
+        status = fit(&it, &arena, err);
     }
-    if (status == QST_OK && !f->settings->firth) {
-        status = look_for_separation(&it, err);
-    }
-    if (status == QST_OK) {
-        status = take_last_step(&it, err);
-    }
-    if (status == QST_OK) {
-        finish(&it);
-    }
+    qst__arena_free(&arena);
     return status;
 }
