@@ -167,9 +167,10 @@ knit_print.questrial_table <- function(x, ...) {
   }
 }
 
-# Pandoc passes a raw block on as it is.
+# Pandoc passes a raw block on as it is. Four marks, since with collapse = TRUE
+# knitr joins what ends with three and source code that begins with three.
 raw_block <- function(lines, format, meta = NULL) {
-  block <- c("", sprintf("```{=%s}", format), lines, "```", "")
+  block <- c("", sprintf("````{=%s}", format), lines, "````", "")
   knitr::asis_output(paste(block, collapse = "\n"), meta = meta)
 }
 

@@ -158,7 +158,7 @@ html_row <- function(i, layout) {
   }
   tag <- c("th", rep("td", length(scope) - 1))
   cells <- html_element(tag, layout$cells[i, ], html_class(layout, scope))
-  cells[[1]] <- if (layout$subheadings[[i]]) "<td></td>" else cells[[1]]
+  cells[[1]] <- if (nzchar(layout$cells[i, 1])) cells[[1]] else "<td></td>"
   paste0("<tr", class, ">", paste(cells, collapse = ""), "</tr>")
 }
 
@@ -179,8 +179,8 @@ table_css <- c(
   ".qst-table th,.qst-table td{padding:.18em .55em;text-align:right;vertical-align:top;",
   "font-weight:normal;white-space:nowrap;border:0;background:none}",
   ".qst-table th:first-child,.qst-table .qst-text{text-align:left;white-space:normal;",
-  "overflow-wrap:anywhere}",
-  ".qst-table th:first-child{padding-left:0;min-width:9em}",
+  "overflow-wrap:break-word}",
+  ".qst-table th:first-child{padding-left:0;min-width:9em;overflow-wrap:anywhere}",
   ".qst-table thead tr:first-child>*{border-top:1.5px solid currentColor;padding-top:.4em}",
   ".qst-table thead tr:last-child>*{border-bottom:.75px solid currentColor;",
   "padding-bottom:.35em;vertical-align:bottom}",

@@ -183,7 +183,7 @@ test_that("a document gets the form that it can use", {
       paste(knitr::knit_print(table), collapse = "\n")
     })
   }
-  expect_match(knitted("html"), "```{=html}", fixed = TRUE)
+  expect_match(knitted("html"), "````{=html}", fixed = TRUE)
   expect_match(knitted("latex"), "\\toprule", fixed = TRUE)
   expect_match(knitted("markdown"), "| Term |", fixed = TRUE)
 })
