@@ -1,19 +1,19 @@
 # Oracles: a slow version that writes Liang & Zeger (1986) down cluster by
 # cluster, geepack at a tight tolerance, and clubSandwich for independence.
 
-# Synthetic clusters in mixed order, of sizes 1 to 6, with times that have gaps.
-gee_data <- function(n_clusters, seed = 1) {
+# Synthetic clusters in mixed order, of 1 to `times` rows, with times that have gaps.
+gee_data <- function(n_clusters, seed = 1, times = 6) {
   set.seed(seed)
-  sizes <- rep_len(1:6, n_clusters)
+  sizes <- rep_len(seq_len(times), n_clusters)
   group <- rep(seq_len(n_clusters), sizes)
   n <- length(group)
   shared <- rnorm(n_clusters)
   data <- data.frame(
-    group, visit = unlist(lapply(sizes, function(k) sort(sample(6, k)))), x = rnorm(n, 3),
+    group, visit = unlist(lapply(sizes, function(k) sort(sample(times, k)))), x = rnorm(n, 3),
     arm = factor(c("control", "new", "other")[1 + group %% 3]), w = runif(n, 0.5, 2),
     known = rnorm(n, sd = 0.1)
   )
-  eta <- 0.3 * data$x + 0.4 * (data$arm == "new") + 0.5 * shared[group] - 1
+  eta <- 0.3 * data$x + 0.4 * (data$arm == "new") + shared[group] - 1
   data$gaussian <- eta + rnorm(n)
   data$binomial <- as.numeric(runif(n) < plogis(eta))
   data$poisson <- rpois(n, exp(eta))
@@ -141,17 +141,32 @@ expect_as_slow <- function(formula, data, family, corstr) {
 }
 
 test_that("a gaussian fit is what the slow equations give", {
-  data <- gee_data(90)
   for (corstr in structures) {
+    data <- gee_data(60, times = if (corstr == "unstructured") 3 else 6)
     expect_as_slow(gaussian ~ x + arm, data, gaussian(), corstr)
   }
 })
 
+test_that("so is a fit of every other family", {
+  data <- gee_data(66, seed = 2)
+  for (corstr in structures[2:3]) {
+    expect_as_slow(binomial ~ x + arm, data, quasibinomial(), corstr)
+    expect_as_slow(poisson ~ x + arm, data, poisson(), corstr)
+  }
+  three <- gee_data(90, seed = 2, times = 3)
+  expect_as_slow(binomial ~ x + arm, three, quasibinomial(), "unstructured")
+  expect_as_slow(Gamma ~ x + arm, data, Gamma("log"), "exchangeable")
+  expect_as_slow(binomial ~ x + arm, data, quasibinomial("probit"), "exchangeable")
+  expect_as_slow(Gamma ~ x + arm, data, quasi("log", "mu^2"), "exchangeable")
+})
+
 test_that("large clusters are worked on in pieces with the same results", {
-  data <- gee_data(12, seed = 4)
+  data <- gee_data(12, seed = 5)
   data$group <- data$group %% 3
   data <- data[rep(seq_len(nrow(data)), 20), ]
-  data$gaussian <- data$gaussian + rnorm(nrow(data))
+  data$gaussian <- ave(rnorm(nrow(data)), data$group, FUN = function(e) {
+    filter(e, 0.6, "recursive")
+  })
   data$visit <- ave(data$group, data$group, FUN = seq_along)
   slow <- slow_gee(gaussian ~ x, data, gaussian(), "exchangeable", data$w, data$known)
   fit <- fit_gee(gaussian ~ x, data, cluster = ~group, weights = w, offset = known)
@@ -189,6 +204,24 @@ test_that("geepack gives the same on sorted data", {
     expect_equal(unname(vcov(fit, "model")), unname(peer$geese$vbeta.naiv), tolerance = 1e-8)
     expect_equal(fit$dispersion, unname(peer$geese$gamma), tolerance = 1e-9)
     expect_equal(as.numeric(fit$correlation), unname(peer$geese$alpha), tolerance = 1e-9)
+  }
+})
+
+test_that("geepack gives the same for counts and yes or no", {
+  skip_if_not_installed("geepack")
+  data <- gee_data(60, seed = 21)
+  data <- data[order(data$group), ]
+  control <- geepack::geese.control(epsilon = 1e-12, maxit = 500)
+  for (family in list(binomial(), poisson(), binomial("cloglog"))) {
+    data$y <- data[[family$family]]
+    peer <- geepack::geeglm(
+      y ~ x + arm, data = data, id = group, family = family, corstr = "exchangeable",
+      control = control
+    )
+    fit <- fit_gee(y ~ x + arm, data, family, ~group)
+    expect_equal(coef(fit), coef(peer), tolerance = 1e-8)
+    expect_equal(unname(vcov(fit)), unname(peer$geese$vbeta), tolerance = 1e-7)
+    expect_equal(fit$correlation, unname(peer$geese$alpha), tolerance = 1e-8)
   }
 })
 
@@ -245,7 +278,7 @@ test_that("the order of rows does not matter, nor does the number of threads", {
 })
 
 test_that("a row left out keeps its place in its cluster", {
-  data <- gee_data(40, seed = 5)
+  data <- gee_data(60, seed = 5, times = 4)
   data <- data[order(data$group, data$visit), ]
   data$place <- ave(data$visit, data$group, FUN = seq_along)
   data$gaussian[c(3, 20, 33)] <- NA
