@@ -184,6 +184,9 @@ given_others <- function(term, given, covariance) {
 
 # The coefficients in sum-to-zero contrasts as functions of those of the fit.
 sum_coding <- function(fit) {
+  if (length(fit$contrasts) == 0) {
+    return(list(matrix = diag(length(fit$assign)), assign = fit$assign))
+  }
   x <- stats::model.matrix(fit)
   terms <- stats::delete.response(fit$terms)
   centred <- stats::model.matrix(terms, fit$model, sum_contrasts(fit))

@@ -41,7 +41,7 @@ summary.fit_glm <- function(object, vcov = NULL, cluster = NULL, ...) {
   fit$df <- c(object$rank, object$df.residual, length(kept))
   fit$dispersion <- dispersion(object)
   fit$sigma <- sqrt(fit$dispersion)
-  fit$residuals <- stats::residuals(object)
+  fit$residuals <- if (has_rows(object)) stats::residuals(object)
   fit$vcov <- covariance[c("type", "label")]
   fit$linear <- is_linear(object)
   fit$aic <- if (!fit$linear) tryCatch(stats::AIC(object), error = function(e) NA_real_)
@@ -132,14 +132,12 @@ check_terms <- function(parm, known) {
 # R squared and the F test of all terms but the constant, as summary.lm(): the
 # total is about the mean if there is a constant, else about 0.
 explained <- function(fit, covariance = NULL) {
-  weights <- prior_weights(fit)
   constant <- attr(fit$terms, "intercept")
-  value <- fit$fitted.values - if (is.null(fit$offset)) 0 else fit$offset
-  centre <- if (constant) stats::weighted.mean(fit$fitted.values, weights) else 0
-  if (constant && !is.null(fit$offset)) {
-    value <- fit$fitted.values
+  of_model <- if (has_rows(fit)) {
+    squares_of_model(fit, constant)
+  } else {
+    sum(fit$effects[fit$assign > 0]^2)
   }
-  of_model <- sum(weights * (value - centre)^2)
   df <- fit$rank - constant
   if (df == 0) {
     return(list(r.squared = 0, adj.r.squared = 0))
@@ -154,6 +152,16 @@ explained <- function(fit, covariance = NULL) {
       robust_f(fit, covariance)
     }
   )
+}
+
+squares_of_model <- function(fit, constant) {
+  weights <- prior_weights(fit)
+  value <- fit$fitted.values - if (is.null(fit$offset)) 0 else fit$offset
+  centre <- if (constant) stats::weighted.mean(fit$fitted.values, weights) else 0
+  if (constant && !is.null(fit$offset)) {
+    value <- fit$fitted.values
+  }
+  sum(weights * (value - centre)^2)
 }
 
 # All terms but the constant at once; NA where the covariance has no such test.

@@ -123,6 +123,7 @@ read_specs <- function(specs) {
 # ---- The rows that were fitted, before the formula transformed them ----
 
 raw_rows <- function(fit, data = NULL) {
+  check_has_rows(fit, "Averages of predictions")
   frame <- fit$model
   variables <- all.vars(stats::delete.response(fit$terms))
   if (is.null(data) && all(variables %in% names(frame))) {

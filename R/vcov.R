@@ -121,6 +121,9 @@ fit_covariance <- function(fit, vcov = NULL, cluster = NULL) {
     return(given_covariance(fit, vcov))
   }
   type <- check_choice(vcov, covariance_types, "vcov")
+  if (type != "model") {
+    check_has_rows(fit, "Robust covariances")
+  }
   if (startsWith(type, "CR")) {
     return(cluster_covariance(fit, type, fit_clusters(fit, cluster)))
   }
