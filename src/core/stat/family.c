@@ -100,13 +100,47 @@ static void y_log_ratio(const double *y, const double *mu, ptrdiff_t n, double *
     }
 }
 
-static bool are_all_0_or_1(const double *y, ptrdiff_t n)
+/* The chance of what was answered, of answers 0 and 1; false if there are others. */
+QST__LOOP bool chance_loop(
+    const double *restrict y, const double *restrict mu, ptrdiff_t n, double *restrict out)
 {
-    ptrdiff_t n_ends = 0;
+    int64_t n_ends = 0;
     for (ptrdiff_t i = 0; i < n; i++) {
         n_ends += (y[i] == 0.0) | (y[i] == 1.0);
+        out[i] = (1.0 - y[i]) - (1.0 - 2.0 * y[i]) * mu[i];
     }
     return n_ends == n;
+}
+
+QST__WIDE bool chance_run(const double *y, const double *mu, double *out)
+{
+    return chance_loop(y, mu, RUN, out);
+}
+
+static bool chance_of_answer(const double *y, const double *mu, ptrdiff_t n, double *out)
+{
+    return n == RUN && QST__IS_WIDE ? chance_run(y, mu, out) : chance_loop(y, mu, n, out);
+}
+
+QST__LOOP void scale_loop(double *x, ptrdiff_t n, double by)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        x[i] *= by;
+    }
+}
+
+QST__WIDE void scale_run(double *x, double by)
+{
+    scale_loop(x, RUN, by);
+}
+
+static void scale(double *x, ptrdiff_t n, double by)
+{
+    if (n == RUN && QST__IS_WIDE) {
+        scale_run(x, by);
+    } else {
+        scale_loop(x, n, by);
+    }
 }
 
 /* Half the terms: y log(y / mu) + (1 - y) log((1 - y) / (1 - mu)); of answers 0 and 1 one of the
@@ -114,14 +148,9 @@ static bool are_all_0_or_1(const double *y, ptrdiff_t n)
 static void binomial_terms(const double *y, const double *mu, ptrdiff_t n, double *out)
 {
     double not_y[RUN], not_mu[RUN];
-    if (are_all_0_or_1(y, n)) {
-        for (ptrdiff_t i = 0; i < n; i++) {
-            out[i] = (1.0 - y[i]) - (1.0 - 2.0 * y[i]) * mu[i];
-        }
+    if (chance_of_answer(y, mu, n, out)) {
         qst__log_block(out, n, out);
-        for (ptrdiff_t i = 0; i < n; i++) {
-            out[i] = -out[i];
-        }
+        scale(out, n, -1.0);
         return;
     }
     for (ptrdiff_t i = 0; i < n; i++) {
@@ -207,8 +236,9 @@ void qst__deviance_block(qst_family family, double theta, const double *y, const
         const ptrdiff_t m = qst__min(RUN, n - start);
         half_terms(family, theta, y + start, mu + start, m, terms_out + start);
     }
-    for (ptrdiff_t i = 0; i < n; i++) {
-        terms_out[i] *= 2.0 * weight_at(weights, i);
+    scale(terms_out, n, 2.0);
+    for (ptrdiff_t i = 0; i < n && weights != NULL; i++) {
+        terms_out[i] *= weights[i];
     }
 }
 
@@ -236,9 +266,31 @@ void qst__start_block(
     }
 }
 
+QST__LOOP bool between_loop(const double *restrict x, ptrdiff_t n, double low, double high)
+{
+    int64_t n_between = 0;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        n_between += (x[i] > low) & (x[i] < high);
+    }
+    return n_between == n;
+}
+
+QST__WIDE bool between_run(const double *x, double low, double high)
+{
+    return between_loop(x, RUN, low, high);
+}
+
+static bool are_between(const double *x, ptrdiff_t n, double low, double high)
+{
+    return n == RUN && QST__IS_WIDE ? between_run(x, low, high) : between_loop(x, n, low, high);
+}
+
 bool qst__mu_is_valid(qst_family family, const double *mu, const double *weights, ptrdiff_t n)
 {
     const traits t = traits_of(family);
+    if (!t.mu_is_free && are_between(mu, n, t.low, t.high)) {
+        return true;
+    }
     ptrdiff_t n_valid = 0;
     for (ptrdiff_t i = 0; i < n; i++) {
         const bool valid = t.mu_is_free ? isfinite(mu[i]) : (mu[i] > t.low) & (mu[i] < t.high);
@@ -252,6 +304,9 @@ bool qst__eta_is_valid(qst_link link, const double *eta, const double *weights, 
     const bool positive = link == QST_LINK_INVERSE_SQUARE || link == QST_LINK_SQRT;
     const double low = positive ? 0.0 : -(double)INFINITY;
     const bool without_0 = link == QST_LINK_INVERSE;
+    if (!without_0 && are_between(eta, n, low, (double)INFINITY)) {
+        return true;
+    }
     ptrdiff_t n_valid = 0;
     for (ptrdiff_t i = 0; i < n; i++) {
         const bool valid =
@@ -295,13 +350,10 @@ qst_status qst__response_check(qst_family family, const double *y, ptrdiff_t n, 
 
 /* ---- Links ---- */
 
+/* Links but those by the vector logarithm. */
 static double link_at(qst_link link, double mu)
 {
     switch (link) {
-    case QST_LINK_LOG:
-        return log(mu);
-    case QST_LINK_LOGIT:
-        return log(mu / (1.0 - mu));
     case QST_LINK_PROBIT:
         return qst_normal_quantile(mu);
     case QST_LINK_CLOGLOG:
@@ -316,6 +368,8 @@ static double link_at(qst_link link, double mu)
         return 1.0 / (mu * mu);
     case QST_LINK_SQRT:
         return sqrt(mu);
+    case QST_LINK_LOG:
+    case QST_LINK_LOGIT:
     case QST_LINK_IDENTITY:
         break;
     }
@@ -324,6 +378,13 @@ static double link_at(qst_link link, double mu)
 
 void qst__link_block(qst_link link, const double *mu, ptrdiff_t n, double *eta_out)
 {
+    if (link == QST_LINK_LOG || link == QST_LINK_LOGIT) {
+        for (ptrdiff_t i = 0; i < n; i++) {
+            eta_out[i] = link == QST_LINK_LOG ? mu[i] : mu[i] / (1.0 - mu[i]);
+        }
+        qst__log_block(eta_out, n, eta_out);
+        return;
+    }
     for (ptrdiff_t i = 0; i < n; i++) {
         eta_out[i] = link_at(link, mu[i]);
     }
@@ -345,15 +406,34 @@ static void log_means(const double *eta, ptrdiff_t n, double *mu, double *slope)
 }
 
 /* Beyond the ends R takes odds of 2^-52 and 2^52, and a slope of 2^-52. */
+QST__LOOP void logit_loop(const double *restrict eta, ptrdiff_t n, const double *restrict odds,
+    double *restrict mu, double *restrict slope)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double not_low = eta[i] < -LOGIT_END ? DBL_EPSILON : odds[i];
+        const double held = eta[i] > LOGIT_END ? 1.0 / DBL_EPSILON : not_low;
+        mu[i] = held / (1.0 + held);
+        const double inside = mu[i] / (1.0 + held);
+        slope[i] = fabs(eta[i]) > LOGIT_END ? DBL_EPSILON : inside;
+    }
+}
+
+QST__WIDE void logit_run(const double *eta, const double *odds, double *mu, double *slope)
+{
+    logit_loop(eta, RUN, odds, mu, slope);
+}
+
 static void logit_means(const double *eta, ptrdiff_t n, double *mu, double *slope)
 {
-    qst__exp_block(eta, n, mu);
-    for (ptrdiff_t i = 0; i < n; i++) {
-        const double odds = eta[i] < -LOGIT_END  ? DBL_EPSILON
-                            : eta[i] > LOGIT_END ? 1.0 / DBL_EPSILON
-                                                 : mu[i];
-        mu[i] = odds / (1.0 + odds);
-        slope[i] = fabs(eta[i]) > LOGIT_END ? DBL_EPSILON : mu[i] / (1.0 + odds);
+    double odds[RUN];
+    for (ptrdiff_t start = 0; start < n; start += RUN) {
+        const ptrdiff_t m = qst__min(RUN, n - start);
+        qst__exp_block(eta + start, m, odds);
+        if (m == RUN && QST__IS_WIDE) {
+            logit_run(eta + start, odds, mu + start, slope + start);
+        } else {
+            logit_loop(eta + start, m, odds, mu + start, slope + start);
+        }
     }
 }
 

@@ -104,34 +104,56 @@ static void keep_rows(const irls *it, ptrdiff_t start, ptrdiff_t n, const block 
     }
 }
 
+QST__LOOP void weigh_loop(const double *restrict y, const block *restrict rows, ptrdiff_t n,
+    double *restrict weights, double *restrict scores)
+{
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const double ratio = rows->slope[i] / rows->variance[i];
+        weights[i] = rows->slope[i] * ratio;
+        scores[i] = (y[i] - rows->mu[i]) * ratio;
+    }
+}
+
+QST__WIDE void weigh_wide(const double *y, const block *rows, double *weights, double *scores)
+{
+    weigh_loop(y, rows, QST__BLOCK, weights, scores);
+}
+
 /*
  * Weights w mu'^2 / V and scores w (y - mu) mu' / V (McCullagh & Nelder 1989,
  * sec. 2.5). Before there are coefficients, weights times the working response
  * less the offset take the place of the scores: eta + (y - mu) / mu', or eta
- * alone when all means are the same. Returns the share of Pearson's
- * chi-square.
+ * alone when all means are the same.
  */
-static double weigh(const irls *it, ptrdiff_t start, ptrdiff_t n, const block *rows,
-    double *weights_out, double *scores_out)
+static void weigh(const irls *it, ptrdiff_t start, ptrdiff_t n, const block *rows, double *weights,
+    double *scores)
 {
     const qst_glm_data *data = it->f->data;
-    const double *y = data->y + start;
-    double pearson = 0.0;
+    if (n == QST__BLOCK && QST__IS_WIDE) {
+        weigh_wide(data->y + start, rows, weights, scores);
+    } else {
+        weigh_loop(data->y + start, rows, n, weights, scores);
+    }
+    for (ptrdiff_t i = 0; i < n && it->from != FROM_B; i++) {
+        const double linear = rows->eta[i] - qst__offset_at(it->f, start + i);
+        scores[i] = (it->from == FROM_MEAN ? 0.0 : scores[i]) + weights[i] * linear;
+    }
+    for (ptrdiff_t i = 0; i < n && data->weights != NULL; i++) {
+        const double prior = data->weights[start + i];
+        weights[i] = prior > 0.0 ? prior * weights[i] : 0.0;
+        scores[i] = prior > 0.0 ? prior * scores[i] : 0.0;
+    }
+}
+
+static double pearson_of(const irls *it, ptrdiff_t start, ptrdiff_t n, const block *rows)
+{
+    double sum = 0.0;
     for (ptrdiff_t i = 0; i < n; i++) {
         const double prior = qst__weight_at(it->f, start + i);
-        const double ratio = rows->slope[i] / rows->variance[i];
-        const double error = y[i] - rows->mu[i];
-        const double weight = prior * rows->slope[i] * ratio;
-        double score = it->from == FROM_MEAN ? 0.0 : prior * error * ratio;
-        if (it->from != FROM_B) {
-            const double offset = qst__offset_at(it->f, start + i);
-            score += weight * (rows->eta[i] - offset);
-        }
-        weights_out[i] = prior > 0.0 ? weight : 0.0;
-        scores_out[i] = prior > 0.0 ? score : 0.0;
-        pearson += prior > 0.0 ? prior * error * error / rows->variance[i] : 0.0;
+        const double error = it->f->data->y[start + i] - rows->mu[i];
+        sum += prior > 0.0 ? prior * error * error / rows->variance[i] : 0.0;
     }
-    return pearson;
+    return sum;
 }
 
 /* Firth's (1993, Biometrika 80:27-38) change of the score: leverage times (1/2 - mu). */
@@ -147,12 +169,17 @@ static double deviance_of(const irls *it, ptrdiff_t start, ptrdiff_t n, const bl
 {
     const qst_glm_data *data = it->f->data;
     const double *weights = data->weights != NULL ? data->weights + start : NULL;
-    double terms[QST__BLOCK], sum = 0.0;
+    double terms[QST__BLOCK + 3] = {0.0}, lanes[4] = {0.0};
     qst__deviance_block(it->family, it->theta, data->y + start, rows->mu, weights, n, terms);
-    for (ptrdiff_t i = 0; i < n; i++) {
-        sum += weights == NULL || weights[i] > 0.0 ? terms[i] : 0.0;
+    for (ptrdiff_t i = 0; i < n && weights != NULL; i++) {
+        terms[i] = weights[i] > 0.0 ? terms[i] : 0.0;
     }
-    return sum;
+    for (ptrdiff_t i = 0; i < n; i += 4) {
+        for (int k = 0; k < 4; k++) {
+            lanes[k] += terms[i + k];
+        }
+    }
+    return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
 }
 
 static void add_responses(const irls *it, ptrdiff_t start, ptrdiff_t n, qst__dd *sums)
@@ -185,13 +212,13 @@ static qst_status step_rows(void *data, ptrdiff_t start, ptrdiff_t n, const doub
         memset(residuals_out, 0, (size_t)n * sizeof(double));
         return QST_OK;
     }
-    const double pearson = weigh(it, start, n, &rows, weights, residuals_out);
+    weigh(it, start, n, &rows, weights, residuals_out);
     if (it->is_penalised) {
         penalise_scores(it, start, n, &rows, weights, residuals_out);
     }
-    sums[SUM_PEARSON] = qst__dd_add(sums[SUM_PEARSON], pearson);
     sums[SUM_DEVIANCE] = qst__dd_add(sums[SUM_DEVIANCE], deviance_of(it, start, n, &rows));
     if (it->keeps) {
+        sums[SUM_PEARSON] = qst__dd_add(sums[SUM_PEARSON], pearson_of(it, start, n, &rows));
         keep_rows(it, start, n, &rows);
     }
     return QST_OK;
