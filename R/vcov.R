@@ -34,19 +34,25 @@
 #' the other families. Standard errors are then compared with Student's t on
 #' Satterthwaite's degrees of freedom, one for each contrast (`tidy()$df`), as
 #' `clubSandwich::coef_test()` does; with `CR0` and `CR1` on m - 1, which
-#' clubSandwich calls naive; with `HC` and `"model"` on those of the residuals, or by z where the
-#' dispersion is known. For a linear model A is found
-#' from a k x k eigenproblem a cluster, so clusters may be of any size; with
-#' variances that differ inside a cluster its root is an integral over
-#' resolvents, taken to 14 digits (Hale, Higham & Trefethen 2008). Nothing of the
-#' size of a cluster squared is formed.
+#' clubSandwich calls naive; with `HC` and `"model"` on those of the residuals, or
+#' by z where the dispersion is known.
+#'
+#' For a linear model A is found from an eigenproblem of k or 2k columns a
+#' cluster, so clusters may be of any size; with variances that differ inside a
+#' cluster its root is an integral over resolvents, taken to 14 digits (Hale,
+#' Higham & Trefethen 2008). Nothing of the size of a cluster squared is formed.
+#' Columns are made orthonormal first and eigenvalues are judged beside the
+#' largest, so ill-conditioned columns and small fitted variances cost no digits;
+#' clubSandwich drops eigenvalues below 1e-12 whatever their scale, and differs
+#' there (as for `MASS::menarche`).
 #'
 #' @section Rows that do not count:
-#' Rows of weight 0 count neither as rows nor as members of clusters. (For
-#' `lm` with such rows sandwich counts them in HC1's n.) A row of leverage 1 has
-#' residual 0 whatever its response was; HC2 and HC3 divide 0 by 0 there.
-#' sandwich gives NaN or rounding noise; here such rows add nothing, as in CR2, and a
-#' warning names them.
+#' Rows of weight 0 count neither as rows nor as members of clusters. (sandwich
+#' divides by the number of all rows and multiplies by that of the rows used, so
+#' that for such an `lm` its HC covariances are too small.) A row of leverage 1
+#' has residual 0 whatever its response was; HC2 and HC3 divide 0 by 0 there.
+#' sandwich gives NaN or rounding noise; here such rows add nothing, as in CR2,
+#' and a warning names them.
 #'
 #' @section Several ways of clustering:
 #' With clusters `~ a + b` the covariance is that of a plus that of b less that of
@@ -155,8 +161,11 @@ covariance_errors <- function(covariance) {
   sqrt(variance)
 }
 
-# The df of each coefficient.
+# The df of each coefficient, which CR2 has found beside its covariance.
 covariance_df <- function(fit, covariance) {
+  if (!is.null(covariance$coefficient_df)) {
+    return(covariance$coefficient_df)
+  }
   p <- length(fit$coefficients)
   df <- rep(NA_real_, p)
   kept <- kept_terms(fit)
@@ -407,10 +416,12 @@ cluster_words <- function(columns) {
 cluster_covariance <- function(fit, type, columns) {
   n_clusters <- vapply(columns, nlevels, 1L)
   label <- sprintf("%s by %s", type, cluster_words(columns))
-  if (length(columns) > 1) {
-    matrix <- multiway_covariance(fit, type, columns)
+  matrix <- if (length(columns) > 1) {
+    multiway_covariance(fit, type, columns)
   } else {
-    matrix <- cluster_core(fit, type, columns[[1]])$covariance
+    each <- if (type == "CR2") diag(length(fit$coefficients))
+    parts <- cluster_core(fit, type, columns[[1]], each)
+    parts$covariance
   }
   dimnames(matrix) <- dimnames(fit$cov.unscaled)
   result <- list(matrix = matrix, type = type, n_clusters = n_clusters)
@@ -421,7 +432,10 @@ cluster_covariance <- function(fit, type, columns) {
     return(result)
   }
   result$label <- sprintf("%s, Satterthwaite df", label)
-  result$df <- function(contrasts) satterthwaite_df(fit, columns[[1]], contrasts)
+  result$coefficient_df <- ifelse(kept_terms(fit), satterthwaite(parts), NA)
+  result$df <- function(contrasts) {
+    satterthwaite(cluster_core(fit, type, columns[[1]], contrasts))
+  }
   result$small_sample <- function(contrasts) {
     cluster_core(fit, type, columns[[1]], contrasts, joint = TRUE)[c("trace", "variance")]
   }
@@ -443,8 +457,7 @@ cluster_core <- function(fit, type, cluster, contrasts = NULL, joint = FALSE) {
 
 # 2 E^2 / Var of the estimated variance under the working model; NaN for a
 # contrast that no cluster says anything of.
-satterthwaite_df <- function(fit, cluster, contrasts) {
-  parts <- cluster_core(fit, "CR2", cluster, contrasts)
+satterthwaite <- function(parts) {
   2 * diag(parts$trace)^2 / diag(parts$variance)
 }
 

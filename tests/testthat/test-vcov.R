@@ -299,6 +299,22 @@ test_that("CR2 of a large cluster with unequal variances is clubSandwich's", {
   expect_same_covariance(vcov(ours, "CR2"), want, 1e-8)
 })
 
+test_that("CR2 does not depend on how columns are written or responses scaled", {
+  data <- transform(women, g = rep(1:5, 3))
+  x <- function(fit) stats::model.matrix(fit)
+  of_curve <- function(formula) {
+    fit <- fit_glm(formula, data, cluster = ~g)
+    x(fit) %*% vcov(fit, "CR2") %*% t(x(fit))
+  }
+  raw <- of_curve(weight ~ poly(height, 3, raw = TRUE))
+  expect_equal(raw, of_curve(weight ~ poly(height, 3)), tolerance = 1e-7)
+  scaled <- function(by) {
+    fit <- fit_glm(mpg * by ~ wt + hp, mtcars, family = Gamma("log"), cluster = ~carb)
+    vcov(fit, "CR2")
+  }
+  expect_equal(scaled(1e-6), scaled(1), tolerance = 1e-7)
+})
+
 test_that("families with a known dispersion are tested by z, those with an estimated one by t", {
   fit <- fit_glm(am ~ wt, mtcars, family = binomial())
   tight <- stats::glm.control(epsilon = 1e-14, maxit = 100)
