@@ -12,16 +12,16 @@
 #'
 #' | type | meat M | peer |
 #' |---|---|---|
-#' | `HC0` | \eqn{\sum_i w_i^2 r_i^2 x_i x_i'}{sum w^2 r^2 x x'} | `vcovHC(, "HC0")` |
-#' | `HC1` | HC0 times n / (n - k) | `vcovHC(, "HC1")`, Stata's robust |
-#' | `HC2` | with \eqn{r_i^2 / (1 - h_i)}{r^2 / (1 - h)} | `vcovHC(, "HC2")` |
-#' | `HC3` | with \eqn{r_i^2 / (1 - h_i)^2}{r^2 / (1 - h)^2} | `vcovHC()` |
-#' | `CR0` | \eqn{\sum_c s_c s_c'}{sum s s'}, \eqn{s_c = X_c'W_c r_c}{s = X'W r} | `vcovCR(, "CR0")` |
-#' | `CR1` | CR0 times m / (m - 1) | `vcovCR(, "CR1")`, `vcovCL(type = "HC0")` |
-#' | `CR2` | with \eqn{s_c = X_c'W_c A_c r_c}{s = X'W A r} | `vcovCR(, "CR2")` |
+#' | `HC0` | \eqn{\sum_i w_i^2 r_i^2 x_i x_i'}{sum w^2 r^2 x x'} | `vcovHC(type = "HC0")` |
+#' | `HC1` | HC0 times n / (n - k) | `vcovHC(type = "HC1")`, Stata's `vce(robust)` |
+#' | `HC2` | HC0 with \eqn{r_i^2 / (1 - h_i)}{r^2 / (1 - h)} | `vcovHC(type = "HC2")` |
+#' | `HC3` | HC0 with \eqn{r_i^2 / (1 - h_i)^2}{r^2 / (1 - h)^2} | `vcovHC()` |
+#' | `CR0` | \eqn{\sum_c s_c s_c'}{sum s s'} | `vcovCR(type = "CR0")` |
+#' | `CR1` | CR0 times m / (m - 1) | `vcovCR(type = "CR1")`, `vcovCL(type = "HC0")` |
+#' | `CR2` | CR0 with \eqn{s_c = X_c'W_c A_c r_c}{s = X'W A r} | `vcovCR(type = "CR2")` |
 #'
-#' with h the leverage of a row, c one of m clusters, `vcovHC()` and `vcovCL()` of
-#' sandwich, `vcovCR()` of clubSandwich.
+#' with h the leverage of a row, \eqn{s_c = X_c'W_c r_c}{s = X'W r} the score of one
+#' of m clusters, `vcovHC()` and `vcovCL()` of sandwich, `vcovCR()` of clubSandwich.
 #'
 #' `CR1` is not Stata's `vce(cluster)`, nor `vcovCL(type = "HC1")`: these
 #' multiply by (n - 1) / (n - k) too and are called CR1S in clubSandwich. To
