@@ -247,6 +247,69 @@ static void open_ends(void **state)
     assert_false(qst__is_canonical(QST_FAMILY_GAMMA, QST_LINK_LOG));
 }
 
+#define WHOLE 128
+
+/* A block of any link, also far from 0, of which the last rows are special. */
+static void fill_eta(qst_link link, double *eta)
+{
+    for (int i = 0; i < WHOLE; i++) {
+        const double step = (i - 60) * (i % 5 == 0 ? 0.7 : 0.05);
+        const bool positive =
+            link == QST_LINK_INVERSE || link == QST_LINK_INVERSE_SQUARE || link == QST_LINK_SQRT;
+        eta[i] = positive ? fabs(step) + 0.1 : step;
+    }
+    eta[WHOLE - 1] = (double)NAN;
+}
+
+/* Whole blocks have loops of their own; their rows are those of blocks of one row. */
+static void whole_blocks_are_their_rows(void **state)
+{
+    (void)state;
+    for (int link = 0; link < N_LINKS; link++) {
+        double eta[WHOLE], mu[WHOLE], slope[WHOLE], again[WHOLE];
+        fill_eta((qst_link)link, eta);
+        qst__mean_block((qst_link)link, eta, WHOLE, mu, slope);
+        qst__link_block((qst_link)link, mu, WHOLE, again);
+        for (int i = 0; i < WHOLE; i++) {
+            double one_mu, one_slope, one_eta;
+            qst__mean_block((qst_link)link, eta + i, 1, &one_mu, &one_slope);
+            qst__link_block((qst_link)link, mu + i, 1, &one_eta);
+            assert_close(mu[i], one_mu, 0, 0);
+            assert_close(slope[i], one_slope, 0, 0);
+            assert_close(again[i], one_eta, 0, 0);
+        }
+    }
+}
+
+static void whole_blocks_of_answers(void **state)
+{
+    (void)state;
+    double y[WHOLE], mu[WHOLE], weights[WHOLE], terms[WHOLE], one;
+    for (int share = 0; share < 2; share++) {
+        for (int i = 0; i < WHOLE; i++) {
+            y[i] = share == 1 && i == 77 ? 0.25 : i % 3 == 0;
+            mu[i] = (i + 0.5) / WHOLE;
+            weights[i] = i % 4;
+        }
+        for (int weighted = 0; weighted < 2; weighted++) {
+            const double *w = weighted ? weights : NULL;
+            qst__deviance_block(QST_FAMILY_BINOMIAL, 0.0, y, mu, w, WHOLE, terms);
+            for (int i = 0; i < WHOLE; i++) {
+                qst__deviance_block(
+                    QST_FAMILY_BINOMIAL, 0.0, y + i, mu + i, w != NULL ? w + i : NULL, 1, &one);
+                assert_close(terms[i], one, share == 1 ? 1e-14 : 0.0, 0);
+            }
+        }
+    }
+    assert_true(qst__mu_is_valid(QST_FAMILY_BINOMIAL, mu, NULL, WHOLE));
+    assert_true(qst__eta_is_valid(QST_LINK_LOGIT, mu, NULL, WHOLE));
+    mu[100] = 1.0;
+    assert_false(qst__mu_is_valid(QST_FAMILY_BINOMIAL, mu, NULL, WHOLE));
+    assert_true(qst__mu_is_valid(QST_FAMILY_BINOMIAL, mu, weights, WHOLE)); /* of weight 0 */
+    mu[101] = (double)NAN;
+    assert_false(qst__eta_is_valid(QST_LINK_LOGIT, mu, weights, WHOLE));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -256,6 +319,8 @@ int main(void)
         cmocka_unit_test(deviances_belong_to_variances),
         cmocka_unit_test(deviances_at_the_ends),
         cmocka_unit_test(a_block_may_be_long),
+        cmocka_unit_test(whole_blocks_are_their_rows),
+        cmocka_unit_test(whole_blocks_of_answers),
         cmocka_unit_test(starts_are_those_of_r),
         cmocka_unit_test(domains),
         cmocka_unit_test(responses_are_checked),
