@@ -28,7 +28,8 @@
 #' deviances over the dispersion (Pearson's, for families). `"LR"` (the default
 #' otherwise) and `"Chisq"`: likelihood ratio, the difference of deviances over
 #' the dispersion; each model is fitted again, a negative binomial one with the
-#' same theta. `"Wald"`: from the covariance of the fit. `"none"`: no test.
+#' same theta. `"Wald"`: from the covariance of the fit, the only one for fits with
+#' Firth's penalty. `"none"`: no test.
 #' With `vcov` the tests are Wald tests with that covariance, `"F"` or `"Wald"`
 #' (chi-square); F of type CR2 has the small-sample degrees of freedom of
 #' [wald_test()].
@@ -110,8 +111,9 @@ check_no_covariance <- function(robust) {
 
 # The test as one of F, LR, Wald, none; NULL is the default of the fit.
 anova_test <- function(fit, test, type, robust) {
+  penalised <- isTRUE(is.finite(fit$info$log_det))
   if (is.null(test)) {
-    return(if (uses_t(fit)) "F" else if (robust) "Wald" else "LR")
+    return(if (uses_t(fit)) "F" else if (robust || penalised) "Wald" else "LR")
   }
   test <- check_choice(test, c("F", "LR", "Chisq", "Wald", "none"), "test")
   if (robust && test == "LR") {
@@ -122,6 +124,13 @@ anova_test <- function(fit, test, type, robust) {
   }
   if (test == "Chisq") {
     test <- if (robust) "Wald" else "LR"
+  }
+  # The penalty of a smaller model is another one (Heinze & Schemper 2002).
+  if (penalised && test %in% c("LR", "F")) {
+    qst_abort("argument", sprintf(
+      "`test`: deviances of fits with Firth's penalty do not compare, so there is no \"%s\". %s",
+      test, "Use \"Wald\"."
+    ), value = test)
   }
   # In a linear model both are the sum of squares over the residual variance.
   if (test == "Wald" && is_linear(fit) && !robust) "LR" else test
@@ -369,6 +378,12 @@ deviance_with <- function(fit, design, terms, constant) {
 
 anova_between <- function(fits, test) {
   check_same_rows(fits)
+  if (test == "Wald") {
+    qst_abort("argument", paste(
+      "Models are compared by their deviances, not by Wald tests.",
+      "Use wald_test() on the larger one."
+    ), value = test)
+  }
   df <- vapply(fits, stats::df.residual, numeric(1))
   deviance <- vapply(fits, stats::deviance, numeric(1))
   largest <- fits[[which.min(df)]]
@@ -435,7 +450,9 @@ type_heading <- function(fit, type) {
 deviance_heading <- function(fit) {
   c(
     "Analysis of Deviance Table\n",
-    sprintf("Model: %s, link: %s\n", fit$family$family, fit$family$link),
+    sprintf("Model: %s, link: %s%s\n", fit$family$family, fit$family$link,
+      if (is.null(fit$theta)) "" else sprintf(", theta held at %s", format(fit$theta, digits = 4))
+    ),
     sprintf("Response: %s\n", response_name(fit)), "Terms added sequentially (first to last)\n"
   )
 }

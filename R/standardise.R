@@ -348,8 +348,9 @@ standardised_table <- function(rows, means, by, fit, variance, conf.level) {
   what <- if (fit$family$family == "binomial") "risks" else "means"
   digits <- decimals_for(means$std.error)
   notes <- c(
-    sprintf("Standardised %s: %s.", what, paste(sprintf("%s %s (%s)", means$arm,
-      format_number(means$estimate, digits), format_ci(means$conf.low, means$conf.high, digits)
+    sprintf("Standardised %s: %s.", what, paste(sprintf("%s (%s) in %s",
+      format_number(means$estimate, digits),
+      format_ci(means$conf.low, means$conf.high, digits), means$arm
     ), collapse = ", ")),
     "Predictions averaged over all rows with the arm set (g-computation).",
     if (any(rows$measure != "difference")) "SE of ratios is of their logarithm.",

@@ -147,6 +147,36 @@ test_that("likelihood ratio, Wald and F tests of types II and III are those of c
   }
 })
 
+test_that("negative binomial models are tested with theta held, as by MASS and car", {
+  skip_if_not_installed("MASS")
+  skip_if_not_installed("car")
+  ours <- fit_glm(breaks ~ wool * tension, two_way, family = "negative_binomial")
+  # It warns that it alternates once more than so strict a limit lets it end.
+  theirs <- suppressWarnings(
+    MASS::glm.nb(breaks ~ wool * tension, two_way, control = strict)
+  )
+  want <- suppressWarnings(anova(theirs))
+  got <- anova(ours)
+  expect_equal(got[["Pr(>Chi)"]], want[["Pr(>Chi)"]], tolerance = 1e-5)
+  expect_match(attr(got, "heading"), "theta held at", all = FALSE)
+  for (test in c("LR", "Wald")) {
+    want <- car::Anova(theirs, type = 2, test.statistic = test)
+    got <- anova(ours, type = "II", test = test)
+    expect_equal(got[[ncol(got)]], want[[ncol(want)]], tolerance = 1e-5, label = test)
+  }
+})
+
+test_that("penalised fits have Wald tests only", {
+  fit <- fit_glm(case ~ education + age, infert, family = binomial(), method = "firth")
+  table <- anova(fit, type = "II")
+  expect_identical(names(table), c("Df", "Chisq", "Pr(>Chisq)"))
+  expect_equal(table["age", "Chisq"], (coef(fit)[["age"]]^2 / vcov(fit)["age", "age"]))
+  for (test in c("LR", "Chisq", "F")) {
+    expect_error(anova(fit, test = test), "Use \"Wald\"", class = "questrial_error_argument")
+  }
+  expect_error(anova(update(fit, . ~ 1), fit), "wald_test", class = "questrial_error_argument")
+})
+
 test_that("chi-square tests divide by the residual variance, as in anova.lm", {
   fit <- fit_glm(mpg ~ wt + factor(cyl), mtcars)
   theirs <- anova(lm(mpg ~ wt + factor(cyl), mtcars), test = "Chisq")

@@ -219,6 +219,6 @@ test_that("effects print within 80 columns with their variance", {
   for (variance in c("unconditional", "ye", "ge")) {
     shown <- capture.output(print(standardised_effects(fit, ~arm, variance = variance)))
     expect_lte(max(nchar(shown)), 80)
-    expect_match(paste(shown, collapse = " "), "Standardised means: control .* 180 rows used")
+    expect_match(paste(shown, collapse = " "), "Standardised means: .* in control, .* 180 rows used")
   }
 })
