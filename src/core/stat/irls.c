@@ -19,6 +19,8 @@
 #define WRONG_WAY 1e-6
 /* A coefficient that grows by less than this share of itself a step is settled. */
 #define SETTLED 1e-3
+/* A coefficient of 0 that moves by less than this share of the others only shows rounding. */
+#define ROUNDING 1e-9
 
 #define THETA_STEPS 50
 #define THETA_END 1e7 /* the variance is that of a Poisson to seven digits of mu */
@@ -749,8 +751,13 @@ static void go_back(irls *it, const rotation *turn)
         memset(low, 0, (size_t)f->p * sizeof(double));
         qst__design_uncentre(f->design, it->step, low, NULL);
     }
+    double largest = 0.0;
+    for (ptrdiff_t j = 0; j < f->p; j++) {
+        largest = fmax(largest, fabs(it->step[j]));
+    }
     for (ptrdiff_t j = 0; j < f->p && f->result->separated != NULL; j++) {
-        f->result->separated[j] = fabs(it->step[j]) > SETTLED * fabs(it->b[j]);
+        const double step = fabs(it->step[j]);
+        f->result->separated[j] = step > SETTLED * fabs(it->b[j]) && step > ROUNDING * largest;
     }
 }
 
