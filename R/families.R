@@ -66,10 +66,13 @@ core_family <- function(family) {
   list(name = core_names[match(name, core_names)], link = family$link, theta = theta)
 }
 
-# The family of a fit, which knows its theta.
-family_with_theta <- function(family, theta) {
-  if (is.null(core_family(family)$theta)) negative_binomial(theta, family$link) else family
+estimates_theta <- function(family) {
+  core <- core_family(family)
+  core$name == "negative_binomial" && is.null(core$theta)
 }
+
+# Where the core stops when theta grows without end.
+theta_end <- 1e7
 
 #' Negative binomial family
 #'

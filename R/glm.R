@@ -43,10 +43,14 @@
 #' (tolerance 1e-8, a tenth of `lm`'s) and corrected in double-double arithmetic (Björck 1967,
 #' *BIT* 7:257-278). `glance(fit)$method` says which one it was.
 #' Other models than the linear one are fitted by iteratively reweighted least squares with
-#' halved steps where the deviance would rise, until the deviance and the coefficients stand still.
+#' halved steps where the deviance would rise, until the deviance and the coefficients stand still:
+#' the estimates are those of `glm` with an `epsilon` of 1e-14. Where `glm` would ask for starting
+#' values, the mean response is one. Separation is looked for when the last steps do not shrink: a
+#' direction of the coefficients that moves fitted means only towards the responses (Albert and
+#' Anderson 1984, *Biometrika* 71:1-10) proves it, and names the coefficients.
 #' Results are the same bits for any number of threads.
 #'
-#' With `method = "firth"` the likelihood of a logistic model is multiplied by Jeffreys'
+#' Firth's method multiplies the likelihood of a logistic model by Jeffreys'
 #' prior (Firth 1993, *Biometrika* 80:27-38): estimates are finite under
 #' separation and less biased in small samples (Heinze and Schemper 2002, *Stat. Med.*
 #' 21:2409-2419).
@@ -171,10 +175,10 @@ build_fit <- function(frame, call, family, contrasts, method, threads) {
     terms = terms, model = frame, info = core$info, notes = attr(frame, "notes")
   )
   class(fit) <- "fit_glm"
-  if (!is.na(core$info$theta)) {
+  if (estimates_theta(family)) {
     fit$theta <- core$info$theta
     fit$theta.se <- core$info$theta_se
-    fit$family <- family_with_theta(family, fit$theta)
+    fit$family <- negative_binomial(fit$theta, family$link)
   }
   fit$null.deviance <- null_deviance(fit, threads)
   warn_of_fit(fit)
@@ -253,6 +257,12 @@ warn_of_fit <- function(fit) {
         "Leave it out or join levels."
       }
     ), column = terms)
+  }
+  if (isTRUE(fit$theta >= theta_end)) {
+    return(note_warning(fit, "convergence", paste(
+      "Theta has no finite estimate: the counts vary no more than Poisson counts do.",
+      "Use poisson()."
+    )))
   }
   if (!fit$info$converged && length(separated) == 0) {
     fit <- note_warning(fit, "convergence", sprintf(
