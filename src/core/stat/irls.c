@@ -617,7 +617,7 @@ static qst_status theta_pass(irls *it, double sums_out[N_THETA_SUMS], qst_err *e
 static qst_status find_theta(irls *it, qst_err *err)
 {
     double sums[N_THETA_SUMS], change = 1.0;
-    for (int k = 0; k < THETA_STEPS && fabs(change) > 1e-12 && it->theta < THETA_END; k++) {
+    for (int k = 0; k < THETA_STEPS && fabs(change) > 1e-9 && it->theta < THETA_END; k++) {
         const qst_status status = theta_pass(it, sums, err);
         if (status != QST_OK) {
             return status;
@@ -643,7 +643,7 @@ static qst_status iterate_theta(irls *it, qst_err *err)
     it->family = QST_FAMILY_NEGATIVE_BINOMIAL;
     double change = 1.0;
     int32_t n_steps = 0;
-    for (int k = 0; k < THETA_STEPS && status == QST_OK && fabs(change) > 1e-10; k++) {
+    for (int k = 0; k < THETA_STEPS && status == QST_OK && fabs(change) > 1e-9; k++) {
         const double before = it->theta;
         status = find_theta(it, err);
         change = it->theta / before - 1.0;
