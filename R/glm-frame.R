@@ -391,8 +391,8 @@ frame_weights <- function(frame) {
       "`weights` must be a vector of numbers, not %s.", describe(weights)
     ))
   }
-  bad <- which(!(is.finite(weights) & weights >= 0))
-  if (length(bad) > 0) {
+  if (!(min(weights) >= 0 && max(weights) < Inf)) {
+    bad <- which(!(is.finite(weights) & weights >= 0))
     qst_abort("argument", sprintf(
       "`weights` is %s in row %s; weights are finite and not below 0.",
       format(weights[[bad[[1]]]]), row.names(frame)[[bad[[1]]]]
@@ -416,8 +416,8 @@ frame_offset <- function(frame) {
     ))
   }
   shift <- Reduce(`+`, lapply(parts, as.double))
-  bad <- which(!is.finite(shift))
-  if (length(bad) > 0) {
+  if (!all(is.finite(range(shift)))) {
+    bad <- which(!is.finite(shift))
     qst_abort("argument", sprintf(
       "The offset is %s in row %s; it must be finite.",
       format(shift[[bad[[1]]]]), row.names(frame)[[bad[[1]]]]

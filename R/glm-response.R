@@ -32,21 +32,19 @@ numeric_response <- function(response, name, family) {
 
 # Where the variance is not positive, the mean cannot be.
 check_response_range <- function(y, kind, name, frame) {
-  if (kind %in% c("poisson", "negative_binomial")) {
-    response_fault(y < 0, y, name, frame, "counts are not below 0")
-  } else if (kind %in% c("Gamma", "inverse.gaussian")) {
-    response_fault(y <= 0, y, name, frame, sprintf("a %s response is above 0", kind))
+  if (kind %in% c("poisson", "negative_binomial") && min(y) < 0) {
+    response_abort(y < 0, y, name, frame, "counts are not below 0")
+  } else if (kind %in% c("Gamma", "inverse.gaussian") && min(y) <= 0) {
+    response_abort(y <= 0, y, name, frame, sprintf("a %s response is above 0", kind))
   }
 }
 
-response_fault <- function(bad, y, name, frame, rule) {
-  if (any(bad)) {
-    row <- which(bad)[[1]]
-    qst_abort("argument", sprintf(
-      "The response `%s` is %s in row %s; %s. Correct it or make it NA.", name, format(y[[row]]),
-      row.names(frame)[[row]], rule
-    ), row = row, column = name, value = y[[row]])
-  }
+response_abort <- function(bad, y, name, frame, rule) {
+  row <- which(bad)[[1]]
+  qst_abort("argument", sprintf(
+    "The response `%s` is %s in row %s; %s. Correct it or make it NA.", name, format(y[[row]]),
+    row.names(frame)[[row]], rule
+  ), row = row, column = name, value = y[[row]])
 }
 
 binomial_response <- function(response, name, weights, frame, quasi) {
@@ -63,13 +61,18 @@ binomial_response <- function(response, name, weights, frame, quasi) {
     return(list(y = two_levels(response, name), weights = weights))
   }
   y <- as.double(response)
-  if (!is.logical(response)) {
-    response_fault(y < 0 | y > 1, y, name, frame, "a binomial response is from 0 to 1")
-    if (!quasi) {
-      warn_parts(if (is.null(weights)) y else weights * y, "successes")
-    }
+  if (min(y) < 0 || max(y) > 1) {
+    response_abort(y < 0 | y > 1, y, name, frame, "a binomial response is from 0 to 1")
+  }
+  if (!quasi && (!is.null(weights) || !is_binary(y))) {
+    warn_parts(if (is.null(weights)) y else weights * y, "successes")
   }
   list(y = y, weights = weights)
+}
+
+# Of numbers from 0 to 1, whether all are one of both, as far as warn_parts() minds.
+is_binary <- function(y) {
+  sum(y) - sum(y * y) < 5e-4
 }
 
 # The first level is failure, as in glm(); but more than two levels are an error.
@@ -93,9 +96,11 @@ trials_response <- function(response, name, weights, frame, quasi) {
   successes <- as.double(response[, 1])
   trials <- successes + as.double(response[, 2])
   smallest <- pmin(successes, trials - successes)
-  response_fault(
-    smallest < 0, smallest, name, frame, "numbers of successes and failures are not below 0"
-  )
+  if (min(smallest) < 0) {
+    response_abort(
+      smallest < 0, smallest, name, frame, "numbers of successes and failures are not below 0"
+    )
+  }
   if (!quasi) {
     warn_parts(response, "counts")
   }

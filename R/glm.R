@@ -50,7 +50,7 @@
 #' Anderson 1984, *Biometrika* 71:1-10) proves it, and names the coefficients.
 #' Results are the same bits for any number of threads.
 #'
-#' Firth's method multiplies the likelihood of a logistic model by Jeffreys'
+#' Firth's method (`"firth"`) multiplies the likelihood of a logistic model by Jeffreys'
 #' prior (Firth 1993, *Biometrika* 80:27-38): estimates are finite under
 #' separation and less biased in small samples (Heinze and Schemper 2002, *Stat. Med.*
 #' 21:2409-2419).
@@ -191,18 +191,17 @@ null_deviance <- function(fit, threads) {
   if (is_linear(fit)) {
     return(fit$deviance + sum(fit$effects[!constant | fit$assign > 0]^2))
   }
-  weights <- if (is.null(fit$weights)) 1 else fit$weights
-  if (!constant) {
-    shift <- if (is.null(fit$offset)) 0 else fit$offset
-    return(sum(fit$family$dev.resids(fit$y, fit$family$linkinv(shift) + 0 * fit$y, weights)))
-  }
-  if (!is.null(fit$offset)) {
+  if (constant && !is.null(fit$offset)) {
     design <- list(n_rows = length(fit$y), terms = list(list()))
     core <- fit_core(design, fit$y, fit$weights, fit$offset, fit$family, "ml", threads, fit$model)
     return(core$deviance)
   }
-  mean <- sum(weights * fit$y) / sum(weights + 0 * fit$y)
-  sum(fit$family$dev.resids(fit$y, rep(mean, length(fit$y)), rep_len(weights, length(fit$y))))
+  mean <- NULL
+  if (!constant) {
+    shift <- if (is.null(fit$offset)) 0 else fit$offset
+    mean <- rep_len(fit$family$linkinv(shift), length(fit$y))
+  }
+  .Call(C_qstr_glm_deviance, fit$y, fit$weights, mean, core_family(fit$family), threads)
 }
 
 # ---- The core ----

@@ -245,7 +245,7 @@ on_response <- function(family, values) {
 #'
 #' Draws responses from the fitted distribution, as [stats::simulate()] does for
 #' [stats::glm()]: the same numbers with the same seed for Gaussian, binomial,
-#' Poisson, Gamma and negative binomial models.
+#' Poisson and Gamma models.
 #'
 #' A Gamma response has the shape of greatest likelihood (as in
 #' `MASS::gamma.shape()`) times the weight; an inverse Gaussian one, for which

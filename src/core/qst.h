@@ -825,6 +825,16 @@ QST_MUST_USE qst_status qst_gee_sandwich(const qst_ctx *ctx, const qst_gee *gee,
     const qst_gee_estimate *estimate, qst_gee_correction correction, qst_cmat contrasts,
     qst_mat covariance_out, double *df_out, qst_err *err);
 
+/*
+ * Deviance of n responses y at the means mu, or, if that is NULL, at their
+ * weighted mean, which is that of a model with a constant only. Of the settings
+ * family and theta are read. `weights` may be NULL. NaN where a row has no
+ * deviance. Threaded.
+ */
+QST_MUST_USE qst_status qst_glm_deviance(const qst_ctx *ctx, const qst_glm_settings *settings,
+    const double *y, const double *weights, const double *mu, ptrdiff_t n, double *deviance_out,
+    qst_err *err);
+
 /* ---- Comparisons: stat/compare.c ------------------------------------------------------ */
 
 /* n values, their mean, and the sum of squares about it. */

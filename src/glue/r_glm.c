@@ -111,3 +111,27 @@ SEXP qstr_glm_fit(SEXP model_sexp, SEXP y_sexp, SEXP weights_sexp, SEXP offset_s
     UNPROTECT(2);
     return list;
 }
+
+/* A number: the deviance at the means mu, or NULL for the weighted mean. */
+SEXP qstr_glm_deviance(
+    SEXP y_sexp, SEXP weights_sexp, SEXP mu_sexp, SEXP family_sexp, SEXP threads_sexp)
+{
+    const double *y = qstr_doubles(y_sexp, -1, "y");
+    const ptrdiff_t n = XLENGTH(y_sexp);
+    const double *weights = optional_doubles(weights_sexp, n, "weights");
+    const double *mu = optional_doubles(mu_sexp, n, "mu");
+    qst_glm_settings settings;
+    qst_glm_settings_default(&settings);
+    const qstr_family family = qstr_read_family(family_sexp);
+    settings.family = family.family;
+    settings.link = family.link;
+    settings.theta = family.theta;
+    double deviance = 0.0;
+    qstr_call call;
+    PROTECT(qstr_begin(&call, qstr_int(threads_sexp, "threads")));
+    const qst_status status =
+        qst_glm_deviance(&call.ctx, &settings, y, weights, mu, n, &deviance, &call.err);
+    qstr_done(&call, status);
+    UNPROTECT(1);
+    return Rf_ScalarReal(deviance);
+}

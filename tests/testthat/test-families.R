@@ -259,6 +259,40 @@ test_that("negative binomials with known theta are those of MASS", {
   }
 })
 
+test_that("negative binomials with theta estimated are those of glm.nb", {
+  skip_if_not_installed("MASS")
+  models <- list(
+    list(Days ~ Sex + Age, MASS::quine), list(Days ~ Sex * Eth + Lrn, MASS::quine),
+    list(count ~ spray, InsectSprays), list(breaks ~ wool * tension, warpbreaks),
+    list(Days ~ Sex + offset(log(as.integer(Age))), MASS::quine)
+  )
+  for (model in models) {
+    label <- deparse1(model[[1]])
+    ours <- fit_glm(model[[1]], model[[2]], family = negative_binomial())
+    theirs <- MASS::glm.nb(model[[1]], model[[2]],
+      control = glm.control(epsilon = 1e-14, maxit = 100)
+    )
+    expect_close(ours$theta, theirs$theta, 1e-6, label)
+    expect_close(coef(ours), coef(theirs), 1e-6, label)
+    expect_close(vcov(ours), vcov(theirs), 1e-5, label)
+    expect_equal(ours$deviance, theirs$deviance, tolerance = 1e-6)
+    expect_equal(ours$null.deviance, theirs$null.deviance, tolerance = 1e-6)
+    expect_equal(logLik(ours), logLik(theirs), tolerance = 1e-9, ignore_attr = "nall")
+    expect_equal(AIC(ours), AIC(theirs), tolerance = 1e-9)
+    for (type in c("deviance", "pearson", "working", "response")) {
+      expect_close(residuals(ours, type), residuals(theirs, type), 1e-5, label)
+    }
+    expect_close(rstandard(ours), rstandard(theirs), 1e-5, label)
+    expect_close(rstudent(ours), rstudent(theirs), 1e-5, label)
+    expect_close(cooks.distance(ours), cooks.distance(theirs), 1e-5, label)
+    expect_close(family(ours)$variance(3), theirs$family$variance(3), 1e-6, label)
+    draws <- simulate(ours, 200, seed = 1)
+    expect_identical(dim(draws), c(nobs(ours), 200L))
+    expect_lt(abs(mean(as.matrix(draws)) / mean(fitted(ours)) - 1), 0.05)
+  }
+  expect_null(fit_glm(count ~ spray, InsectSprays, family = negative_binomial(3))$theta)
+})
+
 # ---- Bad input ----
 
 expect_refused <- function(expr, pattern) {
