@@ -292,7 +292,8 @@ deviance_text <- function(x, digits) {
   number <- function(value) format(value, digits = max(5L, digits + 1L))
   c(
     sprintf(
-      "%s family, %s link; dispersion %s%s.", sentence_case(gsub("_", " ", x$family$family)), x$family$link,
+      "%s family, %s link; dispersion %s%s.",
+      sentence_case(gsub("_", " ", x$family$family)), x$family$link,
       if (x$dispersion == 1) "" else "estimated as ", number(x$dispersion)
     ),
     if (!is.null(x$theta)) sprintf("Theta %s.", number(x$theta)),
