@@ -293,12 +293,16 @@ static void whole_blocks_of_answers(void **state)
         }
         for (int weighted = 0; weighted < 2; weighted++) {
             const double *w = weighted ? weights : NULL;
+            double sum = 0.0;
             qst__deviance_block(QST_FAMILY_BINOMIAL, 0.0, y, mu, w, WHOLE, terms);
             for (int i = 0; i < WHOLE; i++) {
                 qst__deviance_block(
                     QST_FAMILY_BINOMIAL, 0.0, y + i, mu + i, w != NULL ? w + i : NULL, 1, &one);
                 assert_close(terms[i], one, share == 1 ? 1e-14 : 0.0, 0);
+                sum += w != NULL && w[i] == 0.0 ? 0.0 : one;
             }
+            assert_close(
+                qst__deviance_sum(QST_FAMILY_BINOMIAL, 0.0, y, mu, w, WHOLE), sum, 1e-14, 0);
         }
     }
     assert_true(qst__mu_is_valid(QST_FAMILY_BINOMIAL, mu, NULL, WHOLE));

@@ -242,6 +242,51 @@ void qst__deviance_block(qst_family family, double theta, const double *y, const
     }
 }
 
+#define QUARTER (RUN / 4)
+
+/* A logarithm for four chances: their product is above 1e-63. */
+QST__LOOP void multiply_loop(const double *restrict x, double *restrict out)
+{
+    for (int i = 0; i < QUARTER; i++) {
+        out[i] = (x[i] * x[i + QUARTER]) * (x[i + 2 * QUARTER] * x[i + 3 * QUARTER]);
+    }
+}
+
+QST__WIDE void multiply_wide(const double *x, double *out)
+{
+    multiply_loop(x, out);
+}
+
+static double sum_of(const double *x, ptrdiff_t n)
+{
+    double sum = 0.0;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        sum += x[i];
+    }
+    return sum;
+}
+
+double qst__deviance_sum(qst_family family, double theta, const double *y, const double *mu,
+    const double *weights, ptrdiff_t n)
+{
+    double terms[RUN], logs[QUARTER];
+    const bool is_whole = family == QST_FAMILY_BINOMIAL && weights == NULL && n == RUN;
+    if (is_whole && chance_of_answer(y, mu, n, terms)) {
+        if (QST__IS_WIDE) {
+            multiply_wide(terms, logs);
+        } else {
+            multiply_loop(terms, logs);
+        }
+        qst__log_block(logs, QUARTER, logs);
+        return -2.0 * sum_of(logs, QUARTER);
+    }
+    qst__deviance_block(family, theta, y, mu, weights, n, terms);
+    for (ptrdiff_t i = 0; i < n && weights != NULL; i++) {
+        terms[i] = weights[i] > 0.0 ? terms[i] : 0.0;
+    }
+    return sum_of(terms, n);
+}
+
 /* ---- Starts and checks ---- */
 
 static double start_at(qst_family family, double y, double weight)

@@ -27,6 +27,10 @@ void qst__variance_block(
 void qst__deviance_block(qst_family family, double theta, const double *y, const double *mu,
     const double *weights, ptrdiff_t n, double *terms_out);
 
+/* Their sum over at most 128 rows; rows of weight 0 are left out. */
+double qst__deviance_sum(qst_family family, double theta, const double *y, const double *mu,
+    const double *weights, ptrdiff_t n);
+
 /* mu_out[i] = the mean that fits start at, as R's families initialise it. */
 void qst__start_block(
     qst_family family, const double *y, const double *weights, ptrdiff_t n, double *mu_out);

@@ -171,17 +171,7 @@ static double deviance_of(const irls *it, ptrdiff_t start, ptrdiff_t n, const bl
 {
     const qst_glm_data *data = it->f->data;
     const double *weights = data->weights != NULL ? data->weights + start : NULL;
-    double terms[QST__BLOCK + 3] = {0.0}, lanes[4] = {0.0};
-    qst__deviance_block(it->family, it->theta, data->y + start, rows->mu, weights, n, terms);
-    for (ptrdiff_t i = 0; i < n && weights != NULL; i++) {
-        terms[i] = weights[i] > 0.0 ? terms[i] : 0.0;
-    }
-    for (ptrdiff_t i = 0; i < n; i += 4) {
-        for (int k = 0; k < 4; k++) {
-            lanes[k] += terms[i + k];
-        }
-    }
-    return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
+    return qst__deviance_sum(it->family, it->theta, data->y + start, rows->mu, weights, n);
 }
 
 static void add_responses(const irls *it, ptrdiff_t start, ptrdiff_t n, qst__dd *sums)
