@@ -326,7 +326,7 @@ exponentiated <- function(rows) {
 # ---- Tables and notes ----
 
 # A result as a printed table: `first` columns as they are, then the numbers
-# with decimals that show three digits of the smallest standard error.
+# with decimals that show two digits of the smallest standard error.
 estimates_table <- function(rows, kind, caption, notes, conf.level,
                             first = c(contrast = "Contrast"), shown = c(estimate = "Estimate")) {
   row.names(rows) <- NULL
@@ -352,7 +352,7 @@ estimates_table <- function(rows, kind, caption, notes, conf.level,
 
 decimals_for <- function(error) {
   smallest <- suppressWarnings(min(error[is.finite(error) & error > 0]))
-  if (is.infinite(smallest)) 3 else max(0, min(10, 2 - floor(log10(smallest))))
+  if (is.infinite(smallest)) 3 else max(smallest < 100, min(10, 1 - floor(log10(smallest))))
 }
 
 covariance_note <- function(covariance, df) {

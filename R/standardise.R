@@ -365,5 +365,9 @@ standardised_table <- function(rows, means, by, fit, variance, conf.level) {
     sprintf("Standardised effects on %s", response_name(fit)), notes, conf.level,
     first = c(measure = "Measure", contrast = "Contrast")
   )
-  structure(table, means = means, covariance = by$matrix, variance = variance)
+  # P and interval say what the statistic would, in less room.
+  columns <- Filter(function(column) column$from[[1]] != "statistic", attr(table, "columns"))
+  structure(table,
+    columns = columns, means = means, covariance = by$matrix, variance = variance
+  )
 }

@@ -52,7 +52,7 @@ plot.subgroup_table <- function(x, labels = NULL, xlab = NULL, xlim = NULL, digi
 # and the numbers of the estimate.
 forest_lines <- function(x, labels, digits) {
   if (is.null(digits)) {
-    digits <- max(0, decimals_for(x$std.error) - 1)
+    digits <- decimals_for(x$std.error)
   }
   check_number(digits, "digits", min = 0, max = 15, whole = TRUE)
   how <- attr(x, "how")

@@ -199,14 +199,16 @@ subgroup_table <- function(rows, fit, how, exponentiate, notes) {
   heading <- if (exponentiate) "Ratio" else "Difference"
   columns <- list(
     table_column("Subgroup", "subgroup"), table_column("Level", "level"),
-    table_column(if (length(how$others) > 1) "n arm" else paste("n", how$others), "n.arm"),
-    table_column(paste("n", how$reference), "n.reference"),
+    table_column(if (length(how$others) > 1) "arm" else how$others, "n.arm"),
+    table_column(how$reference, "n.reference"),
     table_column(heading, "estimate", "number", digits = digits),
     table_column(percent_words(how$conf.level), c("conf.low", "conf.high"), "ci", digits = digits),
     table_column("P interaction", "p.interaction", "p")
   )
   caption <- sprintf("Effect of %s on %s in subgroups", how$arm, response_name(fit))
-  table <- new_questrial_table(rows, "subgroup", caption, notes, columns = columns)
+  table <- new_questrial_table(rows, "subgroup", caption, notes,
+    spanners = list(n = c("n.arm", "n.reference")), columns = columns
+  )
   structure(table,
     how = how[c("arm", "others", "reference", "conf.level")], exponentiated = exponentiate,
     response = response_name(fit)
@@ -217,9 +219,11 @@ subgroup_table <- function(rows, fit, how, exponentiate, notes) {
 # below; with several contrasts a block for each.
 #' @export
 format.subgroup_table <- function(x, ...) {
-  cells <- as.data.frame(NextMethod(), stringsAsFactors = FALSE)
+  shown <- NextMethod()
+  cells <- as.data.frame(unclass(shown), check.names = FALSE, stringsAsFactors = FALSE)
+  names(cells) <- names(shown)
   if (!all(c("Subgroup", "Level") %in% names(cells)) || nrow(cells) == 0) {
-    return(cells)
+    return(shown)
   }
   contrast <- factor_in_order(x$contrast)
   blocks <- lapply(split(seq_len(nrow(x)), contrast), function(i) {
@@ -237,8 +241,11 @@ format.subgroup_table <- function(x, ...) {
   starts <- cumsum(c(1, vapply(blocks, nrow, 1L)))[seq_along(blocks)]
   lines <- do.call(rbind, unname(blocks))
   row.names(lines) <- NULL
-  lines <- lines[names(lines) != "Level"]
-  structure(lines, subheadings = if (length(blocks) > 1) starts)
+  level <- match("Level", names(lines))
+  structure(lines[-level],
+    subheadings = if (length(blocks) > 1) starts,
+    spanners = lapply(attr(shown, "spanners"), function(at) at - (at > level))
+  )
 }
 
 # The lines of one subgroup; the overall effect is a line by itself.

@@ -24,7 +24,7 @@
 #' @param ... Nothing; an unknown argument is an error.
 #' @return `format()`: a data frame of character columns, one a printed column
 #'   and named by its heading (headings may repeat). `print()`: `x`, invisibly.
-#'   `as.data.frame()`: the raw numbers, without class. `[`: a table, or a
+#'   `as.data.frame()` and `tidy()` (of generics): the raw numbers, without class. `[`: a table, or a
 #'   vector when one column was dropped.
 #' @seealso [write_table()], [format_number()]
 #' @examples
@@ -138,6 +138,13 @@ as.data.frame.questrial_table <- function(x, row.names = NULL, optional = FALSE,
     names = names(x), row.names = attr(x, "row.names"), class = "data.frame"
   )
   x
+}
+
+#' @rdname questrial_table
+#' @exportS3Method generics::tidy
+tidy.questrial_table <- function(x, ...) {
+  check_no_dots(...)
+  as.data.frame(x)
 }
 
 # ---- What every writer writes ----
