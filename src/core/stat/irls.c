@@ -633,7 +633,7 @@ static qst_status iterate_theta(irls *it, qst_err *err)
     it->family = QST_FAMILY_NEGATIVE_BINOMIAL;
     double change = 1.0;
     int32_t n_steps = 0;
-    for (int k = 0; k < THETA_STEPS && status == QST_OK && fabs(change) > 1e-9; k++) {
+    for (int k = 0; k < THETA_STEPS && status == QST_OK && fabs(change) > 1e-11; k++) {
         const double before = it->theta;
         status = find_theta(it, err);
         change = it->theta / before - 1.0;
