@@ -114,6 +114,11 @@ coeftest.fit_glm <- function(x, vcov. = NULL, df = NULL, ...) {
   NextMethod(df = if (is.null(df)) reference_df(x) else df)
 }
 
+#' @exportS3Method lmtest::coefci
+coefci.fit_glm <- function(x, parm = NULL, level = 0.95, vcov. = NULL, df = NULL, ...) {
+  NextMethod(df = if (is.null(df)) reference_df(x) else df)
+}
+
 #' @exportS3Method multcomp::modelparm
 modelparm.fit_glm <- function(model, coef. = stats::coef, vcov. = stats::vcov, df = NULL, ...) {
   covariance <- fit_covariance(model, vcov.)

@@ -68,7 +68,9 @@ single_terms <- function(object, scope, sign, scale, test, k) {
 
 single_term_columns <- function(object, rows, scale) {
   if (!is_linear(object)) {
-    return(data.frame(Df = rows$df, Deviance = rows$deviance, AIC = rows$aic))
+    table <- data.frame(Df = rows$df, Deviance = rows$deviance, AIC = rows$aic)
+    # Quasi families have none.
+    return(if (all(is.na(rows$aic))) table[1:2] else table)
   }
   table <- data.frame(
     Df = rows$df, `Sum of Sq` = rows$change, RSS = rows$deviance, AIC = rows$aic,

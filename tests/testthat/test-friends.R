@@ -12,6 +12,9 @@ friend_data <- local({
 friend_fits <- function(family) {
   formula <- if (grepl("binomial", family)) {
     high ~ Wind + hot + Month
+  } else if (family == "inverse.gaussian") {
+    # glm() diverges with Ozone.
+    Temp ~ Wind * hot + Month
   } else {
     Ozone ~ Wind * hot + Month
   }
@@ -20,17 +23,21 @@ friend_fits <- function(family) {
     do.call("lm", list(formula, data = friend_data))
   } else {
     do.call("glm", list(
-      formula, as.name(family),
-      data = friend_data, epsilon = 1e-14, maxit = 100
+      formula, families_of_friends[[family]],
+      data = friend_data, epsilon = 1e-15, maxit = 100
     ))
   }
   list(
-    ours = do.call("fit_glm", list(formula, data = friend_data, family = as.name(family))),
+    ours = do.call("fit_glm", list(formula, data = friend_data, family = families_of_friends[[family]])),
     theirs = theirs
   )
 }
 
-families_of_friends <- "gaussian"
+families_of_friends <- list(
+  gaussian = gaussian(), binomial = binomial(), poisson = poisson(), Gamma = Gamma("log"),
+  inverse.gaussian = inverse.gaussian("log"), quasipoisson = quasipoisson(),
+  quasibinomial = quasibinomial("probit")
+)
 
 expect_same <- function(friend, fits, tolerance = 1e-6) {
   expect_equal(friend(fits$ours), friend(fits$theirs),
@@ -38,7 +45,7 @@ expect_same <- function(friend, fits, tolerance = 1e-6) {
   )
 }
 
-for (family in families_of_friends) {
+for (family in names(families_of_friends)) {
   test_that(paste("sandwich's covariances are those of the peer:", family), {
     skip_if_not_installed("sandwich")
     fits <- friend_fits(family)
@@ -59,10 +66,12 @@ for (family in families_of_friends) {
     expect_same(function(fit) sandwich::vcovOPG(fit), fits)
     # It leaves its choice of rows in an object of the package.
     withr::local_package("sandwich")
-    bootstrap <- function(fit) {
-      withr::with_seed(1, sandwich::vcovBS(fit, R = 5))
+    if (family == "gaussian") {
+      bootstrap <- function(fit) {
+        withr::with_seed(1, sandwich::vcovBS(fit, R = 5))
+      }
+      expect_same(bootstrap, fits)
     }
-    expect_same(bootstrap, fits)
   })
 
   test_that(paste("lmtest's tests are those of the peer:", family), {
@@ -138,7 +147,7 @@ for (family in families_of_friends) {
       wanted <- friend(fits$theirs)
       columns <- intersect(names(got), names(wanted))
       if (!family %in% c("gaussian", "Gamma", "binomial", "poisson")) {
-        inferential <- c("df", "lower.CL", "upper.CL", "t.ratio", "z.ratio", "p.value")
+        inferential <- c("df", "df2", "lower.CL", "upper.CL", "t.ratio", "z.ratio", "p.value")
         columns <- setdiff(columns, inferential)
       }
       expect_equal(got[columns], wanted[columns], tolerance = 1e-6, ignore_attr = TRUE)
@@ -187,6 +196,10 @@ for (family in families_of_friends) {
       expect_same(added, fits)
       expect_identical(names(dropped(fits$ours)), names(dropped(fits$theirs)))
       expect_identical(row.names(added(fits$ours)), row.names(added(fits$theirs)))
+    }
+    # Quasi families have no AIC to go by.
+    if (is.na(AIC(fits$theirs))) {
+      return()
     }
     expect_identical(
       names(coef(step(fits$ours, trace = 0))), names(coef(step(fits$theirs, trace = 0)))
