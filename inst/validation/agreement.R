@@ -227,7 +227,9 @@ compare_means <- function(ours, theirs, data) {
   off <- unlist(lapply(factors, function(factor) {
     vapply(weightings, function(weights) {
       got <- marginal_means(ours, factor, weights = weights)
-      arguments <- c(list(theirs, factor, weights = weights, type = type), found)
+      # Nested terms are means over all levels, too.
+      arguments <- list(theirs, factor, weights = weights, type = type, nesting = NULL)
+      arguments <- c(arguments, found)
       want <- as.data.frame(suppressMessages(do.call(emmeans::emmeans, arguments)))
       # emmeans takes z for quasi families.
       compared <- if (identical(unique(got$df), unique(want$df))) 1:4 else 1:2

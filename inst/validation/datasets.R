@@ -253,7 +253,7 @@ negbin_models <- list(
 )
 
 agreement_models <- c(
-  gaussian_models, binomial_models, count_models, positive_models
+  gaussian_models, binomial_models, count_models, negbin_models, positive_models
 )
 
 # ---- Fits ----

@@ -9,10 +9,13 @@
 #define MAX_CONDITION 1e7
 /* A step is halved at most this often. */
 #define MAX_HALVINGS 40
-/* Steps after convergence end when they are below TINY_STEP standard errors, or no longer halve.
- */
-#define MAX_POLISH 20
+/* Steps after convergence end when they are below TINY_STEP standard errors, or shrink no more than
+ * rounding would: Newton's, of canonical links, by half; other scoring steps may shrink slowly to
+ * the end, as a Gamma's with log link do where residuals are large. */
+#define MAX_POLISH 100
 #define TINY_STEP 1e-11
+#define NEWTON_SHRINKS 0.5
+#define SCORING_SHRINKS 0.95
 /* A step that is still above this has not met a maximum. */
 #define OPEN_STEP 1e-8
 /* Squared share of a direction that may lie the wrong way, by rounding. */
@@ -519,6 +522,8 @@ static qst_status iterate(irls *it, qst_err *err)
 static qst_status polish(irls *it, qst_err *err)
 {
     it->keeps = true;
+    const bool is_newton = qst__is_canonical(it->family, it->link);
+    const double shrinks = is_newton ? NEWTON_SHRINKS : SCORING_SHRINKS;
     double last = (double)INFINITY;
     qst_status status = QST_OK;
     if (!it->f->info->is_converged) {
@@ -528,7 +533,7 @@ static qst_status polish(irls *it, qst_err *err)
     }
     for (int k = 0; k < MAX_POLISH && status == QST_OK; k++) {
         solve(it);
-        if (k > 0 && (it->step_size <= TINY_STEP || !(it->step_size < 0.5 * last))) {
+        if (k > 0 && (it->step_size <= TINY_STEP || !(it->step_size < shrinks * last))) {
             break;
         }
         last = it->step_size;
