@@ -84,7 +84,8 @@
 #' iterations is a warning.
 #' @section Peers:
 #' `geepack::geeglm()`: same coefficients, correlation and robust covariance;
-#' clusters must be sorted, no small-sample corrections. SAS PROC GENMOD
+#' clusters must be sorted, no small-sample corrections, and for AR-1 its `waves`
+#' do not change lags (neighbours in the data are one step apart). SAS PROC GENMOD
 #' (REPEATED) and SPSS GENLIN: see *Method* for the moments.
 #' @references
 #' Fay MP, Graubard BI (2001). *Biometrics* 57:1198-1206.
