@@ -181,6 +181,12 @@ fit_forest <- function(lines, width, fontsize = NULL) {
       break
     }
   }
+  if (diff(layout$scale) < 0.12 * width) {
+    qst_warn("dimension", sprintf(
+      "The texts leave %.0f of %.0f mm for the estimates. Make the device wider.",
+      max(0, diff(layout$scale)), width
+    ), width = width)
+  }
   layout
 }
 
@@ -194,7 +200,7 @@ forest_layout <- function(lines, width, fontsize) {
   shown <- vapply(texts, function(text) any(nzchar(text)), logical(1))
   # A heading is broken at its blanks, so that narrow columns stay narrow.
   heads <- lapply(headings[-1], function(text) {
-    if (startsWith(text, "n ") || text == "P interaction") sub(" ", "\n", text) else text
+    if (startsWith(text, "n ") || text == "P interaction") gsub(" ", "\n", text) else text
   })
   wide <- mapply(function(text, head) {
     max(text_width(text, fontsize, FALSE), text_width(strsplit(head, "\n")[[1]], fontsize, TRUE))
@@ -225,7 +231,8 @@ forest_layout <- function(lines, width, fontsize) {
     # Right ends of the columns of n, left ends of the others.
     x = list(first = first + wide[[1]], second = second + wide[[2]], numbers = numbers, p = right),
     scale = c(second + wide[[2]] + gap, numbers - gap),
-    height = pmax(lengths(labels), 1) * 1.25 * em + 0.45 * em
+    height = pmax(lengths(labels), 1) * 1.25 * em + 0.45 * em,
+    head = max(lengths(strsplit(unlist(heads[shown]), "\n"))) * 1.25 * em + 0.7 * em
   )
 }
 
@@ -247,7 +254,7 @@ wrap_to_width <- function(text, room, fontsize, bold) {
 
 # Head, lines, axis with its label: the height in mm of a layout.
 forest_height <- function(layout) {
-  sum(layout$height) + 3.2 * layout$em + 4.2 * layout$em
+  sum(layout$height) + layout$head + 4.2 * layout$em
 }
 
 # ---- Drawing ----
@@ -259,13 +266,13 @@ draw_forest <- function(layout, axis) {
   ))
   on.exit(grid::popViewport())
   top <- forest_height(layout)
-  y <- top - 3.2 * layout$em - cumsum(layout$height) + layout$height / 2
+  y <- top - layout$head - cumsum(layout$height) + layout$height / 2
   bottom <- y[[length(y)]] - layout$height[[length(y)]] / 2
   place <- function(value) {
     layout$scale[[1]] + (value - axis$limits[[1]]) / diff(axis$limits) * diff(layout$scale)
   }
   draw_forest_heads(layout, top)
-  draw_forest_axis(layout, axis, place, bottom, top - 3.2 * layout$em)
+  draw_forest_axis(layout, axis, place, bottom, top - layout$head)
   draw_forest_texts(layout, y)
   draw_forest_estimates(layout, axis, place, y)
 }
@@ -283,7 +290,7 @@ draw_text <- function(text, x, y, just, bold = FALSE) {
 }
 
 draw_forest_heads <- function(layout, top) {
-  rule <- top - 3 * layout$em
+  rule <- top - layout$head + 0.2 * layout$em
   heads <- layout$heads
   base <- rule + 0.4 * layout$em
   draw_text(heads[[1]], 0, base, c("left", "bottom"), TRUE)

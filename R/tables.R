@@ -24,8 +24,8 @@
 #' @param ... Nothing; an unknown argument is an error.
 #' @return `format()`: a data frame of character columns, one a printed column
 #'   and named by its heading (headings may repeat). `print()`: `x`, invisibly.
-#'   `as.data.frame()` and `tidy()` (of generics): the raw numbers, without class. `[`: a table, or a
-#'   vector when one column was dropped.
+#'   `as.data.frame()` and `tidy()` (of generics): the raw numbers, without class.
+#'   `[`: a table, or a vector when one column was dropped.
 #' @seealso [write_table()], [format_number()]
 #' @examples
 #' fit <- lm(mpg ~ wt + factor(cyl), mtcars)

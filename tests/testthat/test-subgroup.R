@@ -112,7 +112,10 @@ test_that("the forest plot draws at any width, without one text upon another", {
   expect_identical(lines$label[lines$kind == "subgroup"], c("Gender", "site"))
   withr::local_pdf(NULL, width = 12, height = 8)
   grid::grid.newpage()
-  for (width in c(85, 120, 170, 250)) {
+  expect_warning(fit_forest(lines, 60), "Make the device wider",
+    class = "questrial_warning_dimension"
+  )
+  for (width in c(100, 120, 170, 250)) {
     layout <- fit_forest(lines, width)
     size <- layout$fontsize
     labels <- text_width(unlist(layout$labels), size, TRUE)
