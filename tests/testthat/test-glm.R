@@ -300,23 +300,6 @@ test_that("subset, weights and types that cannot be used are classed errors", {
   expect_error(confint(fit, "wtt"), "Did you mean `wt`", class = "questrial_error_argument")
 })
 
-test_that("new data that do not fit are refused by name", {
-  fit <- fit_glm(mpg ~ wt + factor(cyl), mtcars)
-  expect_error(predict(fit, data.frame(wt = 3)), "no column `cyl`",
-    class = "questrial_error_argument"
-  )
-  expect_error(predict(fit, data.frame(wt = 3, cyl = 5)), "new level",
-    class = "questrial_error_argument"
-  )
-  expect_identical(unname(is.na(predict(fit, data.frame(wt = c(3, NA), cyl = 6)))), c(FALSE, TRUE))
-  expect_error(
-    predict(fit, data.frame(wt = 3, cyl = 6), se.fti = TRUE), "Unknown argument `se.fti`",
-    class = "questrial_error_argument"
-  )
-  aliased <- fit_glm(mpg ~ wt + I(2 * wt), mtcars)
-  expect_warning(predict(aliased, data.frame(wt = 3)), class = "questrial_warning_singular")
-})
-
 test_that("saturated and perfect fits do not fall over", {
   data <- data.frame(x = 1:2, y = c(1, 3))
   fit <- fit_glm(y ~ x, data)
