@@ -129,10 +129,11 @@ agreement_limits <- function(differences) {
 
 # HC0 to HC3 against sandwich; with clusters CR0 to CR2 and Satterthwaite's degrees of
 # freedom against clubSandwich.
-compare_rows <- function(ours, theirs) {
+compare_rows <- function(ours, theirs, model) {
   # sandwich counts rows of weight 0, and divides 0 by 0 where a row is met exactly.
   if (any(weights(ours) == 0, na.rm = TRUE)) {
-    return(numeric())
+    model$call$subset <- bquote(.(model$call$weights) > 0)
+    theirs <- peer_fit(model)
   }
   has_met_row <- any(hatvalues(theirs) > 1 - 1e-8)
   types <- c("HC0", "HC1", if (!has_met_row) c("HC2", "HC3"))

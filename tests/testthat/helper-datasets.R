@@ -51,7 +51,9 @@ test_agreement <- function(models) {
       skip_without_data(model)
       skip_if_not_installed("car")
       skip_if_not_installed("emmeans")
-      if (length(attr(terms(fits$theirs), "term.labels")) > 0) {
+      terms <- attr(terms(fits$theirs), "term.labels")
+      expect_identical(attr(terms(fits$ours), "term.labels"), terms)
+      if (length(terms) > 0) {
         expect_agreement(quietly(compare_terms(fits$ours, fits$theirs, model)), name)
       }
       expect_agreement(quietly(compare_means(fits$ours, fits$theirs, fits$data)), name)
@@ -61,7 +63,7 @@ test_agreement <- function(models) {
       skip_without_data(model)
       skip_if_not_installed("sandwich")
       skip_if_not_installed("clubSandwich")
-      expect_agreement(compare_rows(fits$ours, fits$theirs), name)
+      expect_agreement(compare_rows(fits$ours, fits$theirs, model), name)
       if (!is.null(model$cluster)) {
         off <- compare_clusters(fits$ours, fits$theirs, fits$data, model$cluster)
         expect_agreement(quietly(off), name)

@@ -266,3 +266,24 @@ test_that("marginaleffects' hooks give what a slope needs", {
   fit <- fit_glm(Ozone ~ Wind + hot, data)
   expect_equal(marginal_predict(fit)$estimate, unname(fitted(fit)))
 })
+
+test_that("emmeans takes our covariances by name, with their degrees of freedom", {
+  skip_if_not_installed("emmeans")
+  skip_if_not_installed("sandwich")
+  skip_if_not_installed("clubSandwich")
+  fits <- friend_fits("gaussian")
+  same <- function(got, wanted) {
+    expect_equal(as.data.frame(got), as.data.frame(wanted), tolerance = 1e-8, ignore_attr = TRUE)
+  }
+  means <- function(...) suppressMessages(emmeans::emmeans(...))
+  same(
+    means(fits$ours, ~hot, vcov. = "HC3"), means(fits$theirs, ~hot, vcov. = sandwich::vcovHC)
+  )
+  clustered <- as.data.frame(pairs(means(fits$ours, ~Month, vcov. = "CR2", cluster = ~Day)))
+  covariance <- clubSandwich::vcovCR(fits$theirs, cluster = friend_data$Day, type = "CR2")
+  wanted <- as.data.frame(pairs(means(fits$theirs, ~Month, vcov. = as.matrix(covariance))))
+  expect_equal(clustered$SE, wanted$SE, tolerance = 1e-8)
+  # Month 6 less month 5 is one coefficient.
+  tests <- clubSandwich::coef_test(fits$theirs, vcov = covariance, test = "Satterthwaite")
+  expect_equal(clustered$df[[1]], tests["Month6", "df_Satt"], tolerance = 1e-8)
+})
