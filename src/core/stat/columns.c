@@ -5,6 +5,8 @@
 /* Tasks are parts of all columns; few, because each keeps a list of the levels it met. */
 #define N_TASKS 8
 #define ROWS_PER_TASK 16384
+/* Rows that are looked at together. */
+#define RUN 1024
 
 typedef struct {
     const qst_col *columns;
@@ -33,23 +35,56 @@ static bool has_na_int(const int32_t *x, ptrdiff_t n)
     return n_bad > 0;
 }
 
-static qst_status scan_codes(const scan *s, ptrdiff_t j, ptrdiff_t first, ptrdiff_t last,
-    bool *missing, bool *seen, qst_err *err)
+static bool are_levels(const int32_t *codes, ptrdiff_t n, int32_t n_levels)
 {
-    const int32_t *codes = s->columns[j].data;
-    const int32_t n_levels = s->columns[j].n_levels;
+    uint32_t largest = 0;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const uint32_t code = (uint32_t)codes[i] - 1;
+        largest = code > largest ? code : largest;
+    }
+    return largest < (uint32_t)n_levels;
+}
+
+/* One part of a factor: what was met of it so far. */
+typedef struct {
+    const int32_t *codes;
+    int32_t n_levels;
+    ptrdiff_t column;
+    bool *missing;
+    bool *seen; /* n_levels */
+    int32_t n_seen;
+} factor_part;
+
+static qst_status scan_run(factor_part *part, ptrdiff_t first, ptrdiff_t last, qst_err *err)
+{
     for (ptrdiff_t i = first; i < last; i++) {
-        if (codes[i] >= 1 && codes[i] <= n_levels) {
-            seen[codes[i] - 1] = true;
-        } else if (codes[i] == QST_NA_INT) {
-            *missing = true;
+        const int32_t code = part->codes[i];
+        if (code >= 1 && code <= part->n_levels) {
+            part->n_seen += !part->seen[code - 1];
+            part->seen[code - 1] = true;
+        } else if (code == QST_NA_INT) {
+            *part->missing = true;
         } else {
-            return qst__fail_at(err, QST_EARGUMENT, i, j, (double)codes[i],
-                "code %d in row %td, column %td is not one of %d levels", (int)codes[i], i + 1,
-                j + 1, (int)n_levels);
+            return qst__fail_at(err, QST_EARGUMENT, i, part->column, (double)code,
+                "code %d in row %td, column %td is not one of %d levels", (int)code, i + 1,
+                part->column + 1, (int)part->n_levels);
         }
     }
     return QST_OK;
+}
+
+/* Once all levels were met, a run of rows is looked at as a whole first. */
+static qst_status scan_codes(factor_part *part, ptrdiff_t first, ptrdiff_t last, qst_err *err)
+{
+    qst_status status = QST_OK;
+    for (ptrdiff_t start = first; start < last && status == QST_OK; start += RUN) {
+        const ptrdiff_t end = qst__min(start + RUN, last);
+        if (part->n_seen < part->n_levels ||
+            !are_levels(part->codes + start, end - start, part->n_levels)) {
+            status = scan_run(part, start, end, err);
+        }
+    }
+    return status;
 }
 
 static qst_status scan_part(void *data, ptrdiff_t task, int worker, qst_err *err)
@@ -69,7 +104,8 @@ static qst_status scan_part(void *data, ptrdiff_t task, int worker, qst_err *err
         } else if (column->type == QST_COL_INT) {
             missing[j] = has_na_int((const int32_t *)column->data + first, last - first);
         } else {
-            status = scan_codes(s, j, first, last, &missing[j], seen, err);
+            factor_part part = {column->data, column->n_levels, j, &missing[j], seen, 0};
+            status = scan_codes(&part, first, last, err);
             seen += column->n_levels;
         }
     }

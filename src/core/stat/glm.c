@@ -8,6 +8,8 @@
 #define MAX_CONDITION 1e4
 /* Squared norms that fall below this share are left to QR to judge. */
 #define GRAM_DOUBT 1e-10
+/* A change of all linear predictors by this share of the response is within what rounding does. */
+#define ROUNDING 1e-14
 
 void qst_glm_settings_default(qst_glm_settings *settings)
 {
@@ -244,27 +246,52 @@ bool qst__glm_factor(qst__fit *f, double tol_rel, double max_condition)
     return f->info->condition <= max_condition && is_alias_clear(f);
 }
 
+static void residuals_at(
+    const qst__fit *f, ptrdiff_t start, ptrdiff_t n, const double *eta, double *out)
+{
+    const double *y = f->data->y + start;
+    if (f->data->offset == NULL) {
+        for (ptrdiff_t i = 0; i < n; i++) {
+            out[i] = y[i] - f->shift - eta[i];
+        }
+        return;
+    }
+    for (ptrdiff_t i = 0; i < n; i++) {
+        out[i] = response_at(f, start + i) - f->shift - eta[i];
+    }
+}
+
+static void keep_rows(const qst__fit *f, ptrdiff_t start, ptrdiff_t n, const double *residuals)
+{
+    const double *y = f->data->y + start;
+    memcpy(f->result->residuals + start, residuals, (size_t)n * sizeof(double));
+    for (ptrdiff_t i = 0; i < n; i++) {
+        f->result->fitted[start + i] = y[i] - residuals[i];
+    }
+}
+
 /* Weights, and weighted residuals of the centred response, of which sums[0] is the weighted sum of
- * squares. The last pass, which asks for neither, keeps residuals and fitted values. */
+ * squares. Passes that ask for no weights keep residuals and fitted values. */
 static qst_status gaussian_step(void *data, ptrdiff_t start, ptrdiff_t n, const double *eta,
     double *weights_out, double *residuals_out, qst__dd *sums, qst_err *err)
 {
     (void)err;
     const qst__fit *f = data;
-    double sum = 0.0;
+    double residuals[QST__BLOCK], sum = 0.0;
+    residuals_at(f, start, n, eta, residuals);
+    if (weights_out == NULL) {
+        keep_rows(f, start, n, residuals);
+    }
     for (ptrdiff_t i = 0; i < n; i++) {
         const double weight = qst__weight_at(f, start + i);
-        const double residual = response_at(f, start + i) - f->shift - eta[i];
-        sum += weight * residual * residual;
+        sum += weight * residuals[i] * residuals[i];
+        residuals[i] *= weight;
         if (weights_out != NULL) {
             weights_out[i] = weight;
         }
-        if (residuals_out != NULL) {
-            residuals_out[i] = weight * residual;
-        } else {
-            f->result->residuals[start + i] = residual;
-            f->result->fitted[start + i] = f->data->y[start + i] - residual;
-        }
+    }
+    if (residuals_out != NULL) {
+        memcpy(residuals_out, residuals, (size_t)n * sizeof(double));
     }
     *sums = qst__dd_add(*sums, sum);
     return QST_OK;
@@ -284,8 +311,22 @@ static qst_status gaussian_pass(
     return qst__design_pass(f->ctx, f->design, &pass, err);
 }
 
-/* Coefficients of the centred columns, corrected once; residuals and deviance with them. What
- * they do not hold of the correction stays in work->change. */
+static double sum_of_squares(const double *x, ptrdiff_t n)
+{
+    double sum = 0.0;
+    for (ptrdiff_t i = 0; i < n; i++) {
+        sum += x[i] * x[i];
+    }
+    return sum;
+}
+
+/*
+ * Coefficients of the centred columns, corrected once; residuals and deviance
+ * with them. What they do not hold of the correction stays in work->change.
+ * R'^-1 X'r is as long as the correction makes the linear predictors: below
+ * the rounding of residuals they need no pass more, nor does the deviance, to
+ * which its square would be added.
+ */
 static qst_status solve_gram(qst__fit *f, qst_err *err)
 {
     qst_glm_work *work = f->work;
@@ -301,12 +342,17 @@ static qst_status solve_gram(qst__fit *f, qst_err *err)
     if (status != QST_OK) {
         return status;
     }
+    const double total = sum_of_squares(result->effects, f->p) + f->info->deviance;
     qst__solve_upper_transposed(r, work->cross);
+    const double change = sum_of_squares(work->cross, f->p);
     qst__solve_upper(r, work->cross);
     for (ptrdiff_t j = 0; j < f->p; j++) {
         const qst__dd sum = qst__two_sum(result->coefficients[j], work->cross[j]);
         result->coefficients[j] = sum.high;
         work->change[j] = sum.low;
+    }
+    if (change <= ROUNDING * ROUNDING * total) {
+        return QST_OK;
     }
     return gaussian_pass(f, result->coefficients, NULL, NULL, err);
 }
