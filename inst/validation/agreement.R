@@ -51,11 +51,11 @@ compare_estimates <- function(ours, theirs) {
   c(
     coefficients = coefficient_difference(coef(ours), coef(theirs), vcov(theirs)),
     covariance = covariance_difference(vcov(ours), vcov(theirs)),
-    deviance = relative_difference(deviance(ours), deviance(theirs)),
+    criterion = relative_difference(deviance(ours), deviance(theirs)),
     logLik = relative_difference(
       c(logLik(ours), AIC(ours), BIC(ours)), c(logLik(theirs), AIC(theirs), BIC(theirs))
     ),
-    df = abs(df.residual(ours) - df.residual(theirs)) + abs(nobs(ours) - nobs(theirs)),
+    counts = abs(df.residual(ours) - df.residual(theirs)) + abs(nobs(ours) - nobs(theirs)),
     fitted = overall_difference(fitted(ours), fitted(theirs))
   )
 }
@@ -162,7 +162,7 @@ compare_clusters <- function(ours, theirs, data, cluster) {
   tests <- clubSandwich::coef_test(theirs, vcov = wanted$CR2, test = "Satterthwaite")
   df <- generics::tidy(ours, vcov = "CR2", cluster = cluster)$df
   free <- tests$SE > 1e-6 * max(tests$SE)
-  c(off, df = relative_difference(df[!is.na(coef(ours))][free], tests$df_Satt[free]))
+  c(off, satterthwaite = relative_difference(df[!is.na(coef(ours))][free], tests$df_Satt[free]))
 }
 
 # ---- Tests of terms, marginal means ----

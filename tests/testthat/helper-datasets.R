@@ -15,9 +15,10 @@ skip_without_data <- function(model) {
 
 expect_agreement <- function(differences, name) {
   limits <- agreement_limits(differences)
-  for (part in names(differences)) {
-    expect_lte(differences[[part]], limits[[match(part, names(differences))]],
-      label = paste("Difference from the peer in", part, "of", name)
+  expect_identical(anyDuplicated(names(differences)), 0L)
+  for (k in seq_along(differences)) {
+    expect_lte(differences[[k]], limits[[k]],
+      label = paste("Difference from the peer in", names(differences)[[k]], "of", name)
     )
   }
 }
