@@ -63,7 +63,7 @@ static void test_known_values(void **state)
     for (int k = 1; k <= N; k++) {
         const double sine = sin((2.0 * k - 1.0) * pi / (4.0 * N + 2.0));
         const double want = 0.25 / (sine * sine);
-        double nearest = INFINITY;
+        double nearest = (double)INFINITY;
         for (int j = 0; j < N; j++) {
             nearest = fmin(nearest, fabs(values[j] - want));
         }

@@ -1,7 +1,5 @@
 #include "base/base.h"
 
-#include <string.h>
-
 /* Tasks are parts of all columns; few, because each keeps a list of the levels it met. */
 #define N_TASKS 8
 #define ROWS_PER_TASK 16384
@@ -115,9 +113,9 @@ static qst_status scan_part(void *data, ptrdiff_t task, int worker, qst_err *err
 /* out[k] is true if it is in any task's list. */
 static void unite(const bool *lists, ptrdiff_t n_lists, ptrdiff_t n, bool *out)
 {
-    memset(out, 0, (size_t)n * sizeof *out);
-    for (ptrdiff_t t = 0; t < n_lists; t++) {
-        for (ptrdiff_t k = 0; k < n; k++) {
+    for (ptrdiff_t k = 0; k < n; k++) {
+        out[k] = false;
+        for (ptrdiff_t t = 0; t < n_lists; t++) {
             out[k] = out[k] || lists[t * n + k];
         }
     }

@@ -147,7 +147,7 @@ static void scale(double *x, ptrdiff_t n, double by)
  * two is 0. */
 static void binomial_terms(const double *y, const double *mu, ptrdiff_t n, double *out)
 {
-    double not_y[RUN], not_mu[RUN];
+    double not_y[RUN] = {0.0}, not_mu[RUN] = {0.0};
     if (chance_of_answer(y, mu, n, out)) {
         qst__log_block(out, n, out);
         scale(out, n, -1.0);
@@ -187,7 +187,7 @@ static void gamma_terms(const double *y, const double *mu, ptrdiff_t n, double *
 /* y log(y / mu) - (y + theta) log((y + theta) / (mu + theta)). */
 static void negbin_terms(double theta, const double *y, const double *mu, ptrdiff_t n, double *out)
 {
-    double y_theta[RUN], mu_theta[RUN];
+    double y_theta[RUN] = {0.0}, mu_theta[RUN] = {0.0};
     for (ptrdiff_t i = 0; i < n; i++) {
         y_theta[i] = y[i] + theta;
         mu_theta[i] = mu[i] + theta;
