@@ -133,9 +133,11 @@ qst_status qst_columns_scan(const qst_ctx *ctx, const qst_col *columns, ptrdiff_
     s.n_tasks = qst__min(N_TASKS, longest / ROWS_PER_TASK + 1);
     qst__arena arena;
     qst__arena_init(&arena, ctx);
-    qst_status status = qst__arena_array(&arena, s.n_tasks * n_cols, sizeof(bool), &s.missing, err);
+    /* One more each, so that there is a place to point to without columns or factors. */
+    qst_status status =
+        qst__arena_array(&arena, s.n_tasks * n_cols + 1, sizeof(bool), &s.missing, err);
     if (status == QST_OK) {
-        status = qst__arena_array(&arena, s.n_tasks * s.n_levels, sizeof(bool), &s.seen, err);
+        status = qst__arena_array(&arena, s.n_tasks * s.n_levels + 1, sizeof(bool), &s.seen, err);
     }
     if (status == QST_OK) {
         status = qst_par_for(ctx, s.n_tasks, scan_part, &s, err);
