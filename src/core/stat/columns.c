@@ -97,7 +97,9 @@ static qst_status scan_part(void *data, ptrdiff_t task, int worker, qst_err *err
         const ptrdiff_t per_task = (column->n + s->n_tasks - 1) / s->n_tasks;
         const ptrdiff_t first = qst__min(task * per_task, column->n);
         const ptrdiff_t last = qst__min(first + per_task, column->n);
-        if (column->type == QST_COL_DOUBLE) {
+        if (first == last && column->type != QST_COL_FACTOR) {
+            missing[j] = false; /* an empty column has no place to point into */
+        } else if (column->type == QST_COL_DOUBLE) {
             missing[j] = has_nan((const double *)column->data + first, last - first);
         } else if (column->type == QST_COL_INT) {
             missing[j] = has_na_int((const int32_t *)column->data + first, last - first);
