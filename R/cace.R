@@ -77,10 +77,8 @@ cace <- function(formula, data, weights = NULL, subset, na.action, cluster = NUL
     data <- environment(formula)
   }
   check_model_data(formula, data)
-  expressions <- as.list(call)[c("weights", "offset", "subset", "cluster")]
-  names(expressions) <- c("weights", "offset", "subset", "cluster")
   action <- if (missing(na.action)) NULL else na.action
-  frame <- model_frame(roles$all, data, expressions, action, threads_to_use(NULL))
+  frame <- model_frame(roles$all, data, frame_expressions(call), action, threads_to_use(NULL))
   parts <- cace_parts(frame, roles)
   vcov <- if (!is.null(vcov)) vcov else if (is.null(parts$cluster)) "HC2" else "CR2"
   result <- c(

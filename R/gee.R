@@ -111,8 +111,7 @@ fit_gee <- function(formula, data, family = stats::gaussian(), cluster,
     data <- environment(formula)
   }
   check_model_data(formula, data)
-  expressions <- as.list(call)[c("weights", "offset", "subset")]
-  names(expressions) <- c("weights", "offset", "subset")
+  expressions <- frame_expressions(call)
   expressions$cluster <- gee_clusters(call, corstr, data, environment(formula))
   action <- if (missing(na.action)) NULL else na.action
   frame <- model_frame(formula, data, expressions, action, threads)

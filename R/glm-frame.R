@@ -13,6 +13,13 @@ check_model_data <- function(formula, data) {
   }
 }
 
+# The arguments of a call that are evaluated in the data, unevaluated; NULL
+# where one is not given.
+frame_expressions <- function(call) {
+  names <- c("weights", "offset", "subset", "cluster")
+  stats::setNames(as.list(call)[names], names)
+}
+
 # The model frame: what stats::model.frame() makes of the same call, without
 # copying a column that is complete (copies take longer than the fit), and with
 # levels that have no rows dropped and noted. `expressions` are the calls of

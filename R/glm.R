@@ -133,10 +133,8 @@ fit_glm <- function(formula, data, family = stats::gaussian(), weights = NULL, s
     data <- environment(formula)
   }
   check_model_data(formula, data)
-  expressions <- as.list(call)[c("weights", "offset", "subset", "cluster")]
-  names(expressions) <- c("weights", "offset", "subset", "cluster")
   action <- if (missing(na.action)) NULL else na.action
-  frame <- model_frame(formula, data, expressions, action, threads)
+  frame <- model_frame(formula, data, frame_expressions(call), action, threads)
   build_fit(frame, call, family, contrasts, method, threads)
 }
 
