@@ -156,4 +156,16 @@ static inline void point_at(sample *s)
     s->gee.model = &s->model;
 }
 
+static inline void assert_refused(sample *s, qst_status want, const char *part, ptrdiff_t row)
+{
+    qst_err err;
+    qst_err_init(&err);
+    answer a;
+    init_answer(&a, s->n);
+    assert_status(fit(NULL, s, &a, &err), want, &err);
+    assert_text(&err, part);
+    assert_int_equal(err.row, row);
+    free(a.eta);
+}
+
 #endif

@@ -26,18 +26,6 @@ static void test_threads_do_not_matter(void **state)
     }
 }
 
-static void assert_refused(sample *s, qst_status want, const char *part, ptrdiff_t row)
-{
-    qst_err err;
-    qst_err_init(&err);
-    answer a;
-    init_answer(&a, s->n);
-    assert_status(fit(NULL, s, &a, &err), want, &err);
-    assert_text(&err, part);
-    assert_int_equal(err.row, row);
-    free(a.eta);
-}
-
 static void test_bad_arguments(void **state)
 {
     (void)state;
