@@ -142,6 +142,14 @@ static ptrdiff_t lay_out(const cluster_pass *pass, double *at, room *out)
     return total;
 }
 
+static room room_of(const cluster_pass *pass, int worker)
+{
+    room work;
+    const ptrdiff_t size = lay_out(pass, NULL, &work);
+    (void)lay_out(pass, pass->scratch + worker * size, &work);
+    return work;
+}
+
 /* ---- One cluster ---- */
 
 static void gather_rows(
@@ -388,9 +396,7 @@ static qst_status cluster_task(void *data, ptrdiff_t task, int worker, qst_err *
     (void)err;
     const cluster_pass *pass = data;
     const ptrdiff_t r = pass->basis->r;
-    room work;
-    const ptrdiff_t size = lay_out(pass, NULL, &work);
-    (void)lay_out(pass, pass->scratch + worker * size, &work);
+    room work = room_of(pass, worker);
     double *sums = pass->sums + task * sums_size(pass);
     const ptrdiff_t last = (task + 1) * pass->m / pass->n_tasks;
     for (ptrdiff_t c = task * pass->m / pass->n_tasks; c < last; c++) {
@@ -560,9 +566,7 @@ static qst_status score_task(void *data, ptrdiff_t task, int worker, qst_err *er
     (void)err;
     const cluster_pass *pass = data;
     const ptrdiff_t r = pass->basis->r;
-    room work;
-    const ptrdiff_t size = lay_out(pass, NULL, &work);
-    (void)lay_out(pass, pass->scratch + worker * size, &work);
+    room work = room_of(pass, worker);
     const ptrdiff_t last = (task + 1) * pass->m / pass->n_tasks;
     for (ptrdiff_t c = task * pass->m / pass->n_tasks; c < last; c++) {
         sum_cluster(pass, c, &work, true);
