@@ -835,6 +835,101 @@ QST_MUST_USE qst_status qst_glm_deviance(const qst_ctx *ctx, const qst_glm_setti
     const double *y, const double *weights, const double *mu, ptrdiff_t n, double *deviance_out,
     qst_err *err);
 
+/* ---- Multiple imputation: stat/impute.c ------------------------------------------------ */
+
+/* How a variable is completed. The first four do so once, the same in every
+ * imputation but for QST_IMPUTE_SAMPLE; the others draw from a model given its predictors. */
+typedef enum {
+    QST_IMPUTE_NONE,    /* not at all: it has no missing values */
+    QST_IMPUTE_MEAN,    /* mean of the observed */
+    QST_IMPUTE_MEDIAN,  /* their median */
+    QST_IMPUTE_SAMPLE,  /* one of the observed, drawn at random */
+    QST_IMPUTE_PREDICT, /* what the least-squares line predicts */
+    QST_IMPUTE_NORM,    /* Bayesian linear regression */
+    QST_IMPUTE_PMM,     /* predictive mean matching */
+    QST_IMPUTE_LOGREG,  /* logistic regression, two levels */
+    QST_IMPUTE_POLYREG, /* multinomial logistic regression */
+    QST_IMPUTE_POLR,    /* proportional odds, ordered levels */
+    QST_IMPUTE_SCORE,   /* constant + sum of weight x part: follows its parts at once */
+    QST_N_IMPUTE
+} qst_impute_method;
+
+/* One variable; variables are named by their index. Values to impute are the missing ones. */
+typedef struct {
+    qst_col column; /* double or factor; data is NULL for QST_IMPUTE_SCORE */
+    qst_impute_method method;
+    const int32_t *predictors; /* variables, in the order their columns are tried */
+    int32_t n_predictors;
+    double min, max, step; /* what PREDICT and NORM give is put there; NaN: no such limit */
+    double constant;       /* of a score, whose parts are doubles and not scores */
+    const int32_t *parts;
+    const double *part_weights;
+    int32_t n_parts;
+} qst_impute_variable;
+
+typedef struct {
+    const qst_impute_variable *variables;
+    int32_t n_variables;
+    ptrdiff_t n_rows;
+    const int32_t *visits; /* the variables to be completed, in the order of a cycle */
+    int32_t n_visits;
+    const int32_t *group;   /* n_rows: 1 .. n_groups, each completed by itself; or NULL */
+    int32_t n_groups;       /* 1 without groups */
+    const int32_t *cluster; /* n_rows: 1 .. n_clusters, missing for a row on its own; or NULL */
+    int32_t n_clusters;
+} qst_impute_data;
+
+typedef struct {
+    int32_t n_iterations;     /* 10 */
+    int32_t donors;           /* 5: how many of the nearest PMM draws from */
+    int32_t first_imputation; /* 0: any range of imputations may be made anywhere, in any order */
+    int32_t n_imputations;    /* 20 */
+    uint64_t seed;
+} qst_impute_settings;
+
+void qst_impute_settings_default(qst_impute_settings *settings);
+
+/* What was decided on the way, counted over visits (imputation, iteration, group). */
+typedef enum {
+    QST_DECIDED_FEW_DONORS,    /* fewer observed than donors: all of them are */
+    QST_DECIDED_FEW_ROWS,      /* predictors left out because there are too few rows for them */
+    QST_DECIDED_SEPARATED,     /* no finite maximum of the likelihood without augmentation */
+    QST_DECIDED_NOT_CONVERGED, /* the last step of the mode's search was used */
+    QST_DECIDED_NO_EFFECTS,    /* no cluster effect: fewer than two clusters are observed */
+    QST_DECIDED_ONE_VALUE,     /* only one value is observed: it is imputed */
+    QST_N_DECIDED
+} qst_impute_decision;
+
+/* Room is the caller's. */
+typedef struct {
+    /* One array a variable (NULL where nothing is missing): n_missing x n_imputations, the
+     * missing rows in their order, values or codes. */
+    double *const *imputed;
+    /* n_variables x n_iterations x n_imputations, the first index running fastest: mean and SD
+     * (divisor n - 1) of a variable's imputed values or codes after each cycle. */
+    double *mean, *sd;
+    int32_t *left_out; /* n_variables x n_variables: visits to i that left out predictor j as
+                          constant or collinear */
+    int32_t *decided;  /* n_variables x QST_N_DECIDED: visits */
+} qst_impute_result;
+
+/*
+ * Completes the data n_imputations times by fully conditional specification
+ * (van Buuren 2007, Stat. Methods Med. Res. 16:219-242): missing values start
+ * as random observed ones; in each cycle every variable of `visits` is drawn
+ * anew given its predictors as they stand. Each number drawn has an address
+ * of its own (seed, imputation, variable, iteration, row), so imputation k is
+ * the same bits whatever else is made, where, when, and by how many threads.
+ *
+ * QST_ENODATA when a variable to be completed has no observed value in a
+ * group (row: the first row of the group, column: the variable). QST_ERANGE
+ * for an infinite value (row, column, value). QST_EARGUMENT for a method that
+ * the column's type cannot have. Threaded over imputations and groups. Work
+ * memory: about twice the data for each thread.
+ */
+QST_MUST_USE qst_status qst_impute(const qst_ctx *ctx, const qst_impute_settings *settings,
+    const qst_impute_data *data, const qst_impute_result *result, qst_err *err);
+
 /* ---- Comparisons: stat/compare.c ------------------------------------------------------ */
 
 /* n values, their mean, and the sum of squares about it. */

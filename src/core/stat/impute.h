@@ -1,0 +1,90 @@
+/*
+ * What the files of multiple imputation share: impute.c (cycles, working
+ * columns, cross-products), impute_linear.c, impute_logistic.c,
+ * impute_multinomial.c, impute_ordered.c, impute_cluster.c (how one variable
+ * is drawn).
+ */
+#ifndef QST_IMPUTE_H
+#define QST_IMPUTE_H
+
+#include "la/la.h"
+
+/* Uses of random numbers; the address's variable, iteration and replicate are those of the visit.
+ */
+enum {
+    QST__DRAW_START = 40,      /* row: first values */
+    QST__DRAW_PARAMETERS = 41, /* row: 0, or what the method says */
+    QST__DRAW_VALUE = 42,      /* row: imputed values */
+    QST__DRAW_EFFECT = 43,     /* row: cluster */
+    QST__DRAW_VARIANCE = 44,   /* row: 0 residual, 1 between clusters */
+    QST__DRAW_ACCEPT = 45      /* row: proposals for a value */
+};
+
+/*
+ * One variable of one completed data set, to be drawn anew. Rows are those of
+ * the group, 0 .. n_rows - 1; the working columns x hold 1 in column 0, then
+ * numbers centred at their observed means, factors as indicators of their
+ * second, third, ... level, scores. All values of x are finite.
+ */
+typedef struct {
+    qst_cmat x;
+    const ptrdiff_t *columns; /* of x, the intercept first: the predictors of this variable */
+    ptrdiff_t n_columns;
+    qst_cmat gram;    /* x'x of all rows and all columns of x */
+    const double *y;  /* n_rows: values less `centre`, or codes 1 .. n_levels, as they stand */
+    double centre;    /* add it to what is drawn for a number */
+    int32_t n_levels; /* of a factor */
+    const ptrdiff_t *observed, *missing; /* rows, ascending; both at least one */
+    ptrdiff_t n_observed, n_missing;
+    const qst_impute_variable *variable;
+    int32_t donors;
+    const int32_t *cluster; /* n_rows: 1 .. n_clusters or QST_NA_INT; NULL: no clusters */
+    int32_t n_clusters;
+    /* Kept from cycle to cycle for this variable, 0 at first: state[0] residual variance, state[1]
+     * variance between clusters, then the effects; n_clusters + 2. NULL without clusters. */
+    double *state;
+    /* Addresses. */
+    uint64_t seed;
+    uint32_t imputation, variable_index, iteration;
+    const ptrdiff_t *row_numbers; /* of the whole data: for QST__DRAW_VALUE */
+    /* Work memory of the method: what its _room() asked for, and results. */
+    double *room;
+    double *drawn_out;    /* n_missing values (uncentred) or codes */
+    int32_t *left_out;    /* n_columns, zeroed: 1 where a column was left out */
+    int32_t *decided_out; /* QST_N_DECIDED, zeroed: 1 where so decided */
+} qst__visit;
+
+/* The stream of this visit for `purpose` and `row`. Addresses were checked when the run began. */
+qst_rng qst__visit_stream(const qst__visit *visit, uint32_t purpose, ptrdiff_t row);
+
+/*
+ * A method: draws parameters from their posterior given the observed rows,
+ * then a value for each missing row. Fails only for numbers no data can have;
+ * data that leave a model undefined are decisions.
+ */
+typedef qst_status (*qst__draw)(const qst__visit *visit, qst_err *err);
+
+/* Doubles of room a method needs for a group of n_rows with up to n_columns columns. */
+typedef ptrdiff_t (*qst__draw_room)(const qst__visit *shape);
+
+/* ---- impute_linear.c: PREDICT, NORM, PMM ---- */
+ptrdiff_t qst__draw_linear_room(const qst__visit *shape);
+qst_status qst__draw_linear(const qst__visit *visit, qst_err *err);
+
+/* ---- impute_logistic.c: LOGREG; augmented (White, Daniel & Royston 2010) ---- */
+ptrdiff_t qst__draw_logistic_room(const qst__visit *shape);
+qst_status qst__draw_logistic(const qst__visit *visit, qst_err *err);
+
+/* ---- impute_multinomial.c: POLYREG ---- */
+ptrdiff_t qst__draw_multinomial_room(const qst__visit *shape);
+qst_status qst__draw_multinomial(const qst__visit *visit, qst_err *err);
+
+/* ---- impute_ordered.c: POLR ---- */
+ptrdiff_t qst__draw_ordered_room(const qst__visit *shape);
+qst_status qst__draw_ordered(const qst__visit *visit, qst_err *err);
+
+/* ---- impute_cluster.c: NORM and PMM with a random intercept a cluster ---- */
+ptrdiff_t qst__draw_cluster_room(const qst__visit *shape);
+qst_status qst__draw_cluster(const qst__visit *visit, qst_err *err);
+
+#endif
