@@ -192,6 +192,10 @@ uint32_t qst_rng_below(qst_rng *rng, uint32_t n);
 /* Standard normal by the inverse distribution function: one uniform each. */
 double qst_rng_normal(qst_rng *rng);
 
+/* Chi-square with df > 0 degrees of freedom, whole or not; a stream of its own for each, since how
+ * many words it takes is random. */
+double qst_rng_chi_square(qst_rng *rng, double df);
+
 /* ---- Numbers: base/num.c ------------------------------------------------------ */
 
 /* Quantile of the standard normal, Wichura (1988) AS 241 PPND16, about 1e-16; p outside (0, 1):

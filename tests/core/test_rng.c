@@ -147,6 +147,34 @@ static void normals_use_one_uniform_each(void **state)
     assert_close(sum_squares / N_DRAWS, 1.0, 0, 4 * sqrt(2.0 / N_DRAWS));
 }
 
+/* Quarters by qchisq() of R, and the mean; 0.999 quantile on 3 df. */
+static void chi_squares_follow_their_distribution(void **state)
+{
+    (void)state;
+    enum { N_DRAWS = 40000 };
+    static const struct {
+        double df, quarter[3];
+    } cases[] = {{0.5, {0.005284354208, 0.08734760471, 0.521252004}},
+        {1, {0.1015310443, 0.4549364231, 1.323303697}},
+        {2, {0.5753641449, 1.386294361, 2.772588722}}, {7, {4.254852184, 6.345811196, 9.037147548}},
+        {391, {371.7927144, 390.3335358, 409.4808427}}};
+    for (uint32_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        qst_rng rng = stream(11, (qst_rng_address){.row = c});
+        double count[4] = {0}, sum = 0.0, chi_square = 0.0;
+        for (int k = 0; k < N_DRAWS; k++) {
+            const double x = qst_rng_chi_square(&rng, cases[c].df);
+            const double *quarter = cases[c].quarter;
+            count[(x > quarter[0]) + (x > quarter[1]) + (x > quarter[2])]++;
+            sum += x;
+        }
+        for (int b = 0; b < 4; b++) {
+            chi_square += (count[b] - 1e4) * (count[b] - 1e4) / 1e4;
+        }
+        assert_true(chi_square < 16.3);
+        assert_close(sum / N_DRAWS, cases[c].df, 0, 4 * sqrt(2 * cases[c].df / N_DRAWS));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -158,6 +186,7 @@ int main(void)
         cmocka_unit_test(uniforms_never_reach_the_ends),
         cmocka_unit_test(integers_are_below_n_and_unbiased),
         cmocka_unit_test(normals_use_one_uniform_each),
+        cmocka_unit_test(chi_squares_follow_their_distribution),
     };
     return cmocka_run_group_tests_name("rng", tests, NULL, NULL);
 }

@@ -1,5 +1,7 @@
 #include "base/base.h"
 
+#include <math.h>
+
 #define N_ROUNDS 10
 #define MULTIPLIER_0 UINT32_C(0xD2511F53)
 #define MULTIPLIER_1 UINT32_C(0xCD9E8D57)
@@ -74,4 +76,34 @@ uint32_t qst_rng_below(qst_rng *rng, uint32_t n)
 double qst_rng_normal(qst_rng *rng)
 {
     return qst_normal_quantile(qst_rng_uniform(rng));
+}
+
+/* Marsaglia & Tsang (2000) ACM Trans. Math. Softw. 26:363-372: gamma of shape a >= 1, d = a - 1/3,
+ * by rejection from the cube of a normal. */
+static double gamma_above_1(qst_rng *rng, double shape)
+{
+    const double d = shape - 1.0 / 3.0;
+    const double c = 1.0 / sqrt(9.0 * d);
+    for (;;) {
+        const double x = qst_rng_normal(rng);
+        const double root = 1.0 + c * x;
+        const double u = qst_rng_uniform(rng);
+        if (root > 0.0) {
+            const double v = root * root * root;
+            if (log(u) < 0.5 * x * x + d * (1.0 - v + log(v))) {
+                return d * v;
+            }
+        }
+    }
+}
+
+double qst_rng_chi_square(qst_rng *rng, double df)
+{
+    const double shape = 0.5 * df;
+    if (shape >= 1.0) {
+        return 2.0 * gamma_above_1(rng, shape);
+    }
+    /* Their section 6: a gamma of shape a + 1 times U^(1/a) is one of shape a. */
+    const double larger = gamma_above_1(rng, shape + 1.0);
+    return 2.0 * larger * pow(qst_rng_uniform(rng), 1.0 / shape);
 }
