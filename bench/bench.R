@@ -26,3 +26,32 @@ synthetic_answers <- function(n, k, missing, type) {
   })
   stats::setNames(as.data.frame(answers), paste0("item_", seq_len(k)))
 }
+
+# ---- Memory: the peak of a process of its own, where Linux tells it ----
+
+process_mib <- function(field) {
+  line <- grep(field, readLines("/proc/self/status"), value = TRUE)
+  as.double(gsub("[^0-9]", "", line)) / 1024
+}
+
+# How far the process grows above what it holds before the run.
+peak_mib <- function(run) {
+  gc()
+  writeLines("5", "/proc/self/clear_refs")
+  before <- process_mib("VmRSS")
+  run()
+  process_mib("VmHWM") - before
+}
+
+# Runs a script of this folder again with an argument; large blocks are to go back to the system
+# when they are freed.
+in_own_process <- function(script, argument, title) {
+  if (file.exists("/proc/self/clear_refs")) {
+    cat("\n", title, "\n", sep = "")
+    here <- dirname(sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE)))
+    invisible(system2(
+      file.path(R.home("bin"), "Rscript"), c(file.path(here, script), argument),
+      env = "MALLOC_MMAP_THRESHOLD_=65536"
+    ))
+  }
+}

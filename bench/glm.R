@@ -19,17 +19,6 @@ logistic <- update(linear, well ~ .)
 data <- trial(1e6)
 
 if ("memory" %in% commandArgs(TRUE)) {
-  status <- function(field) {
-    line <- grep(field, readLines("/proc/self/status"), value = TRUE)
-    as.double(gsub("[^0-9]", "", line)) / 1024
-  }
-  peak_mib <- function(run) {
-    gc()
-    writeLines("5", "/proc/self/clear_refs")
-    before <- status("VmRSS")
-    run()
-    status("VmHWM") - before
-  }
   cat(sprintf(
     "gaussian %.0f MiB, logistic %.0f MiB\n", peak_mib(function() fit_glm(linear, data)),
     peak_mib(function() fit_glm(logistic, data, binomial()))
@@ -80,12 +69,4 @@ for (n in 10^(4:7)) {
   cat(sprintf("%10.0f  %15.0f  %15.0f\n", n, per_row[[1]], per_row[[2]]))
 }
 
-# Peak of a process of its own above what it holds before the fit, where Linux tells it; large blocks
-# are to go back to the system when they are freed.
-if (file.exists("/proc/self/clear_refs")) {
-  cat("\npeak memory above the data, n = 1e6, bar 64 MiB\n")
-  invisible(system2(
-    file.path(R.home("bin"), "Rscript"), c(file.path(here, "glm.R"), "memory"),
-    env = "MALLOC_MMAP_THRESHOLD_=65536"
-  ))
-}
+in_own_process("glm.R", "memory", "peak memory above the data, n = 1e6, bar 64 MiB")
