@@ -1,7 +1,7 @@
 #' Score a questionnaire
 #'
 #' `score()` gives one scale of every row, `scores()` all scales of an
-#' instrument.
+#' instrument; of [imputations][impute] they score every completed data set.
 #'
 #' Answers are read straight from the columns, once and without a copy; only
 #' the result takes memory. Reversed items become `min + max - x` by the
@@ -18,20 +18,37 @@
 #' Labelled columns (haven) count as the numbers they hold, user-missing codes
 #' included, which are out of range and so found.
 #'
-#' @param data A data frame with one row a person. Item columns hold numbers;
-#'   a column that is `NA` for everybody may be of any of R's number types or
-#'   logical.
+#' @section Imputations:
+#' The score becomes a column of the data, so that a model can follow at once.
+#' A person none of whose items was imputed has the same score everywhere, and
+#' it counts as observed. A person with imputed items has the score of the
+#' completed answers, another one in each imputation, and it counts as imputed:
+#' the scale's rule for missing answers is not used for what was imputed. It
+#' remains for items that nobody answered, see [on_columns()].
+#'
+#' [transform()][transform.imputations] makes changes and other sums of scores.
+#'
+#' @param data A data frame with one row a person, or [imputations][impute] of one. Item
+#'   columns hold numbers; a column that is `NA` for everybody may be of any of
+#'   R's number types or logical.
 #' @param instrument An [instrument()], the id of one, or [new_instrument()].
+#'   For imputations made with [impute()]'s `instrument =` also a name in that list;
+#'   `scores()` without it scores them all.
 #' @param scale Name of the scale; by default the instrument's first.
 #' @param columns Names of the columns of `data` in the order of the
-#'   instrument's items; by default the item names.
-#' @return `score()`: a numeric vector, one value a row. `scores()`: a data
+#'   instrument's items; by default the item names, see [on_columns()].
+#' @param name Names of the new columns: one for `score()`, one a scale for `scores()`. By
+#'   default the scale's name, behind the name in [impute()]'s list (`t0_total`) if
+#'   `instrument` is one.
+#' @param ... Arguments of methods.
+#' @return Of a data frame, `score()`: a numeric vector, one value a row; `scores()`: a data
 #'   frame with two columns a scale: its score, and `<scale>_answered`, how
-#'   many of its items were answered.
+#'   many of its items were answered. Of imputations: the imputations with the scores as
+#'   further columns.
 #' @section Errors:
 #' `questrial_error_range` for an answer that cannot be (fields `row`,
 #' `column`, `value`), `questrial_error_argument` for missing, doubled or
-#' non-numeric columns, `questrial_error_no_data` for no rows.
+#' non-numeric columns, and for a new column that exists; `questrial_error_no_data` for no rows.
 #' @seealso [reliability()], [response_quality()].
 #' @examples
 #' answers <- data.frame(q1 = c(1, 4, NA), q2 = c(5, 2, 3), q3 = c(2, 4, 4))
@@ -39,7 +56,13 @@
 #' score(answers, short)
 #' scores(answers, short)
 #' @export
-score <- function(data, instrument, scale = NULL, columns = NULL) {
+score <- function(data, instrument, scale = NULL, columns = NULL, ...) {
+  UseMethod("score")
+}
+
+#' @export
+score.default <- function(data, instrument, scale = NULL, columns = NULL, ...) {
+  check_no_dots(...)
   instrument <- as_instrument(instrument)
   scale <- check_scale(instrument, scale)
   answers <- read_answers(data, instrument, scale, columns)
@@ -48,7 +71,13 @@ score <- function(data, instrument, scale = NULL, columns = NULL) {
 
 #' @rdname score
 #' @export
-scores <- function(data, instrument, columns = NULL) {
+scores <- function(data, instrument, columns = NULL, ...) {
+  UseMethod("scores")
+}
+
+#' @export
+scores.default <- function(data, instrument, columns = NULL, ...) {
+  check_no_dots(...)
   instrument <- as_instrument(instrument)
   names <- names(instrument$scales)
   parts <- lapply(names, function(scale) {

@@ -1,0 +1,216 @@
+# Questionnaires in multiple imputation: items by their own scale's items and other totals.
+
+#' Tie an instrument to columns of the data
+#'
+#' An instrument whose items have the names of the columns that hold them: one
+#' for each occasion when a questionnaire was given more than once. It can be
+#' used wherever an instrument can, without `columns =`; in [impute()] it says
+#' which columns are items.
+#'
+#' @section Items in multiple imputation:
+#' A scale score is missing because some of its items are. Imputing the items
+#' uses the answers that were given: with one of twenty items missing, the
+#' score is known but for a twentieth. Imputing the score throws them away, and
+#' needs more people for the same precision (Gottschall, West & Enders 2012);
+#' leaving those people out, or taking the mean of the items they answered, is
+#' biased when the items that are missing depend on the answers to others
+#' (Eekhout et al. 2014).
+#'
+#' With every item as a predictor of every other a model soon has more
+#' predictors than the data can carry: two occasions of twenty items and a
+#' second questionnaire are sixty. `impute(data, instrument = ...)` takes as
+#' predictors
+#' * of an item: the other items of its own scale at the same occasion, the
+#'   *totals* of all other scales and occasions, and the other variables;
+#' * of any other variable: the totals, and the other variables.
+#'
+#' A total is no variable that is imputed. It is computed from the items as they
+#' stand, at once, whenever one of them has been drawn anew; so no total is
+#' ever stale. (In mice that is passive imputation, `~ I(q1 + q2 + q3)`: the
+#' total must stand in the data, be visited after every one of its items, and
+#' be taken out of the predictors of its own items by hand, else the chain runs
+#' away; van Buuren 2018, section 6.4.) Totals are kept out of the data:
+#' [score()] makes them from the completed items afterwards.
+#'
+#' An item's own scale is the one with the fewest items among those it belongs
+#' to. A scale that holds another scale, such as a total beside its subscales,
+#' is no predictor, because its subscales already are; nor is a total with the
+#' item itself in it.
+#'
+#' Every value imputed for an item is an answer that the form offers: `pmm`
+#' takes observed answers, and what `norm` draws is put within the declared
+#' range and on its steps.
+#'
+#' An item that nobody answered cannot be imputed. It stays missing, enters no
+#' total, and the log of the imputations says so; [score()] then treats it by
+#' the scale's own rule for missing answers.
+#'
+#' @param instrument An [instrument()], the id of one, or [new_instrument()].
+#' @param columns Names of the columns of the data, one for each item, in the
+#'   order of the instrument's items.
+#' @return An instrument, see [instruments()], whose items are `columns`.
+#' @section Errors:
+#' `questrial_error_dimension` for too few or too many columns,
+#' `questrial_error_argument` for what is no name, or is one twice.
+#' @references
+#' Eekhout I, de Vet HCW, Twisk JWR, et al. (2014) Missing data in a multi-item instrument were best
+#' handled by multiple imputation at the item score level. Journal of Clinical Epidemiology
+#' 67:335-342. \doi{10.1016/j.jclinepi.2013.09.009}
+#'
+#' Gottschall AC, West SG, Enders CK (2012) A comparison of item-level and scale-level multiple
+#' imputation for questionnaire batteries. Multivariate Behavioral Research 47:1-25.
+#' \doi{10.1080/00273171.2012.640589}
+#'
+#' van Buuren S (2018) Flexible imputation of missing data, 2nd edition. Chapman & Hall.
+#' \doi{10.1201/9780429492259}
+#' @seealso [score()], which also scores imputations.
+#' @examples
+#' occasions <- list(
+#'   t0 = on_columns("jse-s", paste0("t0_", 1:20)),
+#'   t1 = on_columns("jse-s", paste0("t1_", 1:20))
+#' )
+#' summary(score(balint, occasions$t1) - score(balint, occasions$t0))
+#' @export
+on_columns <- function(instrument, columns) {
+  instrument <- as_instrument(instrument)
+  check_names(columns, "columns")
+  instrument$items <- item_columns(NULL, instrument, columns)
+  instrument
+}
+
+# ---- What `instrument =` of impute() means for a data frame ----
+
+# `instrument`: an instrument, or a list of them with a name for each occasion. Gives
+# * items: the instruments, by occasion ("" for a single one), their items named by columns
+# * own: for each item with an answer, itself and the items of its own scale with one
+# * totals: the scores to be made, by name; each a list of `parts` (columns), `weights`,
+#   `constant`, `occasion`, `scale`
+# * limits: for each item, c(min, max, step)
+# * unanswered: columns that nobody answered
+instrument_parts <- function(instrument, data) {
+  items <- instruments_of(instrument)
+  check_own_columns(items)
+  for (one in items) {
+    check_all_answers(one, data)
+  }
+  columns <- unlist(lapply(items, `[[`, "items"), use.names = FALSE)
+  unanswered <- columns[vapply(columns, function(name) all(is.na(data[[name]])), NA)]
+  parts <- list(
+    items = items, unanswered = unanswered,
+    own = unlist(unname(lapply(items, own_items, unanswered)), recursive = FALSE),
+    limits = unlist(unname(lapply(items, item_limits)), recursive = FALSE),
+    totals = do.call(c, unname(Map(item_totals, items, names(items), list(unanswered))))
+  )
+  names(parts$totals) <- utils::tail(
+    make.unique(c(names(data), names(parts$totals))), length(parts$totals)
+  )
+  parts
+}
+
+instruments_of <- function(instrument) {
+  if (inherits(instrument, "instrument") || (is_text(instrument) && is.null(names(instrument)))) {
+    return(list(as_instrument(instrument)) |> stats::setNames(""))
+  }
+  items <- lapply(as.list(instrument), as_instrument)
+  names <- if (is.null(names(items))) rep("", length(items)) else names(items)
+  ids <- vapply(items, function(x) x$id, "")
+  names[!nzchar(names)] <- ids[!nzchar(names)]
+  if (length(items) == 0 || anyNA(names) || anyDuplicated(names) > 0) {
+    qst_abort("argument", paste(
+      "`instrument` must be an instrument, or a list of them with a name for each, each once:",
+      "list(t0 = on_columns(...), t1 = on_columns(...))."
+    ))
+  }
+  stats::setNames(items, names)
+}
+
+is_text <- function(x) {
+  is.character(x) && length(x) == 1
+}
+
+check_own_columns <- function(items) {
+  columns <- unlist(lapply(items, `[[`, "items"), use.names = FALSE)
+  doubled <- unique(columns[duplicated(columns)])
+  if (length(doubled) > 0) {
+    qst_abort("argument", sprintf(
+      "`instrument` has column %s as two items. Tie each item to a column of its own.",
+      enumerate(doubled)
+    ), column = doubled)
+  }
+}
+
+# As score() checks them, items of no scale included.
+check_all_answers <- function(instrument, data) {
+  all <- seq_along(instrument$items)
+  answers <- read_item_columns(data, instrument, all, NULL)
+  rule <- list(items = all, score = "sum", multiply = 1, max_missing = 0)
+  invisible(score_scale(answers, rule, count = FALSE))
+}
+
+item_limits <- function(instrument) {
+  limits <- c(instrument$min, instrument$max, instrument$step)
+  stats::setNames(rep(list(limits), length(instrument$items)), instrument$items)
+}
+
+# Scales by the items that were answered; equal ones once.
+answered_scales <- function(instrument, unanswered) {
+  answered <- which(!instrument$items %in% unanswered)
+  scales <- lapply(instrument$scales, function(scale) intersect(scale$items, answered))
+  scales[lengths(scales) > 0 & !duplicated(lapply(scales, sort))]
+}
+
+own_items <- function(instrument, unanswered) {
+  scales <- answered_scales(instrument, unanswered)
+  scales <- scales[order(lengths(scales))]
+  answered <- which(!instrument$items %in% unanswered)
+  own <- lapply(answered, function(item) {
+    holds <- vapply(scales, function(members) item %in% members, NA)
+    instrument$items[if (any(holds)) scales[[which(holds)[[1]]]] else item]
+  })
+  stats::setNames(own, instrument$items[answered])
+}
+
+# The totals of scales that hold no other scale.
+item_totals <- function(instrument, occasion, unanswered) {
+  scales <- answered_scales(instrument, unanswered)
+  holds_other <- vapply(seq_along(scales), function(i) {
+    any(vapply(scales[-i], function(other) all(other %in% scales[[i]]), NA))
+  }, NA)
+  scales <- scales[!holds_other]
+  totals <- Map(function(members, name) {
+    c(linear_score(instrument, name, members), list(occasion = occasion, scale = name))
+  }, scales, names(scales))
+  names(totals) <- total_names(occasion, names(scales))
+  totals
+}
+
+# A scale's score as constant + sum of weight x answer, the items that nobody answered
+# replaced by the mean of the others as score() does.
+linear_score <- function(instrument, scale, members) {
+  rule <- instrument$scales[[scale]]
+  turned <- instrument$reversed[members]
+  range <- instrument$max - instrument$min
+  factor <- rule$multiply / length(members) *
+    switch(rule$score, sum = length(rule$items), mean = 1, percent = 100 / range)
+  shift <- if (rule$score == "percent") length(members) * instrument$min else 0
+  list(
+    parts = instrument$items[members], weights = ifelse(turned, -factor, factor),
+    constant = factor * (sum(turned) * (instrument$min + instrument$max) - shift)
+  )
+}
+
+# `predictors`: for each variable to be imputed the names of its predictors among the columns.
+# Items of other scales among them become the totals of those scales.
+predictors_with_totals <- function(predictors, parts) {
+  parts_of <- lapply(parts$totals, `[[`, "parts")
+  Map(function(names, target) {
+    own <- if (target %in% names(parts$own)) parts$own[[target]] else character()
+    others <- setdiff(intersect(names, names(parts$own)), own)
+    wanted <- vapply(parts_of, function(members) {
+      any(members %in% others) && !target %in% members && !all(members %in% own)
+    }, NA)
+    in_total <- unlist(parts_of[wanted])
+    keep <- setdiff(names, c(intersect(others, in_total), parts$unanswered))
+    c(keep, names(parts$totals)[wanted])
+  }, predictors, names(predictors))
+}
