@@ -14,8 +14,11 @@ score.imputations <- function(data, instrument, scale = NULL, columns = NULL, na
 scores.imputations <- function(data, instrument = NULL, columns = NULL, name = NULL, ...) {
   check_no_dots(...)
   known <- names(data$items$items)
-  if (!is.null(instrument) || length(known) == 1) {
-    chosen <- imputed_instrument(data, if (is.null(instrument)) data$items$items[[1]] else instrument)
+  if (is.null(instrument) && identical(known, "")) {
+    instrument <- data$items$items[[1]]
+  }
+  if (!is.null(instrument)) {
+    chosen <- imputed_instrument(data, instrument)
     return(add_scores(data, chosen, names(chosen$instrument$scales), columns, name))
   }
   if (length(known) == 0 || !is.null(columns) || !is.null(name)) {
