@@ -82,29 +82,32 @@ on_columns <- function(instrument, columns) {
 
 # `instrument`: an instrument, or a list of them with a name for each occasion. Gives
 # * items: the instruments, by occasion ("" for a single one), their items named by columns
-# * own: for each item with an answer, itself and the items of its own scale with one
-# * totals: the scores to be made, by name; each a list of `parts` (columns), `weights`,
-#   `constant`, `occasion`, `scale`
+# * never: columns that nobody answered
+# * scores: the totals, by name; each a list of `parts` (columns), `weights`, `constant`,
+#   `occasion`, `scale`
+# * predictors: for each answered item of a scale, the items and totals that predict it
+# * outside: the totals, which predict all other variables
 # * limits: for each item, c(min, max, step)
-# * unanswered: columns that nobody answered
-instrument_parts <- function(instrument, data) {
+item_plan <- function(instrument, data) {
   items <- instruments_of(instrument)
   check_own_columns(items)
   for (one in items) {
     check_all_answers(one, data)
   }
   columns <- unlist(lapply(items, `[[`, "items"), use.names = FALSE)
-  unanswered <- columns[vapply(columns, function(name) all(is.na(data[[name]])), NA)]
-  parts <- list(
-    items = items, unanswered = unanswered,
-    own = unlist(unname(lapply(items, own_items, unanswered)), recursive = FALSE),
-    limits = unlist(unname(lapply(items, item_limits)), recursive = FALSE),
-    totals = do.call(c, unname(Map(item_totals, items, names(items), list(unanswered))))
+  never <- columns[vapply(columns, function(name) all(is.na(data[[name]])), NA)]
+  scores <- do.call(c, unname(Map(item_totals, items, names(items), list(never))))
+  names(scores) <- utils::tail(make.unique(c(names(data), names(scores))), length(scores))
+  list(
+    items = items, never = never, scores = scores,
+    predictors = join_lists(lapply(items, item_predictors, never, scores)),
+    outside = names(scores), limits = join_lists(lapply(items, item_limits))
   )
-  names(parts$totals) <- utils::tail(
-    make.unique(c(names(data), names(parts$totals))), length(parts$totals)
-  )
-  parts
+}
+
+# Lists one after the other, under their own names.
+join_lists <- function(x) {
+  do.call(c, unname(x))
 }
 
 instruments_of <- function(instrument) {
@@ -159,15 +162,22 @@ answered_scales <- function(instrument, unanswered) {
   scales[lengths(scales) > 0 & !duplicated(lapply(scales, sort))]
 }
 
-own_items <- function(instrument, unanswered) {
-  scales <- answered_scales(instrument, unanswered)
-  scales <- scales[order(lengths(scales))]
-  answered <- which(!instrument$items %in% unanswered)
-  own <- lapply(answered, function(item) {
-    holds <- vapply(scales, function(members) item %in% members, NA)
-    instrument$items[if (any(holds)) scales[[which(holds)[[1]]]] else item]
+# Of an item: those of its own scale, which is its smallest; the totals without it, unless they
+# are made of its own scale's items; items of scales it belongs to that are in none of these.
+item_predictors <- function(instrument, never, scores) {
+  scales <- answered_scales(instrument, never)
+  scales <- lapply(scales[order(lengths(scales))], function(members) instrument$items[members])
+  items <- unique(unlist(scales, use.names = FALSE))
+  sets <- lapply(items, function(item) {
+    holding <- Filter(function(members) item %in% members, scales)
+    totals <- Filter(function(total) {
+      !item %in% total$parts && !all(total$parts %in% holding[[1]])
+    }, scores)
+    in_totals <- unlist(lapply(totals, `[[`, "parts"))
+    beside <- setdiff(unlist(holding[-1]), c(holding[[1]], in_totals))
+    c(setdiff(holding[[1]], item), beside, names(totals))
   })
-  stats::setNames(own, instrument$items[answered])
+  stats::setNames(sets, items)
 }
 
 # The totals of scales that hold no other scale.
@@ -197,20 +207,4 @@ linear_score <- function(instrument, scale, members) {
     parts = instrument$items[members], weights = ifelse(turned, -factor, factor),
     constant = factor * (sum(turned) * (instrument$min + instrument$max) - shift)
   )
-}
-
-# `predictors`: for each variable to be imputed the names of its predictors among the columns.
-# Items of other scales among them become the totals of those scales.
-predictors_with_totals <- function(predictors, parts) {
-  parts_of <- lapply(parts$totals, `[[`, "parts")
-  Map(function(names, target) {
-    own <- if (target %in% names(parts$own)) parts$own[[target]] else character()
-    others <- setdiff(intersect(names, names(parts$own)), own)
-    wanted <- vapply(parts_of, function(members) {
-      any(members %in% others) && !target %in% members && !all(members %in% own)
-    }, NA)
-    in_total <- unlist(parts_of[wanted])
-    keep <- setdiff(names, c(intersect(others, in_total), parts$unanswered))
-    c(keep, names(parts$totals)[wanted])
-  }, predictors, names(predictors))
 }

@@ -31,9 +31,9 @@ test_that("totals are the scores, also with items that nobody answered", {
   complete <- replace(data, is.na(data), 2)
   for (unanswered in list(character(), "a2", "b3", c("a5", "b4"))) {
     answers <- replace(complete, unanswered, NA)
-    parts <- instrument_parts(mood_twice, answers)
-    expect_identical(parts$unanswered, unanswered)
-    for (total in parts$totals) {
+    plan <- item_plan(mood_twice, answers)
+    expect_identical(plan$never, unanswered)
+    for (total in plan$scores) {
       linear <- total$constant + as.matrix(answers[total$parts]) %*% total$weights
       lenient <- mood_twice[[total$occasion]]
       lenient$scales[[total$scale]]$max_missing <- 0.9
@@ -57,19 +57,25 @@ slow_predictors <- function(target, names, scales, totals) {
   out
 }
 
+# With the variables that are no items of a scale, as impute() adds them.
+all_predictors <- function(target, names, plan) {
+  items <- names(plan$predictors)
+  from_plan <- if (target %in% items) plan$predictors[[target]] else plan$outside
+  c(from_plan, setdiff(names, c(items, target)))
+}
+
 test_that("items see their own scale's items and other totals, others see totals", {
   data <- mood_data()
-  parts <- instrument_parts(mood_twice, data)
-  all <- lapply(setNames(nm = names(data)), function(target) setdiff(names(data), target))
-  got <- predictors_with_totals(all, parts)
+  plan <- item_plan(mood_twice, data)
+  expect_setequal(names(plan$predictors), setdiff(names(data), c("a5", "b5", "age")))
   scales <- list(c("a1", "a2"), c("a3", "a4"), c("b1", "b2"), c("b3", "b4"))
   totals <- c("t0_low", "t0_high", "t1_low", "t1_high")
   for (target in names(data)) {
-    want <- slow_predictors(target, names(data), scales, totals)
-    expect_setequal(got[[target]], want)
+    got <- all_predictors(target, names(data), plan)
+    expect_setequal(got, slow_predictors(target, names(data), scales, totals))
   }
-  expect_setequal(got$a1, c("a2", "a5", "b5", "age", "t0_high", "t1_low", "t1_high"))
-  expect_setequal(got$age, c("a5", "b5", totals))
+  expect_setequal(plan$predictors$a1, c("a2", "t0_high", "t1_low", "t1_high"))
+  expect_identical(plan$outside, totals)
 })
 
 test_that("a total beside its subscales, and what holds the item, is no predictor", {
@@ -77,42 +83,41 @@ test_that("a total beside its subscales, and what holds the item, is no predicto
     scales = list(total = 1:4, first = 1:2, again = 2:1, second = 3:4)
   )
   data <- as.data.frame(matrix(0:3, 8, 4)) |> setNames(nested$items)
-  parts <- instrument_parts(nested, data)
-  expect_named(parts$totals, c("first", "second"))
-  got <- predictors_with_totals(list(q1 = c("q2", "q3", "q4"), x = nested$items), parts)
-  expect_identical(got, list(q1 = c("q2", "second"), x = c("first", "second")))
+  plan <- item_plan(nested, data)
+  expect_named(plan$scores, c("first", "second"))
+  expect_identical(plan$predictors$q1, c("q2", "second"))
+  expect_identical(plan$outside, c("first", "second"))
   shared <- new_instrument(4, 0, 3, scales = list(one = 1:3, two = 3:4))
   names(data) <- shared$items
-  parts <- instrument_parts(shared, data)
-  got <- predictors_with_totals(list(item_3 = shared$items[-3], item_1 = shared$items[-1]), parts)
-  expect_setequal(got$item_3, c("item_4", "item_1", "item_2"))
-  expect_setequal(got$item_1, c("item_2", "item_3", "two"))
+  plan <- item_plan(shared, data)
+  expect_setequal(plan$predictors$item_3, c("item_4", "item_1", "item_2"))
+  expect_setequal(plan$predictors$item_1, c("item_2", "item_3", "two"))
 })
 
 test_that("what nobody answered is neither predictor nor part", {
   data <- mood_data()
   data$a1 <- NA
   data[c("b3", "b4")] <- NA_integer_
-  parts <- instrument_parts(mood_twice, data)
-  expect_identical(parts$unanswered, c("a1", "b3", "b4"))
-  expect_named(parts$totals, c("t0_low", "t0_high", "t1_low"))
-  expect_identical(parts$totals$t0_low$parts, "a2")
-  got <- predictors_with_totals(list(age = names(data)[-11], a2 = names(data)[-2]), parts)
-  expect_setequal(got$age, c("a5", "b5", "t0_low", "t0_high", "t1_low"))
-  expect_setequal(got$a2, c("a5", "b5", "age", "t0_high", "t1_low"))
+  plan <- item_plan(mood_twice, data)
+  expect_identical(plan$never, c("a1", "b3", "b4"))
+  expect_named(plan$scores, c("t0_low", "t0_high", "t1_low"))
+  expect_identical(plan$scores$t0_low$parts, "a2")
+  expect_identical(plan$outside, c("t0_low", "t0_high", "t1_low"))
+  expect_identical(plan$predictors$a2, c("t0_high", "t1_low"))
+  expect_false(any(c("a1", "b3", "b4") %in% c(names(plan$predictors), unlist(plan$predictors))))
 })
 
 test_that("totals never take the name of a column", {
   data <- mood_data()
   data$t0_low <- 1
   expect_named(
-    instrument_parts(mood_twice, data)$totals, c("t0_low.1", "t0_high", "t1_low", "t1_high")
+    item_plan(mood_twice, data)$scores, c("t0_low.1", "t0_high", "t1_low", "t1_high")
   )
 })
 
 test_that("instruments are named, each column is one item, answers are in range", {
   data <- mood_data()
-  named <- function(x) names(instrument_parts(x, data)$items)
+  named <- function(x) names(item_plan(x, data)$items)
   expect_identical(named(mood_twice$t0), "")
   expect_identical(named(mood_twice), c("t0", "t1"))
   expect_error(named(unname(mood_twice)), "a name for each", class = "questrial_error_argument")
@@ -127,5 +132,5 @@ test_that("instruments are named, each column is one item, answers are in range"
   expect_identical(fault[c("column", "row", "value")], list(column = "b5", row = 3, value = 9))
   hads <- as.data.frame(matrix(0, 3, 21)) |>
     setNames(c(instrument("hads")$items, instrument("gad-7")$items))
-  expect_identical(names(instrument_parts(c("hads", "gad-7"), hads)$items), c("hads", "gad-7"))
+  expect_identical(names(item_plan(c("hads", "gad-7"), hads)$items), c("hads", "gad-7"))
 })

@@ -51,14 +51,14 @@ test_that("the columns of scores have the names asked for, and take no other's p
 
 test_that("instruments of impute() are known by their names", {
   imp <- two_scales()
-  imp$items <- instrument_parts(list(
+  imp$items <- item_plan(list(
     t0 = new_instrument(paste0("q", 1:4), 1, 5), t1 = new_instrument(paste0("q", 5:8), 1, 5)
   ), imp$data)
   got <- scores(imp)
   expect_identical(names(got[[1]])[10:11], c("t0_total", "t1_total"))
   expect_identical(score(imp, "t1")[[2]]$t1_total, got[[2]]$t1_total)
   expect_identical(score(imp, "t1", name = "after")[[3]]$after, got[[3]]$t1_total)
-  imp$items <- instrument_parts(pair, imp$data)
+  imp$items <- item_plan(pair, imp$data)
   expect_identical(names(scores(imp)[[1]])[10:11], c("calm", "glad"))
 })
 
