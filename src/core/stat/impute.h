@@ -1,8 +1,7 @@
 /*
  * What the files of multiple imputation share: impute.c (cycles, working
  * columns, cross-products), impute_linear.c, impute_logistic.c,
- * impute_multinomial.c, impute_ordered.c, impute_cluster.c (how one variable
- * is drawn).
+ * impute_ordered.c, impute_cluster.c (how one variable is drawn).
  */
 #ifndef QST_IMPUTE_H
 #define QST_IMPUTE_H
@@ -46,6 +45,7 @@ typedef struct {
     /* Addresses. */
     uint64_t seed;
     uint32_t imputation, variable_index, iteration;
+    uint32_t group; /* from 0; with the iteration one field of an address, each below 2^16 */
     const ptrdiff_t *row_numbers; /* of the whole data: for QST__DRAW_VALUE */
     /* Work memory of the method: what its _room() asked for, and results. */
     double *room;
@@ -54,8 +54,28 @@ typedef struct {
     int32_t *decided_out; /* QST_N_DECIDED, zeroed: 1 where so decided */
 } qst__visit;
 
+/* ---- impute_visit.c ---- */
+
+#define QST__GROUP_SHIFT 16
+
 /* The stream of this visit for `purpose` and `row`. Addresses were checked when the run began. */
 qst_rng qst__visit_stream(const qst__visit *visit, uint32_t purpose, ptrdiff_t row);
+
+/* Of a model: its information matrix is factored a dozen times a visit. */
+#define QST__MOST_PARAMETERS 1000
+
+/*
+ * Which of the visit's columns a model with n_parameters for each can have.
+ * `gram` (n_columns square: x'x of the observed rows, in the order of
+ * visit->columns) becomes its factor R as of qst__cholesky(), in which columns
+ * left out are aliased; they are marked in visit->left_out. Left out are a
+ * column of which those kept before leave 1e-8 or less (constant, collinear)
+ * and those for which there are not two observed rows a parameter, which is
+ * decided QST_DECIDED_FEW_ROWS. The intercept always stays. pivots_out:
+ * n_columns. Returns the number kept.
+ */
+ptrdiff_t qst__visit_choose(
+    const qst__visit *visit, ptrdiff_t n_parameters, qst_mat gram, double *pivots_out);
 
 /*
  * A method: draws parameters from their posterior given the observed rows,
@@ -71,13 +91,10 @@ typedef ptrdiff_t (*qst__draw_room)(const qst__visit *shape);
 ptrdiff_t qst__draw_linear_room(const qst__visit *shape);
 qst_status qst__draw_linear(const qst__visit *visit, qst_err *err);
 
-/* ---- impute_logistic.c: LOGREG; augmented (White, Daniel & Royston 2010) ---- */
+/* ---- impute_logistic.c: LOGREG and POLYREG, which with two levels is the same; augmented (White,
+ * Daniel & Royston 2010) ---- */
 ptrdiff_t qst__draw_logistic_room(const qst__visit *shape);
 qst_status qst__draw_logistic(const qst__visit *visit, qst_err *err);
-
-/* ---- impute_multinomial.c: POLYREG ---- */
-ptrdiff_t qst__draw_multinomial_room(const qst__visit *shape);
-qst_status qst__draw_multinomial(const qst__visit *visit, qst_err *err);
 
 /* ---- impute_ordered.c: POLR ---- */
 ptrdiff_t qst__draw_ordered_room(const qst__visit *shape);

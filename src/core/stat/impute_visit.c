@@ -1,0 +1,49 @@
+#include "stat/impute.h"
+
+#include <string.h>
+
+/* What the columns before one must leave of its sum of squares; with 1 / this the most that
+ * collinearity multiplies a variance by. */
+#define SHARE_LEFT 1e-8
+#define ROWS_A_PARAMETER 2
+
+qst_rng qst__visit_stream(const qst__visit *visit, uint32_t purpose, ptrdiff_t row)
+{
+    const qst_rng_address address = {.purpose = purpose,
+        .replicate = visit->imputation,
+        .variable = visit->variable_index,
+        .iteration = visit->iteration + (visit->group << QST__GROUP_SHIFT),
+        .row = (uint32_t)row};
+    qst_rng rng = {.n_left = 0};
+    const qst_status status = qst_rng_init(&rng, visit->seed, &address, NULL);
+    QST_ASSERT(status == QST_OK);
+    (void)status;
+    return rng;
+}
+
+/* How many columns the rows can bear, one at least. */
+static ptrdiff_t most_columns(const qst__visit *visit, ptrdiff_t n_parameters)
+{
+    const ptrdiff_t parameters =
+        qst__min(visit->n_observed / ROWS_A_PARAMETER, QST__MOST_PARAMETERS);
+    return qst__max(parameters / n_parameters, 1);
+}
+
+ptrdiff_t qst__visit_choose(
+    const qst__visit *visit, ptrdiff_t n_parameters, qst_mat gram, double *pivots_out)
+{
+    const ptrdiff_t most = most_columns(visit, n_parameters);
+    qst__cholesky(gram, SHARE_LEFT, pivots_out);
+    ptrdiff_t n_kept = 0;
+    for (ptrdiff_t j = 0; j < gram.n_cols; j++) {
+        double *column = gram.data + j * gram.ld;
+        const bool is_free = column[j] != 0.0, is_kept = is_free && n_kept < most;
+        if (is_free && !is_kept) {
+            visit->decided_out[QST_DECIDED_FEW_ROWS] = 1;
+            memset(column, 0, (size_t)gram.n_rows * sizeof *column);
+        }
+        visit->left_out[j] = !is_kept;
+        n_kept += is_kept;
+    }
+    return n_kept;
+}
