@@ -31,6 +31,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(qstr_item_moments, 5),
     ENTRY(qstr_answer_quality, 6),
     ENTRY(qstr_duplicate_rows, 3),
+    ENTRY(qstr_reference_impute, 4),
     ENTRY(qstr_reliability_fit, 1),
     ENTRY(qstr_reconstruct_items, 5),
     ENTRY(qstr_reconstruct_search, 11),

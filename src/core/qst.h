@@ -934,6 +934,68 @@ typedef struct {
 QST_MUST_USE qst_status qst_impute(const qst_ctx *ctx, const qst_impute_settings *settings,
     const qst_impute_data *data, const qst_impute_result *result, qst_err *err);
 
+/* ---- Reference-based imputation: stat/reference.c -------------------------------------- */
+
+/* What is assumed of an arm's outcomes from some visit on, given those before (Carpenter, Roger &
+ * Kenward 2013, doi:10.1080/10543406.2013.834911). */
+typedef enum {
+    QST_REFERENCE_MAR,        /* the own arm's distribution */
+    QST_REFERENCE_JUMP,       /* jump to reference: own means before, the reference's after */
+    QST_REFERENCE_COPY,       /* copy reference: the reference's means before and after */
+    QST_REFERENCE_INCREMENTS, /* copy increments: own means before, the reference's changes after */
+    QST_N_REFERENCE
+} qst_reference_method;
+
+typedef struct {
+    qst_cmat outcomes;   /* n_rows x visits, in order; NaN is missing */
+    qst_cmat covariates; /* n_rows x any number, finite; no constant column */
+    const int32_t *arm;  /* n_rows: 1 .. n_arms */
+    int32_t n_arms;
+    int32_t reference;   /* 1 .. n_arms: in that arm nothing but MAR is assumed */
+    const int32_t *kept; /* n_rows: visits before the assumption holds, 0 .. all */
+    bool by_arm;         /* a model for each arm, or one with an intercept for each */
+} qst_reference_data;
+
+typedef struct {
+    qst_reference_method method;
+    int32_t iterations;           /* cycles of data augmentation before each imputation */
+    int32_t first, n_imputations; /* numbers first .. first + n_imputations - 1, below 2^12 */
+    uint64_t seed;
+} qst_reference_settings;
+
+/*
+ * imputed: n_missing x n_imputations, the missing outcomes visit by visit, each
+ * in the order of rows. The parameters drawn, or both NULL: `coefficients` is
+ * n_imputations times n_models of p x visits, first the intercepts at covariates
+ * 0 (n_arms, or 1 with by_arm), then the covariates'; `covariance` n_imputations
+ * times n_models of visits x visits. n_models is 1, or n_arms with by_arm.
+ */
+typedef struct {
+    double *imputed;
+    double *coefficients, *covariance;
+} qst_reference_result;
+
+/*
+ * Draws missing outcomes n_imputations times. The model: outcomes are
+ * multivariate normal, their means at each visit linear in arm and covariates,
+ * with an unstructured covariance; prior |Sigma|^-((visits + 1) / 2). Its
+ * parameters are drawn by data augmentation from outcomes before `kept` (all
+ * of them in the reference arm and for MAR), from rows that have any, each
+ * imputation by a chain of its own. Then missing outcomes before `kept` are
+ * drawn given the observed ones before it in the own arm's distribution; those
+ * from `kept` on given all before and the observed ones after, by the
+ * regression of the reference arm, centred as the method says. A row with
+ * nothing before `kept` has the reference's means under every method.
+ *
+ * QST_ENODATA (column: the later visit, value: rows) where two visits have
+ * fewer rows with both than coefficients + visits; QST_ESINGULAR (column: the
+ * visit) where arms and covariates are collinear, or outcomes are; QST_ERANGE
+ * for what is not finite. Threaded over imputations.
+ */
+QST_MUST_USE qst_status qst_reference_impute(const qst_ctx *ctx,
+    const qst_reference_settings *settings, const qst_reference_data *data,
+    const qst_reference_result *result, qst_err *err);
+
 /* ---- Comparisons: stat/compare.c ------------------------------------------------------ */
 
 /* n values, their mean, and the sum of squares about it. */

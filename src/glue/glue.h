@@ -129,6 +129,8 @@ SEXP qstr_item_moments(
 SEXP qstr_answer_quality(SEXP columns_sexp, SEXP reversed_sexp, SEXP range_sexp, SEXP half_sexp,
     SEXP n_halves_sexp, SEXP threads_sexp);
 SEXP qstr_duplicate_rows(SEXP columns_sexp, SEXP reversed_sexp, SEXP range_sexp);
+SEXP qstr_reference_impute(
+    SEXP data_sexp, SEXP settings_sexp, SEXP n_missing_sexp, SEXP threads_sexp);
 SEXP qstr_reliability_fit(SEXP cov_sexp);
 SEXP qstr_reconstruct_items(
     SEXP answered_sexp, SEXP total_sexp, SEXP settings_sexp, SEXP alpha_sexp, SEXP seed_sexp);
