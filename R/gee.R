@@ -64,6 +64,8 @@
 #' is valid if data are missing completely at random.
 #'
 #' @inheritParams fit_glm
+#' @param data A data frame (or list or environment) with its variables; the
+#'   formula's environment is searched too.
 #' @param family A family, as for [fit_glm()]; a negative binomial with its
 #'   `theta`. The dispersion is always estimated.
 #' @param cluster A formula with one variable, `~ group`, evaluated in `data`, or

@@ -177,6 +177,9 @@ left_out <- function(fit) {
 
 # "n = 362 rows used, 30 left out (missing values)" and the notes of the fit.
 rows_text <- function(fit) {
+  if (inherits(fit, "pooled_fit")) {
+    return(pooled_rows_text(fit))
+  }
   n_zero <- nrow_of(fit) - fit$n_used
   parts <- c(
     sprintf("%s rows used", count_text(fit$n_used)),

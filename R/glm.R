@@ -80,7 +80,9 @@
 #'
 #' @param formula A formula, as in [stats::lm()].
 #' @param data A data frame (or list or environment) with its variables; the
-#'   formula's environment is searched too.
+#'   formula's environment is searched too. Or `imputations`: the model is then fitted to each
+#'   completed data set and pooled, see [pool()]; `weights`, `subset`, `offset` and `cluster` are
+#'   evaluated in each.
 #' @param family A family, its function or its name; see below.
 #' @param weights Prior weights, from 0, evaluated in `data`. Rows of weight 0
 #'   are not used but have fitted values, as in `lm`.
@@ -101,7 +103,7 @@
 #'   [coef()], [vcov()], [confint()], [predict()], [anova()], [residuals()],
 #'   [plot()], [simulate()] and the other methods of a linear model; `tidy()`, `glance()`
 #'   and `augment()` of broom, `estfun()` and `bread()` of sandwich and
-#'   `emmeans()` work on it.
+#'   `emmeans()` work on it. Of `imputations` a [pooled_fit].
 #' @section Errors:
 #' `questrial_error_argument` for a family or link that is not fitted, a response that the
 #' family cannot have, an unknown variable, an infinite value (fields `row`, `column`, `value`), a
@@ -132,8 +134,11 @@ fit_glm <- function(formula, data, family = stats::gaussian(), weights = NULL, s
   if (missing(data)) {
     data <- environment(formula)
   }
-  check_model_data(formula, data)
   action <- if (missing(na.action)) NULL else na.action
+  if (inherits(data, "imputations")) {
+    return(fit_imputations(formula, data, call, family, action, contrasts, method, threads))
+  }
+  check_model_data(formula, data)
   frame <- model_frame(formula, data, frame_expressions(call), action, threads)
   build_fit(frame, call, family, contrasts, method, threads)
 }

@@ -114,6 +114,9 @@ covariance_types <- c("model", paste0("HC", 0:3), paste0("CR", 0:2))
 # trace and variance of their joint quadratic forms. A `cluster` given without a type asks
 # for CR2.
 fit_covariance <- function(fit, vcov = NULL, cluster = NULL) {
+  if (inherits(fit, "pooled_fit")) {
+    return(pooled_covariance(fit, vcov, cluster))
+  }
   if (inherits(fit, "fit_gee")) {
     if (!is.null(cluster)) {
       qst_abort("argument", "`cluster`: a fit of fit_gee() has its clusters. Leave it out.")

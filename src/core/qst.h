@@ -995,6 +995,75 @@ typedef struct {
 QST_MUST_USE qst_status qst_reference_impute(const qst_ctx *ctx,
     const qst_reference_settings *settings, const qst_reference_data *data,
     const qst_reference_result *result, qst_err *err);
+/* ---- Pooling: stat/pool.c ---------------------------------------------------------------- */
+
+/*
+ * Rubin's rules (Rubin 1987, *Multiple Imputation for Nonresponse in Surveys*,
+ * section 3.3) for p estimates from each of m completed data sets: `estimates`
+ * is p x m; `covariances` is p^2 x m, column i the p x p covariance of column i
+ * of the estimates. Writes
+ *
+ *   estimate_out  p       Q, the mean of the estimates
+ *   within_out    p x p   U, the mean of the covariances
+ *   between_out   p x p   B, the covariance of the estimates, divisor m - 1
+ *   total_out     p x p   T = U + (1 + 1 / m) B
+ *
+ * With m = 1 B is 0 and T is U. Sums are double-double about the first
+ * imputation: m equal estimates give B = 0 and m equal covariances U exactly.
+ * QST_EDIMENSION: no imputation, or sizes that do not fit. QST_ERANGE: an
+ * estimate or a covariance that is not finite (row: the estimate, column: the
+ * imputation, value).
+ */
+typedef struct {
+    double *estimate_out;
+    qst_mat within_out, between_out, total_out;
+} qst_pooled;
+
+QST_MUST_USE qst_status qst_pool(const qst_ctx *ctx, qst_cmat estimates, qst_cmat covariances,
+    const qst_pooled *pooled, qst_err *err);
+
+/*
+ * What the missing values cost one pooled estimate, of its variances U and B
+ * over m imputations and the degrees of freedom it would have with complete data (infinite for z):
+ *
+ *   riv     r = (1 + 1 / m) B / U, the relative increase of the variance
+ *   lambda  (1 + 1 / m) B / T, the share of the variance that is due to missing values
+ *   df      Barnard & Rubin (1999, Biometrika 86:948-955): 1 / df = 1 / old + 1 / observed,
+ *           old = (m - 1) / lambda^2, observed = (c + 1) / (c + 3) c (1 - lambda), c df_complete
+ *   fmi     (r + 2 / (df + 3)) / (r + 1), the fraction of missing information
+ *
+ * With m = 1 nothing is known of B: df is df_complete, the rest NaN. With B = 0 and infinite
+ * df_complete df is infinite; U = B = 0 gives NaN.
+ */
+typedef struct {
+    double riv, lambda, df, fmi;
+} qst_pool_loss;
+
+qst_pool_loss qst_pool_fractions(double within, double between, ptrdiff_t m, double df_complete);
+
+/*
+ * D1: the test that q combinations of the estimates are 0, by Wald's F with
+ * the covariance (1 + r) U, r = (1 + 1 / m) tr(B U^-1) / q (Li, Raghunathan &
+ * Rubin 1991, JASA 86:1065-1073). `estimate` has q elements, `within` and
+ * `between` are q x q. F has q and df_residual degrees of freedom: with t = q (m - 1)
+ *
+ *   df_complete infinite  Li et al., 4 + (t - 4) (1 + (1 - 2 / t) / r)^2,
+ *                         t (1 + 1 / q) (1 + 1 / r)^2 / 2 if t <= 4
+ *   else                  Reiter (2007, Biometrika 94:502-508, eq. 3)
+ *   else, where it has no value, as with t <= 4 or so few df_complete that
+ *                         (c + 1) / (c + 3) c <= 4 (1 + r t / (t - 2)):
+ *                         1 / df = 1 / Li + 1 / observed, as for one estimate
+ *                         with lambda = r / (1 + r)
+ *
+ * Where U has no inverse (a pivot below 1e-12 of its diagonal) all are NaN. q
+ * = 0 too. QST_EDIMENSION for sizes that do not fit and m < 2.
+ */
+typedef struct {
+    double statistic, riv, df_residual;
+} qst_pool_test;
+
+QST_MUST_USE qst_status qst_pool_joint(const qst_ctx *ctx, const double *estimate, qst_cmat within,
+    qst_cmat between, ptrdiff_t m, double df_complete, qst_pool_test *test_out, qst_err *err);
 
 /* ---- Comparisons: stat/compare.c ------------------------------------------------------ */
 

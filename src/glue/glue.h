@@ -124,6 +124,12 @@ SEXP qstr_gee_sandwich(SEXP model_sexp, SEXP family_sexp, SEXP rows_sexp, SEXP c
 SEXP qstr_model_predict(SEXP model_sexp, SEXP b_sexp, SEXP a_sexp, SEXP threads_sexp);
 
 SEXP qstr_pg_version(void);
+
+SEXP qstr_pool(SEXP estimates_sexp, SEXP covariances_sexp);
+SEXP qstr_pool_fractions(SEXP within_sexp, SEXP between_sexp, SEXP m_sexp, SEXP df_complete_sexp);
+SEXP qstr_pool_joint(
+    SEXP estimate_sexp, SEXP within_sexp, SEXP between_sexp, SEXP m_sexp, SEXP df_complete_sexp);
+
 SEXP qstr_item_moments(
     SEXP columns_sexp, SEXP reversed_sexp, SEXP range_sexp, SEXP pairwise_sexp, SEXP threads_sexp);
 SEXP qstr_answer_quality(SEXP columns_sexp, SEXP reversed_sexp, SEXP range_sexp, SEXP half_sexp,

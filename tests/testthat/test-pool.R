@@ -1,0 +1,137 @@
+# Largest relative differences of a pooled fit from what mice::pool() gives.
+expect_as_mice <- function(pooled, theirs, tolerance = 1e-10) {
+  ours <- tidy_of(pooled)
+  theirs <- theirs$pooled
+  expect_equal(ours$term, as.character(theirs$term))
+  expect_equal(ours$estimate, theirs$estimate, tolerance = tolerance)
+  expect_equal(ours$std.error, sqrt(theirs$t), tolerance = tolerance)
+  for (column in c("df", "riv", "lambda", "fmi")) {
+    expect_equal(ours[[column]], theirs[[column]], tolerance = tolerance, label = column)
+  }
+}
+
+tidy_of <- function(fit, ...) {
+  skip_if_not_installed("generics")
+  generics::tidy(fit, ...)
+}
+
+test_that("fits of lm are pooled as by mice", {
+  skip_if_not_installed("mice")
+  models <- list(
+    nhanes2 = chl ~ age + bmi + hyp, boys = bmi ~ age + hgt + reg, airquality = Ozone ~ Wind * Month
+  )
+  for (name in names(models)) {
+    mids <- mids_of(name)
+    formula <- models[[name]]
+    fits <- lapply(mice::complete(mids, "all"), function(data) lm(formula, data))
+    theirs <- mice::pool(mice::as.mira(fits))
+    expect_as_mice(pool(fits), theirs)
+    expect_as_mice(pool(mice::as.mira(fits)), theirs)
+    expect_as_mice(fit_glm(formula, from_mids(mids)), theirs, 1e-8)
+  }
+})
+
+test_that("fits of glm are pooled as by mice", {
+  skip_if_not_installed("mice")
+  mids <- mids_of("nhanes2")
+  control <- list(epsilon = 1e-14)
+  logistic <- with(mids, glm(hyp ~ bmi + chl, family = binomial, control = control))
+  theirs <- mice::pool(logistic)
+  expect_as_mice(pool(logistic, df.complete = 22), theirs)
+  imp <- from_mids(mids)
+  ours <- fit_glm(hyp ~ bmi + chl, imp, family = binomial())
+  expect_as_mice(pool(ours$fits, df.complete = 22), theirs, 1e-8)
+  gamma <- with(mids, glm(chl ~ bmi + age, family = Gamma("log"), control = control))
+  expect_as_mice(pool(gamma), mice::pool(gamma), 1e-10)
+})
+
+test_that("a known variance means z with complete data", {
+  skip_if_not_installed("mice")
+  mids <- mids_of("nhanes2")
+  logistic <- with(mids, glm(hyp ~ bmi + chl, family = binomial))
+  expect_as_mice(pool(logistic), mice::pool(logistic, dfcom = Inf))
+  by_us <- fit_glm(hyp ~ bmi + chl, from_mids(mids), family = binomial())
+  table <- tidy_of(by_us)
+  expect_equal(table$df, 4 / table$lambda^2, tolerance = 1e-12)
+})
+
+test_that("what is not missing costs nothing", {
+  fits <- rep(list(fit_glm(mpg ~ wt + hp, mtcars)), 4)
+  pooled <- pool(fits)
+  expect_identical(coef(pooled), coef(fits[[1]]))
+  expect_identical(vcov(pooled), vcov(fits[[1]]))
+  table <- tidy_of(pooled)
+  expect_identical(table$riv, numeric(3))
+  expect_identical(table$mc.error, numeric(3))
+  expect_equal(table$df, rep(30 / 32 * 29, 3))
+  expect_no_match(capture.output(print(pooled)), "imputed again")
+})
+
+test_that("fits that do not go together are refused by number and coefficient", {
+  fit <- fit_glm(mpg ~ wt + hp, mtcars)
+  other <- fit_glm(mpg ~ wt + qsec, mtcars)
+  expect_error(pool(list(fit)), "has 1 fit;", class = "questrial_error_argument")
+  expect_error(pool(list()), "has 0 fits", class = "questrial_error_argument")
+  expect_error(pool(fit), "a single fit", class = "questrial_error_argument")
+  error <- expect_error(pool(list(fit, fit, other)), class = "questrial_error_argument")
+  expect_match(conditionMessage(error), "Fit 3 has a coefficient `qsec`, which fit 1 has not")
+  expect_identical(error$row, 3L)
+  expect_error(pool(list(fit, fit_glm(mpg ~ hp + wt, mtcars))), "another order")
+  expect_error(pool(list(fit, 3)), "Fit 2", class = "questrial_error_argument")
+  expect_error(pool(list(fit, fit), df.complete = 0), class = "questrial_error_argument")
+})
+
+test_that("coefficients aliased in some fits only are refused", {
+  data <- transform(mtcars, twice = 2 * wt)
+  whole <- fit_glm(mpg ~ wt + twice, data)
+  expect_silent(pool(list(whole, whole)))
+  almost <- fit_glm(mpg ~ wt + twice, transform(data, twice = twice + hp))
+  error <- expect_error(pool(list(whole, almost)), class = "questrial_error_argument")
+  expect_match(conditionMessage(error), "`twice` is aliased (NA) in fit 1 but not in fit 2",
+    fixed = TRUE
+  )
+  expect_identical(error$column, "twice")
+})
+
+test_that("aliased coefficients stay NA", {
+  fit <- fit_glm(mpg ~ wt + twice, transform(mtcars, twice = 2 * wt))
+  pooled <- pool(list(fit, fit))
+  expect_identical(is.na(coef(pooled)), is.na(coef(fit)))
+  expect_identical(vcov(pooled, complete = FALSE), vcov(fit, complete = FALSE))
+  expect_true(is.na(tidy_of(pooled)$fmi[[3]]))
+  expect_output(print(summary(pooled)), "Not estimable")
+})
+
+test_that("data sets are not averaged", {
+  expect_error(pool(list(mtcars, mtcars)), "never averaged", class = "questrial_error_argument")
+  imp <- new_imputations(mtcars, list(), 2)
+  expect_error(pool(imp), "fit_glm(formula, imp)", fixed = TRUE)
+})
+
+test_that("a covariance that does not go with the coefficients is refused", {
+  fit <- structure(list(coefficients = c(a = 1, b = 2)), class = "odd_fit")
+  registerS3method("vcov", "odd_fit", function(object, ...) {
+    matrix(1, 1, 1, dimnames = list("a", "a"))
+  }, envir = asNamespace("stats"))
+  error <- expect_error(pool(list(fit, fit)), class = "questrial_error_argument")
+  expect_match(conditionMessage(error), "no row for coefficient `b`")
+})
+
+test_that("other packages' fits are pooled by coef() and vcov()", {
+  skip_if_not_installed("mice")
+  mids <- mids_of("nhanes2")
+  if (requireNamespace("survival", quietly = TRUE)) {
+    cox <- lapply(mice::complete(mids, "all"), function(data) {
+      survival::coxph(survival::Surv(chl, hyp == "yes") ~ bmi, data)
+    })
+    theirs <- mice::pool(mice::as.mira(cox), dfcom = Inf)
+    expect_as_mice(pool(cox), theirs)
+  }
+  if (requireNamespace("lme4", quietly = TRUE) && requireNamespace("broom.mixed", quietly = TRUE)) {
+    mixed <- lapply(mice::complete(mids_of("boys"), "all"), function(data) {
+      lme4::lmer(hgt ~ age + (1 | reg), data)
+    })
+    theirs <- mice::pool(mice::as.mira(mixed))
+    expect_as_mice(pool(mixed), theirs)
+  }
+})

@@ -1,0 +1,106 @@
+imp_of <- function(name, m = 5) {
+  skip_if_not_installed("mice")
+  from_mids(mids_of(name, m))
+}
+
+# Rubin's rules, as they are printed, on the covariances of the single fits.
+expect_pooled <- function(pooled, vcov, ...) {
+  each <- lapply(pooled$fits, function(fit) fit_covariance(fit, vcov, ...)$matrix)
+  within <- Reduce(`+`, each) / pooled$m
+  between <- cov(t(vapply(pooled$fits, coef, coef(pooled))))
+  total <- within + (1 + 1 / pooled$m) * between
+  expect_equal(vcov(pooled, vcov, ...), total, tolerance = 1e-12)
+}
+
+test_that("every covariance of a fit is pooled", {
+  pooled <- fit_glm(Ozone ~ Wind + Temp, imp_of("airquality"), cluster = ~ Month)
+  for (type in covariance_types) {
+    expect_pooled(pooled, type)
+  }
+  expect_pooled(pooled, "CR1", cluster = ~ Day)
+})
+
+test_that("df with complete data are those of the covariance", {
+  pooled <- fit_glm(Ozone ~ Wind + Temp, imp_of("airquality"), cluster = ~ Month)
+  expect_df <- function(vcov, complete) {
+    table <- generics::tidy(pooled, vcov = vcov)
+    observed <- (complete + 1) / (complete + 3) * complete * (1 - table$lambda)
+    expect_equal(table$df, 1 / (table$lambda^2 / 4 + 1 / observed), tolerance = 1e-10)
+  }
+  skip_if_not_installed("generics")
+  expect_df("model", 150)
+  expect_df("CR1", 4)
+  satterthwaite <- vapply(pooled$fits, function(fit) generics::tidy(fit, vcov = "CR2")$df, numeric(3))
+  expect_df("CR2", rowMeans(satterthwaite))
+})
+
+test_that("intervals are estimate and t on the pooled df", {
+  skip_if_not_installed("mice")
+  mids <- mids_of("nhanes2")
+  fits <- with(mids, lm(chl ~ age + bmi))
+  theirs <- summary(mice::pool(fits), conf.int = TRUE)
+  pooled <- pool(fits)
+  expect_equal(unname(confint(pooled)), unname(as.matrix(theirs[c("2.5 %", "97.5 %")])))
+  table <- generics::tidy(pooled, conf.int = TRUE)
+  expect_equal(table$conf.low, theirs[["2.5 %"]])
+  expect_equal(table$p.value, theirs$p.value)
+  expect_named(table, c(
+    "term", "estimate", "std.error", "statistic", "df", "p.value", "conf.low", "conf.high", "fmi",
+    "riv", "lambda", "mc.error"
+  ))
+  expect_equal(confint(pooled, "bmi", level = 0.9)[1, ], confint(pooled, level = 0.9)["bmi", ])
+})
+
+test_that("covariance functions and lists are taken, one matrix is not", {
+  skip_if_not_installed("sandwich")
+  imp <- imp_of("airquality")
+  fits <- lapply(as.list(imp), function(data) lm(Ozone ~ Wind + Temp, data))
+  pooled <- fit_glm(Ozone ~ Wind + Temp, imp)
+  expect_equal(vcov(pool(fits), sandwich::vcovHC), vcov(pooled, "HC3"), tolerance = 1e-9)
+  matrices <- lapply(fits, sandwich::vcovHC)
+  expect_equal(vcov(pooled, matrices), vcov(pooled, "HC3"), tolerance = 1e-9)
+  expect_error(vcov(pooled, matrices[[1]]), "no part between", class = "questrial_error_argument")
+  expect_error(vcov(pooled, matrices[1:2]), "2 matrices for 5 fits")
+  expect_error(vcov(pool(fits), "HC3"), "fits of fit_glm", class = "questrial_error_argument")
+})
+
+test_that("a single imputation is marked", {
+  data <- data.frame(y = c(1, 3, 2, 5, 4, 6), x = c(1:5, NA))
+  imp <- new_imputations(data, list(x = matrix(3)), 1)
+  pooled <- suppressWarnings(fit_glm(y ~ x, imp))
+  expect_warning(fit_glm(y ~ x, imp), class = "questrial_warning_single_imputation")
+  expect_equal(vcov(pooled), vcov(fit_glm(y ~ x, imp[[1]])))
+  expect_output(print(pooled), "Single imputation")
+  expect_output(print(summary(pooled)), "Single imputation")
+})
+
+# Von Hippel (2020, Methods): fraction .3 known exactly, cv .05 needs 1 + .5 * 36 = 19.
+test_that("the number of imputations follows von Hippel's rule", {
+  table <- data.frame(term = "a", fmi = 0.3, lambda = 0.3, mc.error = 1)
+  expect_equal(needed_table(transform(table, fmi = 0.299), 1e12, 0.05, 0.95)$m.needed, 19)
+  expect_equal(needed_table(table, 1 + 18, 0.05, 0.95)$cv, 0.05)
+  few <- needed_table(table, 5, 0.05, 0.95)
+  high <- plogis(qlogis(0.3) + qnorm(0.975) * sqrt(2 / 5))
+  expect_equal(few$fmi.high, high)
+  expect_equal(few$m.needed, ceiling(1 + (high / 0.05)^2 / 2))
+  none <- needed_table(transform(table, lambda = 0), 5, 0.05, 0.95)
+  expect_identical(c(none$fmi, none$m.needed), c(0, 2))
+})
+
+test_that("print and summary fit in 80 columns and say how many rows", {
+  pooled <- fit_glm(chl ~ age + bmi, imp_of("nhanes2"))
+  text <- c(capture.output(print(pooled)), capture.output(print(summary(pooled, vcov = "HC2"))))
+  expect_true(all(nchar(text) <= 80))
+  expect_match(text, "25 rows used in each of 5 imputations", all = FALSE)
+  expect_match(text, "imputed again, standard errors would differ", all = FALSE)
+  expect_match(text, "HC2, robust to unequal variances, pooled over", all = FALSE)
+})
+
+test_that("glance() has one row", {
+  skip_if_not_installed("generics")
+  pooled <- fit_glm(chl ~ age + bmi, imp_of("nhanes2"))
+  row <- generics::glance(pooled)
+  expect_identical(dim(row), c(1L, 7L))
+  expect_identical(c(row$m, row$nobs), c(5, 25))
+  expect_equal(row$efficiency, 1 / (1 + row$fmi / 5))
+})
