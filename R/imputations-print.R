@@ -1,0 +1,126 @@
+# Imputations as text and as data frames.
+
+# One row a column of the data with missing values.
+#' @rdname imputations
+#' @exportS3Method generics::tidy
+tidy.imputations <- function(x, ...) {
+  check_no_dots(...)
+  n_missing <- vapply(x$data, function(column) sum(missing_cells(column)), 0L)
+  shown <- names(x$data)[n_missing > 0]
+  method <- if (is.null(x$method)) {
+    ifelse(shown %in% names(x$imputed), NA_character_, "")
+  } else {
+    x$method[shown]
+  }
+  n_predictors <- if (is.null(x$predictors)) NA_integer_ else rowSums(x$predictors)[shown]
+  data.frame(
+    variable = shown, method = unname(method), n.missing = unname(n_missing[shown]),
+    p.missing = unname(n_missing[shown]) / nrow(x$data),
+    n.predictors = rep_len(as.integer(n_predictors), length(shown))
+  )
+}
+
+#' @rdname imputations
+#' @exportS3Method generics::glance
+glance.imputations <- function(x, ...) {
+  check_no_dots(...)
+  data.frame(
+    m = x$m, iterations = if (is.null(x$iterations)) NA_real_ else as.double(x$iterations),
+    nobs = nrow(x$data), n.complete = n_complete(x$data),
+    n.missing = sum(vapply(x$imputed, nrow, 0L)), single = is_single(x),
+    seed = if (is.null(x$seed)) NA_real_ else x$seed
+  )
+}
+
+n_complete <- function(data) {
+  sum(!Reduce(`|`, lapply(data, missing_cells)))
+}
+
+# Do analyses of it leave out what is not known of the missing values?
+is_single <- function(x) {
+  x$m == 1 && length(x$imputed) > 0
+}
+
+#' @export
+print.imputations <- function(x, rows = 20, ...) {
+  cat(imputations_title(x), sep = "\n")
+  table <- tidy.imputations(x)
+  if (nrow(table) > 0) {
+    cat("\n")
+    cat(imputations_rows(utils::head(table, rows), x), sep = "\n")
+  }
+  if (nrow(table) > rows) {
+    cat(sprintf("... and %d more: generics::tidy(x) has all.\n", nrow(table) - rows))
+  }
+  cat(imputations_notes(x), sep = "\n")
+  invisible(x)
+}
+
+imputations_title <- function(x) {
+  what <- if (is_single(x)) {
+    "Single imputation"
+  } else {
+    sprintf("Multiple imputation: m = %d", x$m)
+  }
+  how <- c(
+    what, if (!is.null(x$iterations)) count_words(x$iterations, "iteration"),
+    if (!is.null(x$seed)) sprintf("seed %.0f", x$seed)
+  )
+  n <- nrow(x$data)
+  complete <- n_complete(x$data)
+  c(
+    paste(how, collapse = ", "),
+    strwrap(sprintf(
+      "%s of %s, %s of them complete (%.1f%%); %s imputed in each completed data set.",
+      count_words(n, "row"), count_words(length(x$data), "column"), count_text(complete),
+      100 * complete / n, count_words(sum(vapply(x$imputed, nrow, 0L)), "value")
+    ), 79)
+  )
+}
+
+count_words <- function(n, noun) {
+  sprintf("%s %s%s", count_text(n), noun, if (n == 1) "" else "s")
+}
+
+imputations_rows <- function(table, x) {
+  name <- ifelse(
+    nchar(table$variable) > 32, paste0(substr(table$variable, 1, 31), "~"), table$variable
+  )
+  predictors <- ifelse(is.na(table$n.predictors), "-", table$n.predictors)
+  cells <- cbind(
+    format(c("variable", name)),
+    format(c("method", ifelse(table$method %in% "", "left as it is", table$method))),
+    formatC(c("missing", count_text(table$n.missing)), width = 8),
+    formatC(c("%", sprintf("%.1f", 100 * table$p.missing)), width = 5),
+    formatC(c("predictors", predictors), width = 10)
+  )
+  paste0(" ", apply(cells, 1, paste, collapse = "  "))
+}
+
+imputations_notes <- function(x) {
+  by <- if (!is.null(x$by)) sprintf("Completed by %s, each by itself.", enumerate(x$by))
+  cluster <- if (!is.null(x$cluster)) sprintf("Clusters: %s.", enumerate(x$cluster))
+  nothing <- if (length(x$imputed) == 0) {
+    sprintf("Nothing is missing that is to be imputed: all %d data sets are `data`.", x$m)
+  }
+  single <- if (is_single(x)) {
+    paste(
+      "Single imputation: standard errors from it take imputed values for observed ones and are",
+      "too small."
+    )
+  }
+  lines <- if (is.null(x$log)) character() else log_lines(x$log)
+  shown <- utils::head(lines, 6)
+  more <- length(lines) - length(shown)
+  unlist(lapply(c(
+    if (length(c(by, cluster, nothing, single, lines)) > 0) "",
+    nothing, single, by, cluster, if (length(lines) > 0) "Decided on the way (x$log):"
+  ), strwrap_or_blank)) |> c(
+    unlist(lapply(shown, strwrap, width = 79, prefix = "   ", initial = " - ")),
+    if (more > 0) sprintf(" - and %d more in x$log", more)
+  )
+}
+
+strwrap_or_blank <- function(text) {
+  if (text == "") "" else strwrap(text, 79)
+}

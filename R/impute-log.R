@@ -1,0 +1,122 @@
+# What was decided without being asked for: a data frame in words, one row a decision.
+
+# What is known before the first draw.
+problem_log <- function(columns, method, pool, sets, groups, plan) {
+  rbind(
+    pool_log(columns, pool, sets),
+    level_log(columns, method),
+    constant_log(columns, method),
+    if (!is.null(groups$cluster)) cluster_log(method)
+  )
+}
+
+log_rows <- function(variable, decision, predictor = NA_character_, visits = NA_real_,
+                     of = NA_real_) {
+  n <- length(variable)
+  data.frame(
+    variable = as.character(variable), decision = rep_len(as.character(decision), n),
+    predictor = rep_len(predictor, n), visits = rep_len(visits, n), of = rep_len(of, n)
+  )
+}
+
+# Columns that predict nothing unless they were asked for.
+pool_log <- function(columns, pool, sets) {
+  out <- names(pool)[pool != "" & !names(pool) %in% unlist(sets)]
+  words <- c(
+    by = "predicts nothing: each of its groups is completed by itself",
+    cluster = "predicts nothing: it is the cluster",
+    character = "carried along, predicts nothing: it is character",
+    other = "carried along, predicts nothing: it is of class %s",
+    never = "left as it is, predicts nothing: nobody answered it",
+    incomplete = "left incomplete, predicts nothing",
+    constant = "predicts nothing: all its values are the same",
+    identifier = "predicts nothing: it names the rows"
+  )
+  decision <- words[pool[out]]
+  classed <- pool[out] == "other"
+  decision[classed] <- sprintf(
+    words[["other"]], vapply(columns[out[classed]], `[[`, "", "class")
+  )
+  log_rows(out, decision)
+}
+
+level_log <- function(columns, method) {
+  unused <- lapply(columns, function(column) {
+    column$levels[setdiff(seq_along(column$levels), column$used)]
+  })
+  affected <- names(columns)[lengths(unused) > 0 & nzchar(method)]
+  words <- vapply(affected, function(name) {
+    kind <- if (columns[[name]]$kind == "logical") "value" else "level"
+    sprintf(
+      "%s%s %s never occur%s, and %s never imputed", kind,
+      if (length(unused[[name]]) == 1) "" else "s", enumerate(unused[[name]]),
+      if (length(unused[[name]]) == 1) "s" else "",
+      if (length(unused[[name]]) == 1) "is" else "are"
+    )
+  }, "")
+  log_rows(affected, words)
+}
+
+constant_log <- function(columns, method) {
+  log_rows(names(method)[method == "constant"], "only one value is observed: it is imputed")
+}
+
+cluster_log <- function(method) {
+  without <- names(method)[nzchar(method) & !method %in% c("pmm", "norm", "constant")]
+  log_rows(without, sprintf("no cluster effects: %s has none", method[without]))
+}
+
+# ---- What the core counted ----
+
+decision_words <- c(
+  few_donors = "fewer observed values than donors: all are donors",
+  few_rows = "predictors left out: too few rows for all of them",
+  separated = "perfectly predicted in part: estimated with augmented rows",
+  not_converged = "search for the mode not ended: its last step was used",
+  no_effects = "no cluster effects: fewer than two clusters are observed",
+  one_value = "only one value is observed: it is imputed"
+)
+
+# `counts`: matrices `left_out` and `decided` and the number of visits `of` a variable had.
+counted_log <- function(counts) {
+  left <- which(counts$left_out > 0, arr.ind = TRUE)
+  left <- left[order(left[, 1], left[, 2]), , drop = FALSE]
+  names <- rownames(counts$left_out)
+  decided <- which(counts$decided > 0, arr.ind = TRUE)
+  decided <- decided[order(decided[, 1], decided[, 2]), , drop = FALSE]
+  rbind(
+    log_rows(
+      names[left[, 1]], "predictor left out: constant or collinear", names[left[, 2]],
+      as.double(counts$left_out[left]), counts$of
+    ),
+    log_rows(
+      names[decided[, 1]], unname(decision_words[colnames(counts$decided)[decided[, 2]]]),
+      NA_character_, as.double(counts$decided[decided]), counts$of
+    )
+  )
+}
+
+# One line a decision; the same decision about several variables is one line.
+log_lines <- function(log) {
+  key <- paste(log$decision, log$predictor, sep = "\r")
+  vapply(unname(split(seq_len(nrow(log)), factor(key, unique(key)))), function(rows) {
+    first <- log[rows[[1]], ]
+    often <- if (anyNA(log$visits[rows])) {
+      ""
+    } else {
+      sprintf(" (%s)", visits_text(log$visits[rows], log$of[rows]))
+    }
+    sprintf(
+      "%s: %s%s%s", enumerate(unique(log$variable[rows]), most = 4), first$decision,
+      if (is.na(first$predictor)) "" else sprintf(" (`%s`)", first$predictor), often
+    )
+  }, "")
+}
+
+visits_text <- function(visits, of) {
+  if (all(visits == of)) {
+    "always"
+  } else {
+    sprintf("%.0f of %.0f visits", sum(visits), sum(of))
+  }
+}

@@ -1,0 +1,36 @@
+test_that("what the core counted becomes words, with how often", {
+  names <- c("a", "b", "c")
+  counts <- list(
+    left_out = matrix(c(0L, 0L, 0L, 0L, 0L, 0L, 10L, 3L, 0L), 3, dimnames = list(names, names)),
+    decided = matrix(
+      c(0L, 10L, 0L, 0L, 1L, 0L), 3, dimnames = list(names, c("few_donors", "separated"))
+    ),
+    of = 10
+  )
+  log <- counted_log(counts)
+  expect_identical(log$variable, c("a", "b", "b", "b"))
+  expect_identical(log$predictor, c("c", "c", NA, NA))
+  expect_identical(log$visits, c(10, 3, 10, 1))
+  expect_identical(log$of, rep(10, 4))
+  expect_match(log$decision[[3]], "fewer observed values than donors")
+  lines <- log_lines(log)
+  expect_length(lines, 3)
+  expect_identical(
+    lines[[1]], "`a` and `b`: predictor left out: constant or collinear (`c`) (13 of 20 visits)"
+  )
+  expect_match(lines[[2]], "always", fixed = TRUE)
+})
+
+test_that("no decision is no row", {
+  counts <- list(
+    left_out = matrix(0L, 1, 1, dimnames = list("a", "a")),
+    decided = matrix(0L, 1, 2, dimnames = list("a", c("few_donors", "separated"))), of = 5
+  )
+  expect_identical(dim(counted_log(counts)), c(0L, 5L))
+  expect_identical(log_lines(counted_log(counts)), character())
+})
+
+test_that("each kind of decision of the core has words", {
+  entry <- c("few_donors", "few_rows", "separated", "not_converged", "no_effects", "one_value")
+  expect_setequal(names(decision_words), entry)
+})
