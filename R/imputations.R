@@ -218,6 +218,9 @@ join_imputations <- function(first, second) {
   all <- first
   all$m <- first$m + second$m
   all$numbers <- seq_len(all$m)
+  if (length(first$imputed) == 0) {
+    return(all)
+  }
   all$imputed <- Map(cbind, first$imputed, second$imputed)
   all$means <- join_traces(first$means, second$means)
   all$sds <- join_traces(first$sds, second$sds)

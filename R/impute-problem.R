@@ -17,6 +17,7 @@ impute_problem <- function(data, method, predictors, by, cluster, instrument) {
   sets <- predictor_sets(predictors, targets, pool, columns, plan)
   used <- used_variables(sets, targets, names(data), plan)
   check_finite(columns[intersect(used, names(columns))])
+  check_parts(plan$scores[intersect(used, names(plan$scores))], pool)
   group <- group_codes(groups$by, data, columns[targets])
   list(
     variables = core_variables(used, columns, method, sets, plan),
@@ -272,6 +273,19 @@ check_finite <- function(columns) {
         "`%s` is %s in row %d. A model needs finite numbers: correct it, or make it NA to have it",
         "imputed."
       ), name, describe(x[[row]]), row), row = row, column = name, value = x[[row]])
+    }
+  }
+}
+
+# A total follows its items, so all of them must be complete or completed.
+check_parts <- function(scores, pool) {
+  for (name in names(scores)) {
+    open <- Filter(function(part) pool[[part]] == "incomplete", scores[[name]]$parts)
+    if (length(open) > 0) {
+      qst_abort("argument", sprintf(paste(
+        "`%s` is left incomplete but is part of the total `%s`. Give it a method, or take it out",
+        "of the instrument."
+      ), open[[1]], name), column = open[[1]])
     }
   }
 }
