@@ -17,7 +17,7 @@ static test_visit *columns_of(ptrdiff_t n, ptrdiff_t p)
             t->x[i + j * n] = values[j];
         }
     }
-    t->y[n - 1] = NAN;
+    t->y[n - 1] = (double)NAN;
     test_visit_finish(t, no_room);
     return t;
 }
