@@ -202,8 +202,7 @@ const int *qstr_ints(SEXP x, ptrdiff_t n, const char *argument)
     return INTEGER_RO(x);
 }
 
-/* The element of that name, or R's NULL. */
-static SEXP element(SEXP list, const char *name)
+SEXP qstr_element(SEXP list, const char *name)
 {
     SEXP names = Rf_getAttrib(list, R_NamesSymbol);
     for (R_xlen_t k = 0; k < Rf_xlength(names); k++) {
@@ -225,13 +224,13 @@ static SEXP list_of(SEXP x, const char *argument)
 static qst_part read_part(SEXP part, ptrdiff_t n_rows)
 {
     list_of(part, "part");
-    SEXP x = element(part, "x");
+    SEXP x = qstr_element(part, "x");
     if (x != R_NilValue) {
         const ptrdiff_t n_cols = Rf_isMatrix(x) ? Rf_ncols(x) : 1;
         return (qst_part){.x = qstr_doubles(x, n_rows * n_cols, "x"), .n_cols = n_cols};
     }
-    const qst_cmat coding = qstr_cmat(element(part, "coding"), "coding");
-    return (qst_part){.codes = qstr_ints(element(part, "codes"), n_rows, "codes"),
+    const qst_cmat coding = qstr_cmat(qstr_element(part, "coding"), "coding");
+    return (qst_part){.codes = qstr_ints(qstr_element(part, "codes"), n_rows, "codes"),
         .coding = coding.data,
         .n_levels = (int32_t)coding.n_rows,
         .n_cols = coding.n_cols};
@@ -250,11 +249,11 @@ static qst_term read_term(SEXP term, ptrdiff_t n_rows)
 qst_model qstr_model(SEXP model)
 {
     list_of(model, "model");
-    const double n_rows = qstr_double(element(model, "n_rows"), "n_rows");
+    const double n_rows = qstr_double(qstr_element(model, "n_rows"), "n_rows");
     if (!(n_rows >= 0 && n_rows <= 0x1p52) || n_rows != floor(n_rows)) {
         qstr_refuse("`n_rows` must be a whole number from 0.");
     }
-    SEXP list = list_of(element(model, "terms"), "terms");
+    SEXP list = list_of(qstr_element(model, "terms"), "terms");
     qst_model out = {.n_terms = XLENGTH(list), .n_rows = (ptrdiff_t)n_rows};
     qst_term *terms = (qst_term *)R_alloc((size_t)out.n_terms, sizeof *terms);
     for (ptrdiff_t t = 0; t < out.n_terms; t++) {
@@ -287,14 +286,9 @@ qst_scale qstr_scale(SEXP columns, SEXP reversed, SEXP range)
     return scale;
 }
 
-/* ---- Families ---- */
+/* ---- Names ---- */
 
-typedef struct {
-    const char *name;
-    int value;
-} named;
-
-static int look_up(const named *known, size_t n, SEXP x, const char *argument)
+int qstr_look_up(const qstr_named *known, size_t n, SEXP x, const char *argument)
 {
     if (!Rf_isString(x) || XLENGTH(x) != 1) {
         qstr_refuse("`%s` must be a single text.", argument);
@@ -310,19 +304,20 @@ static int look_up(const named *known, size_t n, SEXP x, const char *argument)
 
 qstr_family qstr_read_family(SEXP family)
 {
-    static const named families[] = {{"gaussian", QST_FAMILY_GAUSSIAN},
+    static const qstr_named families[] = {{"gaussian", QST_FAMILY_GAUSSIAN},
         {"binomial", QST_FAMILY_BINOMIAL}, {"poisson", QST_FAMILY_POISSON},
         {"Gamma", QST_FAMILY_GAMMA}, {"inverse.gaussian", QST_FAMILY_INVERSE_GAUSSIAN},
         {"negative_binomial", QST_FAMILY_NEGATIVE_BINOMIAL}};
-    static const named links[] = {{"identity", QST_LINK_IDENTITY}, {"log", QST_LINK_LOG},
+    static const qstr_named links[] = {{"identity", QST_LINK_IDENTITY}, {"log", QST_LINK_LOG},
         {"logit", QST_LINK_LOGIT}, {"probit", QST_LINK_PROBIT}, {"cloglog", QST_LINK_CLOGLOG},
         {"cauchit", QST_LINK_CAUCHIT}, {"inverse", QST_LINK_INVERSE},
         {"1/mu^2", QST_LINK_INVERSE_SQUARE}, {"sqrt", QST_LINK_SQRT}};
     list_of(family, "family");
-    SEXP theta = element(family, "theta");
-    return (qstr_family){.family = (qst_family)look_up(families, sizeof families / sizeof *families,
-                             element(family, "name"), "family"),
-        .link =
-            (qst_link)look_up(links, sizeof links / sizeof *links, element(family, "link"), "link"),
+    SEXP theta = qstr_element(family, "theta");
+    return (qstr_family){
+        .family = (qst_family)qstr_look_up(
+            families, sizeof families / sizeof *families, qstr_element(family, "name"), "family"),
+        .link = (qst_link)qstr_look_up(
+            links, sizeof links / sizeof *links, qstr_element(family, "link"), "link"),
         .theta = theta == R_NilValue ? 0.0 : qstr_double(theta, "theta")};
 }

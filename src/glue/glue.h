@@ -53,6 +53,16 @@ bool qstr_flag(SEXP x, const char *argument);
 /* A seed: a whole double in 0 .. 2^53. */
 uint64_t qstr_seed(SEXP x);
 
+/* The element of that name, or R's NULL. */
+SEXP qstr_element(SEXP list, const char *name);
+
+/* The value of the known name that `x`, a single text, is. */
+typedef struct {
+    const char *name;
+    int value;
+} qstr_named;
+int qstr_look_up(const qstr_named *known, size_t n, SEXP x, const char *argument);
+
 /* A view on a column: double, integer, logical or factor. */
 qst_col qstr_col(SEXP x, const char *argument);
 
@@ -120,6 +130,8 @@ SEXP qstr_gee_fit(SEXP model_sexp, SEXP family_sexp, SEXP rows_sexp, SEXP corstr
 SEXP qstr_gee_sandwich(SEXP model_sexp, SEXP family_sexp, SEXP rows_sexp, SEXP corstr_sexp,
     SEXP counts_sexp, SEXP estimate_sexp, SEXP correction_sexp, SEXP contrasts_sexp,
     SEXP threads_sexp);
+
+SEXP qstr_impute(SEXP variables_sexp, SEXP data_sexp, SEXP settings_sexp, SEXP threads_sexp);
 
 SEXP qstr_model_predict(SEXP model_sexp, SEXP b_sexp, SEXP a_sexp, SEXP threads_sexp);
 

@@ -35,6 +35,19 @@ void qst__gram_block(const double *panel, ptrdiff_t n_cols, const double *weight
 /* A packed upper triangle, rounded, to a square with both. */
 void qst__spread_triangle(const qst__dd *packed, ptrdiff_t n_cols, double *square_out);
 
+/* ---- cross.c: the same for columns as they stand, any of a matrix and in any order. The number of
+ * rows must be a multiple of 4: fill up with rows of 0. ---- */
+
+/* out (n_columns x n_columns, both triangles) = the cross-products of those columns of x. */
+void qst__gram_columns(qst_cmat x, const ptrdiff_t *columns, ptrdiff_t n_columns, double *out);
+
+/* out[j] = x_j' r for every column of x. */
+void qst__dot_columns(qst_cmat x, const double *r, double *out);
+
+/* eta_out[i] = sum_k b_k x_(i, columns[k]); rows with equal numbers get equal bits. */
+void qst__combine_columns(
+    qst_cmat x, const ptrdiff_t *columns, ptrdiff_t n_columns, const double *b, double *eta_out);
+
 /* ---- chol.c: triangular factors. A column whose diagonal element is 0 is aliased: its row and
  * column of R are 0, solves give it 0 ---- */
 

@@ -23,13 +23,16 @@ enum {
  * One variable of one completed data set, to be drawn anew. Rows are those of
  * the group, 0 .. n_rows - 1; the working columns x hold 1 in column 0, then
  * numbers centred at their observed means, factors as indicators of their
- * second, third, ... level, scores. All values of x are finite.
+ * second, third, ... level, scores. All values of x are finite, no number is
+ * beyond 1e100. The observed values of the variable are not all the same.
  */
 typedef struct {
-    qst_cmat x;
+    qst_cmat x;               /* behind the last row stand rows of 0, up to a multiple of 4 */
     const ptrdiff_t *columns; /* of x, the intercept first: the predictors of this variable */
     ptrdiff_t n_columns;
     qst_cmat gram;    /* x'x of all rows and all columns of x */
+    qst_cmat panel;   /* the missing rows of x, then rows of 0 up to a multiple of 4 */
+    ptrdiff_t own;    /* column of x that y is, for a number */
     const double *y;  /* n_rows: values less `centre`, or codes 1 .. n_levels, as they stand */
     double centre;    /* add it to what is drawn for a number */
     int32_t n_levels; /* of a factor */
@@ -87,7 +90,26 @@ typedef qst_status (*qst__draw)(const qst__visit *visit, qst_err *err);
 /* Doubles of room a method needs for a group of n_rows with up to n_columns columns. */
 typedef ptrdiff_t (*qst__draw_room)(const qst__visit *shape);
 
+/* ---- impute_match.c: predictive mean matching (Little 1988) ---- */
+
+/* Doubles of room for matching with so many observed rows. */
+ptrdiff_t qst__match_room(ptrdiff_t n_observed);
+
+/*
+ * For each missing row one of the `donors` observed rows whose predictions are
+ * nearest to its own, each with the same probability, ties in random order;
+ * drawn_out gets the donor's value as it stands in the data (variable->column).
+ * `of_observed` and `of_missing` are predictions in the order of those rows;
+ * `of_missing` may be drawn_out. Takes the streams QST__DRAW_VALUE.
+ */
+void qst__match(
+    const qst__visit *visit, const double *of_observed, const double *of_missing, double *room);
+
 /* ---- impute_linear.c: PREDICT, NORM, PMM ---- */
+
+/* The nearest value that the variable's step, minimum and maximum allow. */
+double qst__put_in_range(const qst_impute_variable *variable, double value);
+
 ptrdiff_t qst__draw_linear_room(const qst__visit *shape);
 qst_status qst__draw_linear(const qst__visit *visit, qst_err *err);
 
