@@ -73,7 +73,7 @@ decision_words <- c(
   few_rows = "predictors left out: too few rows for all of them",
   separated = "perfectly predicted in part: estimated with augmented rows",
   not_converged = "search for the mode not ended: its last step was used",
-  no_effects = "no cluster effects: fewer than two clusters are observed",
+  no_effects = "no cluster effects: fewer than two clusters are observed, or too few rows",
   one_value = "only one value is observed: it is imputed"
 )
 

@@ -899,7 +899,7 @@ typedef enum {
     QST_DECIDED_FEW_ROWS,      /* predictors left out because there are too few rows for them */
     QST_DECIDED_SEPARATED,     /* no finite maximum of the likelihood without augmentation */
     QST_DECIDED_NOT_CONVERGED, /* the last step of the mode's search was used */
-    QST_DECIDED_NO_EFFECTS,    /* no cluster effect: fewer than two clusters are observed */
+    QST_DECIDED_NO_EFFECTS,    /* no cluster effect: fewer than two clusters or too few rows */
     QST_DECIDED_ONE_VALUE,     /* only one value is observed: it is imputed */
     QST_N_DECIDED
 } qst_impute_decision;

@@ -15,7 +15,7 @@
  * missing, then test_visit_finish(). */
 typedef struct {
     qst__visit visit;
-    double *x, *y, *gram, *room, *drawn;
+    double *x, *y, *gram, *panel, *room, *drawn;
     ptrdiff_t *columns, *observed, *missing, *row_numbers;
     int32_t *left_out;
     int32_t decided[QST_N_DECIDED];
@@ -31,10 +31,10 @@ static inline void *test_visit_array(ptrdiff_t n, size_t size_bytes)
 static inline test_visit *test_visit_make(ptrdiff_t n_rows, ptrdiff_t n_columns, int32_t n_levels)
 {
     test_visit *t = calloc(1, sizeof *t);
-    t->x = test_visit_array(n_rows * n_columns, sizeof(double));
+    t->x = test_visit_array(qst__up_to_4(n_rows * n_columns + 3), sizeof(double));
     t->y = test_visit_array(n_rows, sizeof(double));
     t->gram = test_visit_array(n_columns * n_columns, sizeof(double));
-    t->drawn = test_visit_array(n_rows, sizeof(double));
+    t->drawn = test_visit_array(qst__up_to_4(n_rows), sizeof(double));
     t->columns = test_visit_array(n_columns, sizeof(ptrdiff_t));
     t->observed = test_visit_array(n_rows, sizeof(ptrdiff_t));
     t->missing = test_visit_array(n_rows, sizeof(ptrdiff_t));
@@ -84,6 +84,13 @@ static inline void test_visit_finish(test_visit *t, qst__draw_room room)
             t->observed[v->n_observed++] = i;
         }
     }
+    const ptrdiff_t n_panel = qst__up_to_4(v->n_missing);
+    t->panel = test_visit_array(n_panel * p, sizeof(double));
+    for (ptrdiff_t i = 0; i < v->n_missing * p; i++) {
+        const ptrdiff_t k = i % v->n_missing, j = i / v->n_missing;
+        t->panel[k + j * n_panel] = t->x[t->missing[k] + j * n];
+    }
+    v->panel = (qst_cmat){t->panel, n_panel, p, n_panel};
     t->room = test_visit_array(room(v), sizeof(double));
     v->room = t->room;
 }
@@ -102,6 +109,7 @@ static inline void test_visit_free(test_visit *t)
     free(t->x);
     free(t->y);
     free(t->gram);
+    free(t->panel);
     free(t->room);
     free(t->drawn);
     free(t->columns);

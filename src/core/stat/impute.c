@@ -74,11 +74,6 @@ typedef struct {
     bool is_serial;
 } run;
 
-static ptrdiff_t up_to_4(ptrdiff_t n)
-{
-    return (n + 3) & ~(ptrdiff_t)3;
-}
-
 void qst_impute_settings_default(qst_impute_settings *settings)
 {
     *settings = (qst_impute_settings){.n_iterations = 10, .donors = 5, .n_imputations = 20};
@@ -566,11 +561,14 @@ typedef struct {
 /* NULLs for what is drawn once, at the start. */
 static method method_of(const plan *p, ptrdiff_t v)
 {
-    (void)p;
     switch (p->data->variables[v].method) {
-    case QST_IMPUTE_PREDICT:
     case QST_IMPUTE_NORM:
     case QST_IMPUTE_PMM:
+        if (p->data->cluster != NULL) {
+            return (method){qst__draw_cluster, qst__draw_cluster_room};
+        }
+        return (method){qst__draw_linear, qst__draw_linear_room};
+    case QST_IMPUTE_PREDICT:
         return (method){qst__draw_linear, qst__draw_linear_room};
     case QST_IMPUTE_LOGREG:
     case QST_IMPUTE_POLYREG:
@@ -605,12 +603,12 @@ static qst__visit visit_of(const plan *p, worker *w, ptrdiff_t v, ptrdiff_t g, p
     const qst_impute_variable *variable = &p->data->variables[v];
     const share *s = share_of(p, v, g);
     const ptrdiff_t n = p->group_starts[g + 1] - p->group_starts[g];
-    const ptrdiff_t ld = up_to_4(p->n_rows_max), first = p->first_column[v];
+    const ptrdiff_t ld = qst__up_to_4(p->n_rows_max), first = p->first_column[v];
     qst__visit visit = {.x = {w->x, n, p->n_columns, ld},
         .columns = p->columns[v],
         .n_columns = p->n_predicting[v],
         .gram = {w->gram, p->n_columns, p->n_columns, p->n_columns},
-        .panel = {w->panel, up_to_4(s->n_missing), p->n_columns, up_to_4(s->n_missing)},
+        .panel = {w->panel, qst__up_to_4(s->n_missing), p->n_columns, qst__up_to_4(s->n_missing)},
         .own = is_factor(variable) ? -1 : first,
         .centre = s->centre,
         .n_levels = is_factor(variable) ? variable->column.n_levels : 0,
@@ -863,9 +861,10 @@ static void start_variable(const run *r, ptrdiff_t task, worker *w, const qst__v
 static void start_group(const run *r, ptrdiff_t task, worker *w, ptrdiff_t g, ptrdiff_t imputation)
 {
     const plan *p = r->plan;
-    const ptrdiff_t n = p->group_starts[g + 1] - p->group_starts[g], ld = up_to_4(p->n_rows_max);
+    const ptrdiff_t n = p->group_starts[g + 1] - p->group_starts[g],
+                    ld = qst__up_to_4(p->n_rows_max);
     for (ptrdiff_t j = 0; j < p->n_columns; j++) {
-        for (ptrdiff_t i = n; i < up_to_4(n); i++) {
+        for (ptrdiff_t i = n; i < qst__up_to_4(n); i++) {
             w->x[i + j * ld] = 0.0;
         }
     }
@@ -882,7 +881,7 @@ static void start_group(const run *r, ptrdiff_t task, worker *w, ptrdiff_t g, pt
     for (ptrdiff_t v = 0; v < p->data->n_variables; v++) {
         const qst_impute_variable *score = &p->data->variables[v];
         if (p->first_column[v] >= 0 && is_score(score)) {
-            const qst_cmat x = {w->x, up_to_4(n), p->n_columns, ld};
+            const qst_cmat x = {w->x, qst__up_to_4(n), p->n_columns, ld};
             score_rows(p, x, score, w, w->x + p->first_column[v] * ld);
         }
     }
@@ -942,7 +941,7 @@ static qst_status complete_group(void *data, ptrdiff_t task, int number, qst_err
         return QST_OK;
     }
     start_group(r, task, w, g, p->settings->first_imputation + task / p->data->n_groups);
-    const qst_cmat x = {w->x, up_to_4(n), p->n_columns, up_to_4(p->n_rows_max)};
+    const qst_cmat x = {w->x, qst__up_to_4(n), p->n_columns, qst__up_to_4(p->n_rows_max)};
     qst_status status = QST_OK;
     for (int32_t t = 0; t < p->settings->n_iterations && status == QST_OK; t++) {
         qst__gram_columns(x, w->all, p->n_columns, w->gram);
@@ -959,7 +958,7 @@ static qst_status complete_group(void *data, ptrdiff_t task, int number, qst_err
 static qst_status make_worker(const plan *p, worker *w, qst__arena *arena, qst_err *err)
 {
     const qst_impute_data *d = p->data;
-    const ptrdiff_t n = up_to_4(p->n_rows_max), n_missing = up_to_4(p->n_missing_max);
+    const ptrdiff_t n = qst__up_to_4(p->n_rows_max), n_missing = qst__up_to_4(p->n_missing_max);
     const ptrdiff_t k = p->n_columns, n_variables = d->n_variables;
     qst_status status = MAKE(w->x, n * k);
     status = status == QST_OK ? MAKE(w->panel, n_missing * k) : status;

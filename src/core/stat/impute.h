@@ -57,6 +57,15 @@ typedef struct {
     int32_t *decided_out; /* QST_N_DECIDED, zeroed: 1 where so decided */
 } qst__visit;
 
+/* With fewer residual degrees of freedom the error variance has no useful posterior. */
+#define QST__MIN_DF 5
+
+/* Columns of x and what goes with them are filled up to so many rows. */
+static inline ptrdiff_t qst__up_to_4(ptrdiff_t n)
+{
+    return (n + 3) & ~(ptrdiff_t)3;
+}
+
 /* ---- impute_visit.c ---- */
 
 #define QST__GROUP_SHIFT 16
@@ -123,6 +132,15 @@ ptrdiff_t qst__draw_ordered_room(const qst__visit *shape);
 qst_status qst__draw_ordered(const qst__visit *visit, qst_err *err);
 
 /* ---- impute_cluster.c: NORM and PMM with a random intercept a cluster ---- */
+
+/*
+ * Rows without a cluster have no effect, clusters without an observed row one
+ * drawn from its distribution. Cluster means of the predictors that vary
+ * within clusters enter if there are ten observed clusters for each. The
+ * plain method, decided QST_DECIDED_NO_EFFECTS, with fewer than two observed
+ * clusters or fewer than QST__MIN_DF rows more than columns. Priors: see
+ * there.
+ */
 ptrdiff_t qst__draw_cluster_room(const qst__visit *shape);
 qst_status qst__draw_cluster(const qst__visit *visit, qst_err *err);
 

@@ -10,9 +10,8 @@
  * difference has lost too many digits, and the observed rows are summed themselves. */
 #define TOL_DIFFERENCE 1e-6
 
-/* With fewer residual degrees of freedom the error variance has no useful posterior: predictors are
- * left out, and where none is left the variance is drawn as if there were so many. */
-#define MIN_DF 5
+/* With fewer residual degrees of freedom than QST__MIN_DF predictors are left out, and where none
+ * is left the variance is drawn as if there were so many. */
 
 /* A fit of y on the columns; the last row and column of all that follows are y's. */
 typedef struct {
@@ -26,21 +25,16 @@ typedef struct {
     double df, sigma; /* of the residuals */
 } fit;
 
-static ptrdiff_t up_to_4(ptrdiff_t n)
-{
-    return (n + 3) & ~(ptrdiff_t)3;
-}
-
 static ptrdiff_t fit_room(ptrdiff_t n_columns)
 {
     const ptrdiff_t size = n_columns + 1;
-    return size + 2 * size * size + up_to_4(size) * size + 2 * size;
+    return size + 2 * size * size + qst__up_to_4(size) * size + 2 * size;
 }
 
 /* The fit; predictions of all rows, those of the observed among them; of the missing; matching. */
 ptrdiff_t qst__draw_linear_room(const qst__visit *shape)
 {
-    const ptrdiff_t n = up_to_4(shape->x.n_rows);
+    const ptrdiff_t n = qst__up_to_4(shape->x.n_rows);
     return fit_room(shape->n_columns) + 2 * n + qst__match_room(n);
 }
 
@@ -49,7 +43,7 @@ static double *make_fit(const qst__visit *visit, fit *f)
 {
     const ptrdiff_t size = visit->n_columns + 1;
     double *room = visit->room;
-    *f = (fit){.size = size, .stride = up_to_4(size), .which = (ptrdiff_t *)(void *)room};
+    *f = (fit){.size = size, .stride = qst__up_to_4(size), .which = (ptrdiff_t *)(void *)room};
     for (ptrdiff_t j = 0; j < visit->n_columns; j++) {
         f->which[j] = visit->columns[j];
     }
@@ -215,7 +209,7 @@ static double residual_ss(const qst__visit *visit, const fit *f)
 static void estimate(const qst__visit *visit, fit *f)
 {
     form_gram(visit, f);
-    if (visit->n_observed < visit->n_columns + MIN_DF) {
+    if (visit->n_observed < visit->n_columns + QST__MIN_DF) {
         visit->decided_out[QST_DECIDED_FEW_ROWS] = 1;
         keep_best(visit, f, qst__max(0, visit->n_observed / 3 - 1));
     }
@@ -233,7 +227,7 @@ static void estimate(const qst__visit *visit, fit *f)
 static void draw_parameters(const qst__visit *visit, fit *f)
 {
     qst_rng rng = qst__visit_stream(visit, QST__DRAW_VARIANCE, 0);
-    const double df = fmax(f->df, MIN_DF);
+    const double df = fmax(f->df, QST__MIN_DF);
     f->sigma *= sqrt(df / qst_rng_chi_square(&rng, df));
     rng = qst__visit_stream(visit, QST__DRAW_PARAMETERS, 0);
     for (ptrdiff_t j = 0; j < visit->n_columns; j++) {
@@ -280,7 +274,7 @@ static void predict_missing(const qst__visit *visit, const double *b, double sd,
  * the draw. */
 static void match(const qst__visit *visit, const fit *f, double *room)
 {
-    const ptrdiff_t n = up_to_4(visit->x.n_rows);
+    const ptrdiff_t n = qst__up_to_4(visit->x.n_rows);
     const qst_cmat all = {visit->x.data, n, visit->x.n_cols, visit->x.ld};
     double *eta = room, *of_missing = room + n;
     qst__combine_columns(all, visit->columns, visit->n_columns, f->estimate, eta);
