@@ -57,7 +57,7 @@
 #' @export
 linear_contrast <- function(fit, contrasts, vcov = NULL, cluster = NULL, conf.level = 0.95,
                             adjust = "none", exponentiate = FALSE) {
-  check_fit(fit, makers = c("fit_glm", "fit_gee"))
+  check_fit(fit, makers = c("fit_glm", "fit_gee", "pooled_fit"))
   check_number(conf.level, "conf.level", min = 0, max = 1)
   check_choice(adjust, c(p_adjustments, "single-step"), "adjust")
   check_flag(exponentiate, "exponentiate")
@@ -79,15 +79,16 @@ linear_contrast <- function(fit, contrasts, vcov = NULL, cluster = NULL, conf.le
     adjustment_note(adjust, nrow(rows)), covariance_note(covariance, rows$df), rows_text(fit)
   )
   table <- estimates_table(rows, "contrast", "Linear contrasts", notes, conf.level)
-  structure(table, exponentiated = exponentiate)
+  structure(table, exponentiated = exponentiate, m = fits_pooled(fit))
 }
 
-# `makers` are the functions whose fits the question makes sense for.
+# `makers` are the classes of fits that the question makes sense for, which are called as the
+# functions that make them.
 check_fit <- function(fit, arg = "fit", makers = "fit_glm") {
   if (!inherits(fit, makers)) {
+    functions <- paste0(sub("pooled_fit", "pool", makers, fixed = TRUE), "()")
     qst_abort("argument", sprintf(
-      "`%s` must be a result of %s, not %s.", arg, join_words(paste0(makers, "()"), " or "),
-      describe(fit)
+      "`%s` must be a result of %s, not %s.", arg, join_words(functions, " or "), describe(fit)
     ))
   }
   fit
@@ -277,20 +278,30 @@ estimable <- function(fit, contrasts) {
 }
 
 # Estimates with what they are tested by. `jacobian` has their derivatives by
-# the coefficients, a row an estimate; rows whose estimate is NA stay NA.
+# the coefficients, a row an estimate; rows whose estimate is NA stay NA. After imputation
+# also what missing values cost each.
 linear_estimates <- function(estimate, jacobian, covariance, null = 0) {
   known <- !is.na(estimate)
-  error <- df <- rep(NA_real_, length(estimate))
-  if (any(known)) {
-    rows <- jacobian[known, , drop = FALSE]
-    error[known] <- sqrt(diag(quadratic_form(rows, covariance$matrix)))
-    df[known] <- covariance$df(rows)
-  }
-  data.frame(
+  error <- rep(NA_real_, length(estimate))
+  rows <- jacobian[known, , drop = FALSE]
+  error[known] <- sqrt(diag(quadratic_form(rows, covariance$matrix)))
+  result <- data.frame(
     estimate = unname(estimate), std.error = error, statistic = unname(estimate - null) / error,
-    df = df
+    df = NA_real_
   )
+  if (is.null(covariance$fractions)) {
+    result$df[known] <- covariance$df(rows)
+  } else {
+    cost <- covariance$fractions(rows)
+    result[missing_costs] <- NA_real_
+    result[known, c("df", missing_costs)] <- cost[c("df", missing_costs)]
+  }
+  result
 }
+
+# Of a pooled estimate: the fraction of missing information, the relative increase of variance,
+# and the share of the variance that is between imputations.
+missing_costs <- c("fmi", "riv", "lambda")
 
 # J V J'; aliased coefficients have no covariance and count 0 in J.
 quadratic_form <- function(jacobian, covariance) {
@@ -314,7 +325,7 @@ with_inference <- function(rows, conf.level, adjust = "none", jacobian = NULL,
   half <- method$critical * rows$std.error[known]
   rows$conf.low[known] <- rows$estimate[known] - half
   rows$conf.high[known] <- rows$estimate[known] + half
-  rows
+  rows[c(setdiff(names(rows), missing_costs), intersect(missing_costs, names(rows)))]
 }
 
 exponentiated <- function(rows) {
@@ -345,9 +356,14 @@ estimates_table <- function(rows, kind, caption, notes, conf.level,
     if ("null.value" %in% names(rows)) list(number("null.value", "Null", digits)),
     list(number("statistic", statistic, 2)),
     if (statistic == "t") list(table_column("df", "df", "df")),
-    list(table_column("P", "p.value", "p"))
+    list(table_column("P", "p.value", "p")),
+    if ("fmi" %in% names(rows)) list(fmi_column())
   )
   new_questrial_table(rows, kind, caption, notes[nzchar(notes)], columns = unname(columns))
+}
+
+fmi_column <- function() {
+  table_column("FMI", "fmi", "number", digits = 2)
 }
 
 decimals_for <- function(error) {
@@ -359,7 +375,9 @@ covariance_note <- function(covariance, df) {
   df <- stats::na.omit(df)
   label <- if (!nzchar(covariance$label)) "from the model" else covariance$label
   label <- sub("^(standard errors )?", "", label)
-  tested <- if (length(df) == 0 || grepl("df", label)) {
+  tested <- if (!is.null(covariance$fractions)) {
+    " (Rubin's rules; df of Barnard and Rubin). FMI: fraction of missing information"
+  } else if (length(df) == 0 || grepl("df", label)) {
     ""
   } else if (all(is.infinite(df))) {
     "; z tests"

@@ -103,7 +103,7 @@ noninferiority_test <- function(x, margin, direction = c("higher", "lower"), con
 # The effects as list(rows, value, ratio, notes): `rows` with what names them,
 # estimate, std.error and df; `value` the estimate on the scale of the tests.
 effects_to_test <- function(x, contrasts, vcov, cluster) {
-  if (inherits(x, "fit_glm")) {
+  if (inherits(x, c("fit_glm", "fit_gee", "pooled_fit"))) {
     if (is.null(contrasts)) {
       qst_abort("argument", paste(
         "`contrasts` must say which effect of the fit is tested, as in",

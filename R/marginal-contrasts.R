@@ -42,23 +42,31 @@ group_contrasts <- function(at, averaged, method, reference, adjust, conf.level,
   set <- averaged$levels[at, averaged$specs$set, drop = FALSE]
   labels <- do.call(paste, lapply(unname(set), as.character))
   weights <- contrast_weights(labels, method, reference, scores)
+  joined <- pool_answers(averaged$fit, averaged$each, function(one) {
+    means_contrasts(one, weights, at, averaged$on_link)
+  })
+  rows <- linear_estimates(joined$estimate, joined$jacobian, joined$covariance)
+  rows <- with_inference(rows, conf.level, adjust, joined$jacobian, joined$covariance, length(at))
+  by <- averaged$levels[rep(at[[1]], nrow(rows)), averaged$specs$by, drop = FALSE]
+  data.frame(by, contrast = rownames(weights), rows, check.names = FALSE, row.names = NULL)
+}
+
+# The answer of one fit: its means `at`, combined by the rows of `weights`.
+means_contrasts <- function(one, weights, at, on_link) {
   # A contrast of means that are NA elsewhere is 0 times NA: leave those out.
   combine <- function(values) {
     t(apply(weights, 1, function(w) {
       colSums(w[w != 0] * values[at[w != 0], , drop = FALSE])
     }))
   }
-  jacobian <- matrix(combine(averaged$jacobian), nrow(weights))
-  estimate <- drop(combine(matrix(averaged$estimate)))
-  if (averaged$on_link) {
+  jacobian <- matrix(combine(one$jacobian), nrow(weights))
+  estimate <- drop(combine(matrix(one$estimate)))
+  if (on_link) {
     # What two means leave open may cancel in their difference, as offsets do.
-    estimate <- link_estimate(averaged$fit, jacobian)
-    estimate[!estimable(averaged$fit, jacobian)] <- NA
+    estimate <- link_estimate(one$fit, jacobian)
+    estimate[!estimable(one$fit, jacobian)] <- NA
   }
-  rows <- linear_estimates(estimate, jacobian, averaged$covariance)
-  rows <- with_inference(rows, conf.level, adjust, jacobian, averaged$covariance, length(at))
-  by <- averaged$levels[rep(at[[1]], nrow(rows)), averaged$specs$by, drop = FALSE]
-  data.frame(by, contrast = rownames(weights), rows, check.names = FALSE, row.names = NULL)
+  list(estimate = estimate, jacobian = jacobian, covariance = one$covariance)
 }
 
 # A row a contrast, a column a mean.
@@ -119,7 +127,7 @@ marginal_contrasts_table <- function(rows, averaged, adjust, conf.level, n_group
     sprintf("Contrasts of marginal means of %s", response), notes, conf.level, first,
     c(estimate = scale$heading)
   )
-  structure(table, exponentiated = scale$exponentiate)
+  structure(table, exponentiated = scale$exponentiate, m = fits_pooled(averaged$fit))
 }
 
 means_note <- function(averaged) {

@@ -82,24 +82,30 @@
 marginal_means <- function(fit, specs, weights = c("equal", "proportional", "counterfactual"),
                            at = list(), type = c("response", "link"), vcov = NULL, cluster = NULL,
                            conf.level = 0.95, data = NULL) {
-  check_fit(fit, makers = c("fit_glm", "fit_gee"))
+  check_fit(fit, makers = c("fit_glm", "fit_gee", "pooled_fit"))
   weights <- check_choice(weights, c("equal", "proportional", "counterfactual"), "weights")
   type <- check_choice(type, c("response", "link"), "type")
   check_number(conf.level, "conf.level", min = 0, max = 1)
   specs <- read_specs(specs)
-  rows <- raw_rows(fit, data)
-  places <- grid_levels(fit, rows, at, unlist(specs, use.names = FALSE))
-  covariance <- fit_covariance(fit, vcov, cluster)
-  averaged <- if (weights == "counterfactual") {
-    counterfactual_means(fit, rows, places, specs, at, type)
+  asked <- fits_to_ask(fit, data)
+  rows <- do.call(rbind, lapply(asked, `[[`, "rows"))
+  places <- grid_levels(asked[[1]]$fit, rows, at, unlist(specs, use.names = FALSE))
+  average <- if (weights == "counterfactual") {
+    function(one) counterfactual_means(one$fit, one$rows, places, specs, at, type)
   } else {
-    grid_means(fit, rows, places, unlist(specs, use.names = FALSE), weights)
+    grid <- reference_grid(asked, rows, places, unlist(specs, use.names = FALSE), weights)
+    function(one) grid_means(one$fit, grid)
   }
-  averaged <- c(averaged, list(
-    fit = fit, covariance = covariance, specs = specs, weights = weights, type = type,
-    conf.level = conf.level
-  ))
-  means_table(averaged, places, at)
+  each <- lapply(asked, function(one) {
+    covariance <- asked_covariance(fit, one$number, vcov, cluster)
+    c(average(one), list(covariance = covariance, fit = one$fit))
+  })
+  averaged <- list(
+    each = each, fit = fit, specs = specs, weights = weights, type = type,
+    conf.level = conf.level, levels = each[[1]]$levels, on_link = each[[1]]$on_link,
+    offset = each[[1]]$offset
+  )
+  means_table(c(averaged, pool_answers(fit, each, identity)), places, at)
 }
 
 read_specs <- function(specs) {
@@ -242,27 +248,36 @@ as_value <- function(level, like) {
 
 # ---- Means over the reference grid ----
 
-grid_means <- function(fit, rows, places, specs, weights) {
+# The grid, the same for all fits that are asked: its rows as data, to which mean each
+# belongs (`cell`) and with which share. `rows` are those of all of them.
+reference_grid <- function(asked, rows, places, specs, weights) {
   kinds <- vapply(places, `[[`, "", "kind")
   values <- lapply(places, `[[`, "values")
   grid <- expand.grid(values[kinds != "matrix"], KEEP.OUT.ATTRS = FALSE, stringsAsFactors = FALSE)
-  design <- design_rows(fit, grid_rows(grid, places, rows))
-  cell <- cell_index(grid, values, specs)
-  other <- cell_index(grid, values, setdiff(names(grid), specs))
   share <- if (weights == "equal") {
     rep(1, nrow(grid))
   } else {
-    count <- cell_counts(fit, rows, grid, names(grid)[kinds[names(grid)] == "factor"])
+    weight <- unlist(lapply(asked, function(one) prior_weights(one$fit)))
+    count <- cell_counts(weight, rows, grid, names(grid)[kinds[names(grid)] == "factor"])
+    other <- cell_index(grid, values, setdiff(names(grid), specs))
     stats::ave(count, other, FUN = sum)
   }
-  total <- rowsum(share, cell)
-  jacobian <- rowsum(design * share, cell) / drop(total)
-  offset <- if (is.null(fit$offset)) 0 else mean(fit$offset)
-  estimate <- link_estimate(fit, jacobian) + offset
+  offsets <- lapply(asked, function(one) if (is.null(one$fit$offset)) 0 else one$fit$offset)
+  list(
+    data = grid_rows(grid, places, rows), cell = cell_index(grid, values, specs), share = share,
+    levels = expand.grid(values[specs], KEEP.OUT.ATTRS = FALSE, stringsAsFactors = FALSE),
+    offset = mean(unlist(offsets))
+  )
+}
+
+grid_means <- function(fit, grid) {
+  design <- design_rows(fit, grid$data)
+  jacobian <- rowsum(design * grid$share, grid$cell) / drop(rowsum(grid$share, grid$cell))
+  estimate <- link_estimate(fit, jacobian) + grid$offset
   estimate[!estimable(fit, jacobian)] <- NA
   list(
-    levels = expand.grid(values[specs], KEEP.OUT.ATTRS = FALSE, stringsAsFactors = FALSE),
-    estimate = estimate, jacobian = jacobian, on_link = TRUE, offset = offset
+    levels = grid$levels, estimate = estimate, jacobian = jacobian, on_link = TRUE,
+    offset = grid$offset
   )
 }
 
@@ -303,12 +318,12 @@ cell_index <- function(grid, values, names) {
 }
 
 # How often the levels of a row of the grid occur together in the data.
-cell_counts <- function(fit, rows, grid, factors) {
+cell_counts <- function(weight, rows, grid, factors) {
   if (length(factors) == 0) {
     return(rep(1, nrow(grid)))
   }
   key <- function(data) do.call(paste, c(lapply(unname(data[factors]), as.character), sep = "\r"))
-  sums <- tapply(prior_weights(fit), key(rows), sum)
+  sums <- tapply(weight, key(rows), sum)
   count <- unname(sums[key(grid)])
   count[is.na(count)] <- 0
   if (any(count > 0)) as.vector(count) else rep(1, nrow(grid))
@@ -374,9 +389,8 @@ predict_with <- function(fit, rows, level) {
 
 means_table <- function(averaged, places, at) {
   rows <- linear_estimates(averaged$estimate, averaged$jacobian, averaged$covariance)
-  rows <- with_inference(rows, averaged$conf.level)[
-    c("estimate", "std.error", "df", "conf.low", "conf.high")
-  ]
+  rows <- with_inference(rows, averaged$conf.level)
+  rows <- rows[setdiff(names(rows), c("statistic", "p.value"))]
   if (averaged$on_link && averaged$type == "response") {
     rows <- means_on_response(rows, averaged$fit$family)
   }
@@ -391,7 +405,9 @@ means_table <- function(averaged, places, at) {
   table <- estimates_table(rows, "means", sprintf("Marginal means of %s", response), notes,
     averaged$conf.level, first, c(estimate = "Mean")
   )
-  structure(table, weights = averaged$weights, averaged = averaged)
+  structure(table,
+    weights = averaged$weights, averaged = averaged, m = fits_pooled(averaged$fit)
+  )
 }
 
 means_on_response <- function(rows, family) {

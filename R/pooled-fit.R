@@ -57,28 +57,35 @@ count_left_out <- function(fit) {
 # tests them at once (D1).
 pooled_covariance <- function(fit, vcov = NULL, cluster = NULL) {
   parts <- lapply(seq_len(fit$m), function(i) one_covariance(fit, i, vcov, cluster))
-  kept <- kept_terms(fit)
+  rubin_covariance(fit$estimates, parts, fit$df.complete)
+}
+
+# The same of any estimates, a column an imputation (NA where aliased), each with a covariance
+# as fit_covariance() gives it.
+rubin_covariance <- function(estimates, parts, df.complete = NULL) {
+  m <- ncol(estimates)
+  kept <- !is.na(estimates[, 1])
   flat <- vapply(parts, function(part) as.vector(part$matrix[kept, kept]), numeric(sum(kept)^2))
   core <- .Call(
-    C_qstr_pool, fit$estimates[kept, , drop = FALSE], matrix(as.double(flat), sum(kept)^2)
+    C_qstr_pool, estimates[kept, , drop = FALSE], matrix(as.double(flat), sum(kept)^2)
   )
   full <- function(matrix) {
-    terms <- names(fit$coefficients)
-    result <- matrix(NA_real_, length(terms), length(terms), dimnames = list(terms, terms))
+    terms <- rownames(estimates)
+    result <- matrix(NA_real_, length(kept), length(kept), dimnames = list(terms, terms))
     result[kept, kept] <- matrix
     result
   }
   covariance <- list(
-    matrix = full(core$total), type = parts[[1]]$type, label = pooled_label(parts[[1]], fit$m),
+    matrix = full(core$total), type = parts[[1]]$type, label = pooled_label(parts[[1]], m),
     n_clusters = parts[[1]]$n_clusters, estimate = core$estimate, within = full(core$within),
-    between = full(core$between), df_complete = complete_df_of(fit, parts)
+    between = full(core$between), df_complete = complete_df_of(df.complete, parts)
   )
   covariance$fractions <- function(contrasts) {
-    pooled_fractions(covariance, contrasts, fit$m)
+    pooled_fractions(covariance, contrasts, m)
   }
   covariance$df <- function(contrasts) covariance$fractions(contrasts)$df
   covariance$joint <- function(contrasts, distance) {
-    joint_of_pooled(covariance, contrasts, distance, fit$m)
+    joint_of_pooled(covariance, contrasts, distance, m)
   }
   covariance
 }
@@ -134,9 +141,9 @@ pooled_label <- function(part, m) {
 }
 
 # A function of a contrast matrix: the degrees of freedom of each row with complete data.
-complete_df_of <- function(fit, parts) {
-  if (!is.null(fit$df.complete)) {
-    return(function(contrasts) rep(as.double(fit$df.complete), nrow(contrasts)))
+complete_df_of <- function(df.complete, parts) {
+  if (!is.null(df.complete)) {
+    return(function(contrasts) rep(as.double(df.complete), nrow(contrasts)))
   }
   function(contrasts) {
     each <- vapply(parts, function(part) as.double(part$df(contrasts)), numeric(nrow(contrasts)))

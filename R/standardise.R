@@ -92,25 +92,30 @@
 standardised_effects <- function(fit, arm, reference = NULL, measure = NULL,
                                  variance = c("unconditional", "ye", "ge"), vcov = NULL,
                                  cluster = NULL, conf.level = 0.95, data = NULL) {
-  check_fit(fit)
+  check_fit(fit, makers = c("fit_glm", "pooled_fit"))
   variance <- check_choice(variance, c("unconditional", "ye", "ge"), "variance")
   measure <- check_measure(measure, fit)
   check_number(conf.level, "conf.level", min = 0, max = 1)
-  check_variance_arguments(variance, fit, vcov, cluster)
-  rows <- raw_rows(fit, data)
-  arm <- column_name(arm, rows, "arm")
-  levels <- arm_levels(fit, rows, arm)
+  asked <- fits_to_ask(fit, data)
+  check_variance_arguments(variance, asked[[1]]$fit, vcov, cluster)
+  arm <- column_name(arm, asked[[1]]$rows, "arm")
+  levels <- arm_levels(asked[[1]]$fit, asked[[1]]$rows, arm)
   reference <- if (is.null(reference)) levels[[1]] else as.character(reference)
   check_choice(reference, as.character(levels), "reference")
-  averaged <- standardise(fit, rows, arm, levels)
-  by <- switch(variance,
-    ge = ge_covariance(fit, averaged, vcov, cluster),
-    ye = ye_covariance(fit, averaged, as.character(rows[[arm]])),
-    unconditional = influence_covariance(fit, averaged, cluster)
-  )
-  effects <- lapply(measure, standardised_rows, averaged, by, reference, conf.level)
-  means <- standardised_means(averaged, by, conf.level, table(as.character(rows[[arm]])))
-  standardised_table(do.call(rbind, effects), means, by, fit, variance, conf.level)
+  each <- lapply(asked, function(one) {
+    averaged <- standardise(one$fit, one$rows, arm, levels)
+    by <- switch(variance,
+      ge = ge_covariance(averaged, asked_covariance(fit, one$number, vcov, cluster)),
+      ye = ye_covariance(one$fit, averaged, as.character(one$rows[[arm]])),
+      unconditional = influence_covariance(
+        one$fit, averaged, asked_cluster(fit, one$number, cluster)
+      )
+    )
+    list(mean = averaged$mean, covariance = by)
+  })
+  effects <- lapply(measure, standardised_rows, fit, each, reference, conf.level)
+  means <- standardised_means(fit, each, conf.level, table(as.character(asked[[1]]$rows[[arm]])))
+  standardised_table(do.call(rbind, effects), means, fit, variance, conf.level)
 }
 
 # ---- Arguments ----
@@ -184,13 +189,13 @@ standardise <- function(fit, rows, arm, levels) {
   list(mu = mu, mean = colSums(weight * mu), jacobian = jacobian, weight = weight)
 }
 
-# ---- Covariances of the means: list(matrix, df, label) ----
+# ---- Covariances of the means: list(matrix, df, label), as fit_covariance() ----
 
-ge_covariance <- function(fit, averaged, vcov, cluster) {
-  covariance <- fit_covariance(fit, vcov, cluster)
+ge_covariance <- function(averaged, covariance) {
   label <- if (nzchar(covariance$label)) covariance$label else "from the model"
   list(
-    matrix = quadratic_form(averaged$jacobian, covariance$matrix), df = covariance$df,
+    matrix = quadratic_form(averaged$jacobian, covariance$matrix),
+    df = function(contrasts) covariance$df(contrasts %*% averaged$jacobian),
     label = sprintf("Ge et al. (2011), covariates held fixed, covariance of coefficients %s", label)
   )
 }
@@ -310,41 +315,49 @@ measure_scale <- function(measure, mean) {
   )
 }
 
-standardised_rows <- function(measure, averaged, by, reference, conf.level) {
-  scale <- measure_scale(measure, averaged$mean)
+standardised_rows <- function(measure, fit, each, reference, conf.level) {
+  joined <- pool_answers(fit, each, function(one) measure_answer(measure, one, reference))
+  others <- setdiff(names(each[[1]]$mean), reference)
+  sign <- if (measure == "difference") "-" else "/"
+  rows <- data.frame(
+    measure = measure, contrast = paste(others, sign, reference),
+    linear_estimates(joined$estimate, joined$jacobian, joined$covariance)
+  )
+  rows <- with_inference(rows, conf.level)
+  if (measure == "difference") rows else exponentiated(rows)
+}
+
+# Each arm against the reference on the scale of the measure.
+measure_answer <- function(measure, one, reference) {
+  scale <- measure_scale(measure, one$mean)
   arms <- names(scale$value)
-  others <- setdiff(arms, reference)
-  contrasts <- t(vapply(others, function(arm) {
+  contrasts <- t(vapply(setdiff(arms, reference), function(arm) {
     (arms == arm) - (arms == reference)
   }, numeric(length(arms))))
-  on_means <- contrasts %*% diag(scale$slope)
-  rows <- data.frame(
-    measure = measure, contrast = paste(others, "-", reference),
-    estimate = drop(contrasts %*% scale$value),
-    std.error = sqrt(diag(on_means %*% by$matrix %*% t(on_means)))
+  list(
+    estimate = drop(contrasts %*% scale$value), jacobian = contrasts %*% diag(scale$slope),
+    covariance = one$covariance
   )
-  rows$statistic <- rows$estimate / rows$std.error
-  rows$df <- by$df(on_means %*% averaged$jacobian)
+}
+
+standardised_means <- function(fit, each, conf.level, counts) {
+  arms <- names(each[[1]]$mean)
+  joined <- pool_answers(fit, each, function(one) {
+    list(estimate = one$mean, jacobian = diag(length(arms)), covariance = one$covariance)
+  })
+  rows <- data.frame(
+    arm = arms, n = as.integer(counts[arms]),
+    linear_estimates(joined$estimate, joined$jacobian, joined$covariance)
+  )
   rows <- with_inference(rows, conf.level)
-  if (measure == "difference") {
-    return(rows)
-  }
-  rows$contrast <- paste(others, "/", reference)
-  exponentiated(rows)
-}
-
-standardised_means <- function(averaged, by, conf.level, counts) {
-  rows <- data.frame(
-    arm = names(averaged$mean), n = as.integer(counts[names(averaged$mean)]),
-    estimate = unname(averaged$mean), std.error = sqrt(diag(by$matrix)), statistic = NA_real_,
-    df = by$df(averaged$jacobian), row.names = NULL
+  structure(
+    rows[setdiff(names(rows), c("statistic", "p.value"))], covariance = joined$covariance
   )
-  with_inference(rows, conf.level)[
-    c("arm", "n", "estimate", "std.error", "df", "conf.low", "conf.high")
-  ]
 }
 
-standardised_table <- function(rows, means, by, fit, variance, conf.level) {
+standardised_table <- function(rows, means, fit, variance, conf.level) {
+  by <- attr(means, "covariance")
+  attr(means, "covariance") <- NULL
   what <- if (fit$family$family == "binomial") "risks" else "means"
   digits <- decimals_for(means$std.error)
   notes <- c(
@@ -359,6 +372,7 @@ standardised_table <- function(rows, means, by, fit, variance, conf.level) {
     } else {
       "t tests on the degrees of freedom shown"
     }),
+    if (!is.null(by$fractions)) "FMI: fraction of missing information.",
     rows_text(fit)
   )
   table <- estimates_table(rows, "effects_of_arm",
@@ -368,6 +382,7 @@ standardised_table <- function(rows, means, by, fit, variance, conf.level) {
   # P and interval say what the statistic would, in less room.
   columns <- Filter(function(column) column$from[[1]] != "statistic", attr(table, "columns"))
   structure(table,
-    columns = columns, means = means, covariance = by$matrix, variance = variance
+    columns = columns, means = means, covariance = by$matrix, variance = variance,
+    m = fits_pooled(fit)
   )
 }

@@ -56,13 +56,14 @@
 #' @export
 subgroup_effects <- function(fit, arm, subgroups, reference = NULL, vcov = NULL, cluster = NULL,
                              conf.level = 0.95, exponentiate = FALSE, data = NULL) {
-  check_fit(fit)
+  check_fit(fit, makers = c("fit_glm", "pooled_fit"))
   check_number(conf.level, "conf.level", min = 0, max = 1)
   check_flag(exponentiate, "exponentiate")
   data <- subgroup_data(fit, data)
-  arm <- column_name(arm, data, "arm")
+  arm <- column_name(arm, data[[1]], "arm")
   subgroups <- subgroup_names(subgroups, data, arm)
-  levels <- as.character(arm_levels(fit, raw_rows(fit, data), arm))
+  asked <- fits_to_ask(fit, data_to_ask(fit, data))
+  levels <- as.character(arm_levels(asked[[1]]$fit, asked[[1]]$rows, arm))
   reference <- if (is.null(reference)) levels[[1]] else as.character(reference)
   check_choice(reference, levels, "reference")
   how <- list(
@@ -87,24 +88,41 @@ subgroup_effects <- function(fit, arm, subgroups, reference = NULL, vcov = NULL,
 
 # ---- Arguments ----
 
+# A list of the data that were fitted, one for each of the fits to ask.
 subgroup_data <- function(fit, data) {
-  data <- if (is.null(data)) data_of_call(fit) else check_data_frame(data)
-  if (ncol(data) == 0) {
-    qst_abort("argument", "The data of this fit cannot be found by its call. Give them as `data`.")
+  if (inherits(fit, "pooled_fit")) {
+    data <- completed_data(fit, data)
+    fits <- lapply(fit$fits, check_own_fit)
+  } else {
+    data <- list(if (!is.null(data)) check_data_frame(data))
+    fits <- list(fit)
   }
-  data
+  Map(function(fit, data) {
+    data <- if (is.null(data)) data_of_call(fit) else data
+    if (ncol(data) == 0) {
+      qst_abort(
+        "argument", "The data of this fit cannot be found by its call. Give them as `data`."
+      )
+    }
+    data
+  }, fits, data)
+}
+
+# As fits_to_ask() takes them.
+data_to_ask <- function(fit, data) {
+  if (inherits(fit, "pooled_fit")) data else data[[1]]
 }
 
 subgroup_names <- function(subgroups, data, arm) {
   if (inherits(subgroups, "formula") && length(subgroups) == 2) {
     subgroups <- all.vars(subgroups)
   }
-  check_columns(data, subgroups, "subgroups")
+  check_columns(data[[1]], subgroups, "subgroups")
   if (length(subgroups) == 0 || arm %in% subgroups) {
     qst_abort("argument", "`subgroups` must name columns other than the arm, as in ~ sex + site.")
   }
   for (name in subgroups) {
-    if (is.numeric(data[[name]]) && length(unique(stats::na.omit(data[[name]]))) > 2) {
+    if (is.numeric(data[[1]][[name]]) && length(level_names(data, name)) > 2) {
       qst_abort("argument", sprintf(
         "`subgroups`: `%s` is a number with many values. Cut it into a factor first, as by cut().",
         name
@@ -114,11 +132,25 @@ subgroup_names <- function(subgroups, data, arm) {
   unique(subgroups)
 }
 
+# The levels of a subgroup that anybody has, in any of the data.
+level_names <- function(data, name) {
+  values <- lapply(data, function(one) {
+    value <- one[[name]]
+    levels(if (is.factor(value)) droplevels(value) else factor(value))
+  })
+  all <- unique(unlist(values))
+  known <- levels(data[[1]][[name]])
+  if (is.null(known)) all else intersect(known, all)
+}
+
 # ---- One subgroup ----
 
 one_subgroup <- function(fit, name, how, data) {
-  value <- data[[name]]
-  data[[name]] <- if (is.factor(value)) droplevels(value) else factor(value)
+  levels <- level_names(data, name)
+  data <- lapply(data, function(one) {
+    one[[name]] <- factor(as.character(one[[name]]), levels)
+    one
+  })
   again <- with_interaction(fit, how$arm, name, data)
   lost <- fit$n_used - again$n_used
   note <- if (lost > 0) {
@@ -129,60 +161,97 @@ one_subgroup <- function(fit, name, how, data) {
 
 # The fit with the subgroup, and its interaction with the arm, as terms.
 with_interaction <- function(fit, arm, name, data) {
+  if (inherits(fit, "pooled_fit")) {
+    fits <- Map(function(one, data) with_interaction(one, arm, name, list(data)), fit$fits, data)
+    return(new_pooled_fit(fits, fit$call, fit$df.complete, fit$imp))
+  }
   added <- sprintf(". ~ . + %s + %s:%s", quoted(name), quoted(arm), quoted(name))
   formula <- stats::update(stats::formula(fit), stats::as.formula(added))
   call <- fit$call
   call[[1]] <- fit_glm
   call$formula <- formula
-  call$data <- data
+  call$data <- data[[1]]
   eval(call, environment(fit$terms))
+}
+
+# What one of the fits says of each level: numbers `n` by arm, and for each other arm the
+# mean over the rows of the level of what setting the arm changes in the design.
+level_parts <- function(one, fit, name, how) {
+  rows <- one$rows
+  weight <- prior_weights(one$fit)
+  level <- if (is.null(name)) factor(rep("All", nrow(rows))) else factor(rows[[name]])
+  design <- function(arm) predict_with(one$fit, rows, stats::setNames(list(arm), how$arm))$design
+  base <- design(how$reference)
+  changes <- lapply(stats::setNames(nm = how$others), function(other) {
+    change <- rowsum((design(other) - base) * weight, level) / as.vector(rowsum(weight, level))
+    change[levels(level), , drop = FALSE]
+  })
+  arms <- factor(as.character(rows[[how$arm]]), c(how$reference, how$others))
+  list(
+    fit = one$fit, level = level, n = unclass(table(level[weight > 0], arms[weight > 0])),
+    changes = changes, covariance = asked_covariance(fit, one$number, how$vcov, how$cluster)
+  )
 }
 
 # The effect of each other arm in each level, `name` NULL: in all rows.
 level_effects <- function(fit, name, how, data) {
-  rows <- raw_rows(fit, data)
-  used <- prior_weights(fit) > 0
-  level <- if (is.null(name)) factor(rep("All", nrow(rows))) else factor(rows[[name]])
-  weight <- prior_weights(fit)
-  covariance <- fit_covariance(fit, how$vcov, how$cluster)
-  base <- predict_with(fit, rows, stats::setNames(list(how$reference), how$arm))$design
-  arms <- as.character(rows[[how$arm]])
-  count <- function(arm) as.integer(table(level[used & arms == arm])[levels(level)])
-  parts <- lapply(how$others, function(other) {
-    change <- predict_with(fit, rows, stats::setNames(list(other), how$arm))$design - base
-    jacobian <- rowsum(change * weight, level) / as.vector(rowsum(weight, level))
-    jacobian <- jacobian[levels(level), , drop = FALSE]
-    estimate <- link_estimate(fit, jacobian)
-    n <- list(arm = count(other), reference = count(how$reference))
-    estimate[!estimable(fit, jacobian) | n$arm == 0 | n$reference == 0] <- NA
-    inference <- with_inference(linear_estimates(estimate, jacobian, covariance), how$conf.level)
-    p <- if (!is.null(name)) {
-      interaction_p(fit, how$arm, name, jacobian[!is.na(estimate), , drop = FALSE], covariance)
-    }
+  parts <- lapply(fits_to_ask(fit, data_to_ask(fit, data)), level_parts, fit, name, how)
+  counts <- lapply(parts, `[[`, "n")
+  n <- if (length(counts) == 1) counts[[1]] else Reduce(`+`, counts) / length(counts)
+  levels <- levels(parts[[1]]$level)
+  tables <- lapply(how$others, function(other) {
+    joined <- pool_answers(fit, parts, function(one) level_answer(one, other, how))
+    rows <- linear_estimates(joined$estimate, joined$jacobian, joined$covariance)
+    p <- if (!is.null(name)) interaction_p(fit, parts, name, other, how, !is.na(rows$estimate))
     data.frame(
-      subgroup = if (is.null(name)) "Overall" else name, level = levels(level),
-      contrast = paste(other, "-", how$reference), n.arm = n$arm, n.reference = n$reference,
-      inference, p.interaction = c(if (is.null(p)) NA_real_ else p, rep(NA, nlevels(level) - 1)),
+      subgroup = if (is.null(name)) "Overall" else name, level = levels,
+      contrast = paste(other, "-", how$reference),
+      n.arm = n[, other], n.reference = n[, how$reference],
+      with_inference(rows, how$conf.level),
+      p.interaction = c(if (is.null(p)) NA_real_ else p, rep(NA, length(levels) - 1)),
       row.names = NULL
     )
   })
-  do.call(rbind, parts)
+  do.call(rbind, tables)
 }
 
-# Are the effects the same in all levels that have one, as far as the interaction of
+level_answer <- function(one, other, how) {
+  jacobian <- one$changes[[other]]
+  estimate <- link_estimate(one$fit, jacobian)
+  empty <- one$n[, other] == 0 | one$n[, how$reference] == 0
+  estimate[!estimable(one$fit, jacobian) | empty] <- NA
+  list(estimate = estimate, jacobian = jacobian, covariance = one$covariance)
+}
+
+# Are the effects the same in all levels that have one (`known`), as far as the interaction of
 # arm and subgroup goes?
-interaction_p <- function(fit, arm, name, jacobian, covariance) {
-  if (nrow(jacobian) < 2) {
+interaction_p <- function(fit, parts, name, other, how, known) {
+  if (sum(known) < 2) {
     return(NA_real_)
   }
+  differences <- lapply(parts, function(one) {
+    jacobian <- one$changes[[other]][known, , drop = FALSE]
+    jacobian[, !one$fit$assign %in% interaction_term(one$fit, how$arm, name)] <- 0
+    sweep(jacobian[-1, , drop = FALSE], 2, jacobian[1, ])
+  })
+  used <- independent_rows(differences[[1]])
+  joined <- pool_answers(fit, seq_along(parts), function(i) {
+    jacobian <- differences[[i]][used, , drop = FALSE]
+    list(
+      estimate = link_estimate(parts[[i]]$fit, jacobian), jacobian = jacobian,
+      covariance = parts[[i]]$covariance
+    )
+  })
+  distance_test(joined$estimate, joined$jacobian, joined$covariance)$p.value
+}
+
+# The number of the term that is the product of the two variables.
+interaction_term <- function(fit, arm, name) {
   inside <- attr(fit$terms, "factors") > 0
   variables <- lapply(seq_len(ncol(inside)), function(j) {
     all.vars(str2lang(paste(rownames(inside)[inside[, j]], collapse = "+")))
   })
-  term <- which(vapply(variables, setequal, NA, c(arm, name)))
-  jacobian[, !fit$assign %in% term] <- 0
-  differences <- sweep(jacobian[-1, , drop = FALSE], 2, jacobian[1, ])
-  joint_test(fit, differences, 0, covariance)$p.value
+  which(vapply(variables, setequal, NA, c(arm, name)))
 }
 
 # ---- The table ----
@@ -199,8 +268,8 @@ subgroup_table <- function(rows, fit, how, exponentiate, notes) {
   heading <- if (exponentiate) "Ratio" else "Difference"
   columns <- list(
     table_column("Subgroup", "subgroup"), table_column("Level", "level"),
-    table_column(if (length(how$others) > 1) "arm" else how$others, "n.arm"),
-    table_column(how$reference, "n.reference"),
+    table_column(if (length(how$others) > 1) "arm" else how$others, "n.arm", "count"),
+    table_column(how$reference, "n.reference", "count"),
     table_column(heading, "estimate", "number", digits = digits),
     table_column(percent_words(how$conf.level), c("conf.low", "conf.high"), "ci", digits = digits),
     table_column("P interaction", "p.interaction", "p")
@@ -211,7 +280,7 @@ subgroup_table <- function(rows, fit, how, exponentiate, notes) {
   )
   structure(table,
     how = how[c("arm", "others", "reference", "conf.level")], exponentiated = exponentiate,
-    response = response_name(fit)
+    response = response_name(fit), m = fits_pooled(fit)
   )
 }
 

@@ -65,13 +65,21 @@ cell_formats <- list(
   p = function(x, ...) format_p(x, ...),
   ci = function(low, high, ...) format_ci(low, high, ...),
   df = function(...) format_df(...),
+  count = function(x) count_cells(x),
   flag = function(x) ifelse(is.na(x), "", ifelse(x, "yes", "no"))
 )
+
+# Numbers of people; means over imputations may have a tenth.
+count_cells <- function(n) {
+  format_number(n, if (all(n == round(n), na.rm = TRUE)) 0 else 1)
+}
 
 # "353", "206.4", or "2, 359" for the two of an F test; no df without end.
 format_df <- function(df, residual = rep(NA_real_, length(df))) {
   one <- function(x) {
     text <- number_text(x, ifelse(!is.finite(x) | abs(x - round(x)) < 1e-6, 0, 1), "r")
+    # A pooled estimate that the imputations agree on has any number.
+    text[which(x >= 1e5)] <- ">99999"
     text[is.na(x) | is.infinite(x)] <- ""
     text
   }

@@ -50,7 +50,7 @@
 #' wald_test(fit, c("Diet2 = Diet3", "Diet3 = Diet4"), vcov = "CR2")
 #' @export
 wald_test <- function(fit, hypothesis = NULL, vcov = NULL, cluster = NULL) {
-  check_fit(fit, makers = c("fit_glm", "fit_gee"))
+  check_fit(fit, makers = c("fit_glm", "fit_gee", "pooled_fit"))
   covariance <- fit_covariance(fit, vcov, cluster)
   wanted <- read_hypotheses(fit, hypothesis)
   tests <- lapply(wanted, function(one) {
@@ -75,7 +75,13 @@ wald_test <- function(fit, hypothesis = NULL, vcov = NULL, cluster = NULL) {
 wald_note <- function(covariance) {
   sprintf(
     "Covariance: %s; %s.", if (nzchar(covariance$label)) covariance$label else "from the model",
-    if (is.null(covariance$small_sample)) "F = Q / q" else "Hotelling's T-squared (HTZ)"
+    if (!is.null(covariance$joint)) {
+      "D1 (Li, Raghunathan and Rubin 1991)"
+    } else if (is.null(covariance$small_sample)) {
+      "F = Q / q"
+    } else {
+      "Hotelling's T-squared (HTZ)"
+    }
   )
 }
 
@@ -88,8 +94,21 @@ joint_test <- function(fit, contrasts, null, covariance) {
   contrasts <- contrasts[independent, , drop = FALSE]
   kept <- kept_terms(fit)
   distance <- drop(contrasts[, kept, drop = FALSE] %*% fit$coefficients[kept]) - null
-  quadratic <- inverse_form(quadratic_form(contrasts, covariance$matrix), distance)
+  distance_test(distance, contrasts, covariance)
+}
+
+# F of independent equations whose left sides less the right are `distance`.
+distance_test <- function(distance, contrasts, covariance) {
   df <- length(distance)
+  if (!is.null(covariance$joint)) {
+    test <- covariance$joint(contrasts, distance)
+    return(data.frame(
+      statistic = test$statistic, df = df, df.residual = test$df.residual,
+      p.value = stats::pf(test$statistic, df, test$df.residual, lower.tail = FALSE),
+      riv = test$riv
+    ))
+  }
+  quadratic <- inverse_form(quadratic_form(contrasts, covariance$matrix), distance)
   if (is.null(covariance$small_sample)) {
     several <- df > 1 && !is.null(covariance$df_joint)
     df_residual <- if (several) covariance$df_joint else covariance$df(contrasts[1, , drop = FALSE])
