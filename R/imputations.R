@@ -228,12 +228,3 @@ join_imputations <- function(first, second) {
   all$log <- rbind(first$decided_before, counted_log(all$counts))
   all
 }
-
-check_imputations <- function(imp, arg = "imp") {
-  if (!inherits(imp, "imputations")) {
-    qst_abort("argument", sprintf(
-      "`%s` must be the result of impute(), not %s. as_imputations() reads those of mice.", arg,
-      describe(imp)
-    ))
-  }
-}

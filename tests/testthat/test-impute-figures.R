@@ -45,7 +45,7 @@ test_that("figures show the imputations", {
   expect_setequal(densities$imputation, 0:6)
   area <- tapply(densities$density, densities[c("variable", "imputation")], function(y) sum(y))
   step <- tapply(densities$value, densities$variable, function(x) diff(x[1:2]))
-  expect_equal(as.vector(area * step[rownames(area)]), rep(1, 14), tolerance = 0.01)
+  expect_equal(as.vector(area) * rep(as.vector(step), 7), rep(1, 14), tolerance = 0.01)
   expect_s3_class(plot(imp, "pattern"), "ggplot")
   expect_error(plot(imp, "density"), class = "questrial_error_argument")
   expect_error(plot(imp, "densities", "Wind"), "has no imputed values")
