@@ -12,7 +12,7 @@ fits_to_ask <- function(fit, data) {
   if (!inherits(fit, "pooled_fit")) {
     return(list(list(fit = fit, rows = raw_rows(fit, data), number = 1L)))
   }
-  completed <- completed_data(fit, data)
+  completed <- data_of_fits(fit, data)
   lapply(seq_len(fit$m), function(i) {
     one <- check_own_fit(fit$fits[[i]])
     list(fit = one, rows = raw_rows(one, completed[[i]]), number = i)
@@ -38,7 +38,7 @@ fits_pooled <- function(fit) {
 }
 
 # A list: the data of each fit, or NULL where nobody knows them.
-completed_data <- function(fit, data) {
+data_of_fits <- function(fit, data) {
   data <- if (is.null(data)) fit$imp else data
   if (is.null(data)) {
     return(vector("list", fit$m))

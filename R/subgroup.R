@@ -91,7 +91,7 @@ subgroup_effects <- function(fit, arm, subgroups, reference = NULL, vcov = NULL,
 # A list of the data that were fitted, one for each of the fits to ask.
 subgroup_data <- function(fit, data) {
   if (inherits(fit, "pooled_fit")) {
-    data <- completed_data(fit, data)
+    data <- data_of_fits(fit, data)
     fits <- lapply(fit$fits, check_own_fit)
   } else {
     data <- list(if (!is.null(data)) check_data_frame(data))
