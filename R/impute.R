@@ -50,6 +50,14 @@
 #' With `cluster`, numbers are drawn from a model with a random intercept for each cluster
 #' (`pmm` and `norm`); rows whose cluster is `NA` are on their own, as a control
 #' arm without groups. Factors are drawn without cluster effects, and the log says so.
+#' Each draw takes the ratio of the two variances from its posterior, coefficients and effects
+#' integrated out, and then all the rest; the ratio of the standard deviations (between over
+#' within) has a half-Cauchy prior of scale 1 (Gelman 2006), which is proper with few clusters.
+#' Cluster means of the predictors that vary within clusters enter too, as a joint model
+#' wants it (Grund, Luedtke & Robitzsch 2018), when there are ten observed clusters for each
+#' column. This is what mice's `2l.pan` does with type 3 for all predictors (or, with fewer
+#' clusters, type 1), but for its prior. With fewer than two observed clusters there are no
+#' effects, and the log says so.
 #'
 #' @section Many workers:
 #' `lapply` may be any function that is called as `lapply(X, FUN)` and returns
@@ -105,6 +113,12 @@
 #' alone; one seed gives one result, whatever the number of workers. `future.apply` and
 #' friends take the place of `futuremice()`.
 #' @references
+#' Gelman A (2006) Prior distributions for variance parameters in hierarchical models. *Bayesian
+#' Analysis* 1:515-533. \doi{10.1214/06-BA117A}
+#'
+#' Grund S, Luedtke O, Robitzsch A (2018) Multiple imputation of missing data for multilevel models.
+#' *Organizational Research Methods* 21:111-149. \doi{10.1177/1094428117703686}
+#'
 #' Little RJA (1988) Missing-data adjustments in large surveys. *Journal of Business & Economic
 #' Statistics* 6:287-296. \doi{10.1080/07350015.1988.10509663}
 #'
