@@ -53,6 +53,7 @@ print.imputations <- function(x, rows = 20, ...) {
     cat(sprintf("... and %d more: generics::tidy(x) has all.\n", nrow(table) - rows))
   }
   cat(imputations_notes(x), sep = "\n")
+  print_assumptions(x)
   invisible(x)
 }
 

@@ -66,7 +66,9 @@ cell_formats <- list(
   ci = function(low, high, ...) format_ci(low, high, ...),
   df = function(...) format_df(...),
   count = function(x) count_cells(x),
-  flag = function(x) ifelse(is.na(x), "", ifelse(x, "yes", "no"))
+  flag = function(x) ifelse(is.na(x), "", ifelse(x, "yes", "no")),
+  attribute = function(x) unname(estimand_attributes[x]),
+  stated = function(x) ifelse(is.na(x), "not stated", x)
 )
 
 # Numbers of people; means over imputations may have a tenth.

@@ -1065,6 +1065,26 @@ typedef struct {
 QST_MUST_USE qst_status qst_pool_joint(const qst_ctx *ctx, const double *estimate, qst_cmat within,
     qst_cmat between, ptrdiff_t m, double df_complete, qst_pool_test *test_out, qst_err *err);
 
+/* ---- Shifted odds of imputed values: stat/delta.c ------------------------------------- */
+
+/* Imputed values with two levels, each array n_values x n_imputations (at most 2^12). */
+typedef struct {
+    ptrdiff_t n_values, n_imputations;
+    const int32_t *second;     /* 1 where the value is of the second level, else 0 */
+    const double *probability; /* of the second level, by which the value was drawn */
+    const double *delta;       /* what is added to its log-odds; may be infinite */
+} qst_delta;
+
+/*
+ * Draws them anew with shifted odds. A value stands for a uniform number v, below
+ * p where it is 1 and above where it is 0, which is drawn; second_out is 1 where
+ * v < expit(logit(p) + delta). So delta = 0 changes nothing and larger shifts
+ * keep every 1 of smaller ones. QST_ERANGE for a probability outside 0 .. 1 and a
+ * missing shift, with row and column.
+ */
+QST_MUST_USE qst_status qst_delta_shift(
+    const qst_delta *values, uint64_t seed, int32_t *second_out, qst_err *err);
+
 /* ---- Comparisons: stat/compare.c ------------------------------------------------------ */
 
 /* n values, their mean, and the sum of squares about it. */

@@ -1,0 +1,109 @@
+imp <- drawn_imputations(lossy_trial())
+
+test_that("imputed values are shifted and observed ones are not", {
+  shifted <- delta_adjust(imp, c(group = -3, letter = 1.5), "month6", arm = "arm")
+  lost <- is.na(imp$data$month6)
+  by_hand <- c(usual = 0, group = -3, letter = 1.5)[as.character(imp$data$arm)]
+  for (i in 1:4) {
+    expect_equal(shifted[[i]]$month6 - imp[[i]]$month6, unname(ifelse(lost, by_hand, 0)))
+    expect_identical(shifted[[i]]$month6[!lost], imp$data$month6[!lost])
+    expect_identical(shifted[[i]]$month3, imp[[i]]$month3)
+  }
+  expect_identical(shifted$adjustments$n, sum(lost & imp$data$arm != "usual"))
+})
+
+test_that("a number, a formula and a list say the same where they do", {
+  number <- delta_adjust(imp, -2, "month6", where = ~ arm == "group")
+  formula <- delta_adjust(imp, ~ -2 * (arm == "group"), "month6")
+  named <- delta_adjust(imp, list(month6 = c(group = -2)), arm = ~arm)
+  expect_identical(number$imputed, formula$imputed)
+  expect_identical(number$imputed, named$imputed)
+  both <- delta_adjust(imp, list(month3 = -1, month6 = ~ month3 - before))
+  for (i in 1:4) {
+    before <- imp[[i]]
+    lost <- is.na(imp$data$month6)
+    expect_equal(
+      both[[i]]$month6[lost], (before$month6 + before$month3 - before$before)[lost]
+    )
+  }
+})
+
+test_that("shifts add up and are printed with the estimand", {
+  once <- delta_adjust(imp, c(group = -3), "month6", arm = "arm",
+    estimand = estimand(population = "invented people"))
+  twice <- delta_adjust(once, 1, "month6")
+  expect_equal(twice$imputed$month6, imp$imputed$month6 + 1 +
+    ifelse(imp$data$arm[is.na(imp$data$month6)] == "group", -3, 0))
+  expect_identical(nrow(twice$adjustments), 2L)
+  expect_identical(stated_attribute(twice$estimand, "population"), "invented people")
+  withr::local_options(width = 80)
+  lines <- capture.output(print(twice))
+  expect_true(all(nchar(lines) <= 80))
+  expect_match(lines, "`month6` shifted by -3 in arm group", all = FALSE, fixed = TRUE)
+  expect_match(lines, "`month6` shifted by +1", all = FALSE, fixed = TRUE)
+  expect_match(lines, "treatment policy", all = FALSE)
+})
+
+test_that("scores are shifted after scoring, items are refused", {
+  items <- data.frame(a1 = c(1, 2, 3, 4, 5, NA), a2 = c(2, 2, NA, 4, 5, 1))
+  scored <- drawn_imputations(items)
+  scored$items <- list(items = list(new_instrument(c("a1", "a2"), 1, 5)))
+  expect_error(
+    delta_adjust(scored, -1, "a1"), "`a1` is an item", class = "questrial_error_argument"
+  )
+})
+
+test_that("two levels are drawn anew with shifted odds", {
+  withr::local_seed(1)
+  n <- 6000
+  data <- data.frame(x = stats::rnorm(n))
+  data$well <- stats::runif(n) < stats::plogis(0.5 + data$x)
+  data$well[seq(1, n, 2)] <- NA
+  truth <- stats::plogis(0.5 + data$x[is.na(data$well)])
+  drawn <- matrix(stats::runif(n / 2 * 3) < truth, n / 2, 3)
+  logical <- new_imputations(data, list(well = drawn), 3)
+  shifted <- delta_adjust(logical, log(0.4), "well", seed = 2)
+  want <- stats::plogis(log(0.4) + stats::qlogis(truth))
+  error <- sqrt(sum(want * (1 - want)) * 3) / (3 * n / 2)
+  # The logistic model is fitted to 3000 rows: its own error of a mean is about 0.01.
+  expect_lt(abs(mean(shifted$imputed$well) - mean(want)), 4 * sqrt(error^2 + 0.01^2))
+  expect_true(all(shifted$imputed$well <= drawn))
+  expect_type(shifted$imputed$well, "logical")
+  data$well <- factor(ifelse(data$well, "yes", "no"))
+  as_factor <- new_imputations(data, list(well = drawn + 1L), 3)
+  same <- delta_adjust(as_factor, log(0.4), "well", seed = 2)
+  expect_identical(same$imputed$well == 2L, shifted$imputed$well)
+  expect_identical(levels(same[[1]]$well), c("no", "yes"))
+  none <- delta_adjust(logical, ~ ifelse(x > 9, 1, 0) + 1e-300, "well", seed = 2)
+  expect_identical(none$imputed$well, drawn)
+})
+
+test_that("what cannot be shifted is refused", {
+  bad <- function(..., class = "questrial_error_argument") {
+    tryCatch(delta_adjust(...), error = function(e) {
+      expect_s3_class(e, class)
+      conditionMessage(e)
+    })
+  }
+  expect_match(bad(1, 1, "x"), "must be the result of impute")
+  expect_match(bad(imp, -1), "`variable` must say")
+  expect_match(bad(imp, -1, "mont6"), "Did you mean `month6`")
+  expect_match(bad(imp, -1, "before"), "has no imputed values")
+  expect_match(bad(imp, c(grup = -1), "month6", "arm"), "no level of.*Did you mean `group`")
+  expect_match(bad(imp, c(group = -1), "month6"), "`arm` must say which column")
+  expect_match(bad(imp, c(group = -1, group = 2), "month6", "arm"), "named twice")
+  expect_match(bad(imp, c(-1, 2), "month6", "arm"), "2 numbers without names")
+  expect_match(bad(imp, NA_real_, "month6"), "must be a number")
+  expect_match(bad(imp, y ~ 2, "month6"), "without a left side")
+  expect_match(bad(imp, ~ "a", "month6"), "must give one number")
+  expect_match(bad(imp, ~ 1 / (before - before[3]), "month6"), "is Inf in row 3")
+  expect_match(bad(imp, list(-1)), "with the variables' names")
+  expect_match(bad(imp, -1, "month6", where = ~before), "`where` must be TRUE or FALSE")
+  expect_match(
+    bad(imp, -1, "month6", where = ~ before > 1e9, class = "questrial_error_no_data"),
+    "No imputed value of `month6` is shifted"
+  )
+  with_factor <- lossy_trial()
+  with_factor$arm[2] <- NA
+  expect_match(bad(drawn_imputations(with_factor), 1, "arm"), "has 3 levels")
+})
