@@ -78,6 +78,7 @@ static inline const double *qst__levels_panel(const qst__levels *levels, ptrdiff
 }
 
 extern const qst__level_model qst__logistic; /* impute_logistic.c */
+extern const qst__level_model qst__ordered;  /* impute_ordered.c */
 
 /* drawn_out = at + R^-1 z of standard normal z, R'R the information, which R overwrites. */
 void qst__levels_draw_normal(const qst__levels *levels, const double *at, double *drawn_out);
