@@ -574,6 +574,7 @@ static method method_of(const plan *p, ptrdiff_t v)
     case QST_IMPUTE_POLYREG:
         return (method){qst__draw_logistic, qst__draw_logistic_room};
     case QST_IMPUTE_POLR:
+        return (method){qst__draw_ordered, qst__draw_ordered_room};
     case QST_IMPUTE_NONE:
     case QST_IMPUTE_MEAN:
     case QST_IMPUTE_MEDIAN:
@@ -583,17 +584,6 @@ static method method_of(const plan *p, ptrdiff_t v)
     default:
         return (method){NULL, NULL};
     }
-}
-
-static qst_status is_there(const plan *p, ptrdiff_t v, qst_err *err)
-{
-    const qst_impute_method m = p->data->variables[v].method;
-    const bool is_model = m >= QST_IMPUTE_PREDICT && m <= QST_IMPUTE_POLR;
-    if (is_model && method_of(p, v).draw == NULL) {
-        return qst__fail_at(err, QST_EARGUMENT, -1, v, (double)NAN,
-            "variable %td: method %d is not there yet", v, (int)m);
-    }
-    return QST_OK;
 }
 
 /* ---- A visit ---- */
@@ -986,20 +976,17 @@ static qst_status make_worker(const plan *p, worker *w, qst__arena *arena, qst_e
 }
 
 /* Room of the hungriest method. */
-static qst_status plan_room(plan *p, qst_err *err)
+static void plan_room(plan *p)
 {
     worker none = {.x = NULL};
-    qst_status status = QST_OK;
-    for (int32_t k = 0; k < p->data->n_visits && status == QST_OK; k++) {
+    for (int32_t k = 0; k < p->data->n_visits; k++) {
         const ptrdiff_t v = p->data->visits[k];
-        status = is_there(p, v, err);
-        for (ptrdiff_t g = 0; g < p->data->n_groups && status == QST_OK; g++) {
+        for (ptrdiff_t g = 0; g < p->data->n_groups; g++) {
             const qst__visit shape = visit_of(p, &none, v, g, 0);
             const method m = method_of(p, v);
             p->room = qst__max(p->room, m.room != NULL ? m.room(&shape) : 0);
         }
     }
-    return status;
 }
 
 /* Mean and SD over all groups from those of each. */
@@ -1101,8 +1088,10 @@ qst_status qst_impute(const qst_ctx *ctx, const qst_impute_settings *settings,
     status = status == QST_OK ? plan_rows(&p, &arena, err) : status;
     status = status == QST_OK ? plan_missing(&p, &arena, err) : status;
     status = status == QST_OK ? plan_columns(&p, &arena, err) : status;
-    status = status == QST_OK ? plan_room(&p, err) : status;
-    status = status == QST_OK ? run_plan(&p, &arena, err) : status;
+    if (status == QST_OK) {
+        plan_room(&p);
+        status = run_plan(&p, &arena, err);
+    }
     qst__arena_free(&arena);
     return status;
 }
