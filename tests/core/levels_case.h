@@ -69,7 +69,7 @@ static inline void assert_derivatives(const qst__levels *levels)
     for (ptrdiff_t k = 0; k < n; k++) {
         at[k] = levels->at[k] + 0.1 * sin((double)k);
     }
-    levels->model->evaluate(levels, at);
+    levels->model->evaluate(levels, at, 0);
     memcpy(gradient, levels->gradient, (size_t)n * sizeof *gradient);
     memcpy(information, levels->information, (size_t)(n * n) * sizeof *information);
     const double h = 1e-5;
@@ -77,10 +77,10 @@ static inline void assert_derivatives(const qst__levels *levels)
         double up[32];
         const double place = at[k];
         at[k] = place + h;
-        const double above = levels->model->evaluate(levels, at);
+        const double above = levels->model->evaluate(levels, at, 0);
         memcpy(up, levels->gradient, (size_t)n * sizeof *up);
         at[k] = place - h;
-        const double below = levels->model->evaluate(levels, at);
+        const double below = levels->model->evaluate(levels, at, 0);
         assert_close(gradient[k], (above - below) / (2.0 * h), 1e-6, 1e-6);
         for (ptrdiff_t l = 0; l <= k; l++) {
             const double slope = (up[l] - levels->gradient[l]) / (2.0 * h);

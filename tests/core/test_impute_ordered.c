@@ -52,7 +52,7 @@ static void test_likelihood(void **state)
     test_visit *t = levels_by(5, five);
     qst__levels levels;
     qst__levels_fit(&t->visit, &qst__ordered, &levels);
-    const double got = levels.model->evaluate(&levels, levels.at);
+    const double got = levels.model->evaluate(&levels, levels.at, 0);
     double want = 0.0;
     for (ptrdiff_t i = 0; i < levels.n_rows; i++) {
         const double *x = qst__levels_panel(&levels, i / QST__BLOCK) + i % QST__BLOCK;
@@ -92,7 +92,7 @@ static void numerical_covariance(const qst__levels *levels, const double *mode, 
             changed[i] += s % 2 == 0 ? h : -h;
             changed[j] += s / 2 == 0 ? h : -h;
             to_thresholds(changed, at);
-            sum += (s == 0 || s == 3 ? 1.0 : -1.0) * levels->model->evaluate(levels, at);
+            sum += (s == 0 || s == 3 ? 1.0 : -1.0) * levels->model->evaluate(levels, at, 0);
         }
         information[k] = -sum / (4.0 * h * h);
     }

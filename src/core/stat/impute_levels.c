@@ -5,7 +5,7 @@
 
 /* The search ends when the squared length of Newton's step in standard errors is at most this: the
  * step after it is its square. */
-#define TOLERANCE 1e-8
+#define TOLERANCE 1e-5
 #define MOST_STEPS 50
 #define MOST_HALVINGS 30
 /* What rounding may take from a log likelihood. */
@@ -14,6 +14,8 @@
 #define SHARE_LEFT 1e-13
 /* Steps after which likelihoods without a maximum have shown it. */
 #define MOST_SEPARATED 10
+/* Below every log likelihood that is finite. */
+#define LEAST (-1e300)
 
 /* ---- Room ---- */
 
@@ -40,7 +42,7 @@ ptrdiff_t qst__levels_room(const qst__visit *shape, const qst__level_model *mode
 {
     const sizes s = most(shape, model);
     return s.n_rows * (s.n_columns + 2) + 2 * shape->n_levels + 3 * s.n_columns +
-           (s.n_levels + 4) * QST__BLOCK + 3 * s.n_parameters * (s.n_parameters + 1) +
+           (s.n_levels + 4) * QST__BLOCK + 4 * s.n_parameters * (s.n_parameters + 1) +
            5 * s.n_parameters;
 }
 
@@ -71,6 +73,7 @@ static void lay_out(qst__levels *levels)
     levels->gradient = take(&room, s.n_parameters);
     levels->scratch = take(&room, s.n_parameters);
     levels->information = take(&room, s.n_parameters * (s.n_parameters + 1));
+    levels->at_mode = take(&room, s.n_parameters * (s.n_parameters + 1));
     levels->sums = (qst__dd *)(void *)room;
 }
 
@@ -199,14 +202,17 @@ static void add_rows(qst__levels *levels)
     }
 }
 
-/* Gives added rows a total weight of p + 1 predictors, or none. */
-static void weigh(qst__levels *levels, bool with_added)
+/* Gives observed rows this weight each, added rows their total weight of p + 1 times `added`. */
+static void weigh(const qst__levels *levels, double observed, double added)
 {
     const double p = (double)(levels->n_columns - 1);
+    for (ptrdiff_t row = 0; row < levels->n_data; row++) {
+        levels->weight[row] = observed;
+    }
     for (ptrdiff_t row = levels->n_data; row < levels->n_rows; row++) {
         const double level = levels->level[row];
         const double share = level < 0.0 ? 1.0 : levels->frequency[(ptrdiff_t)level];
-        levels->weight[row] = with_added ? share * (p + 1.0) / (2.0 * p) : 0.0;
+        levels->weight[row] = added * share * (p + 1.0) / (2.0 * p);
     }
 }
 
@@ -225,10 +231,10 @@ static void make_rows(qst__levels *levels)
     for (ptrdiff_t i = 0; i < n_padded; i++) {
         const bool is_data = i < levels->n_data;
         levels->level[i] = is_data ? (double)place_of(levels, visit->y[visit->observed[i]]) : 0.0;
-        levels->weight[i] = is_data ? 1.0 : 0.0;
+        levels->weight[i] = 0.0;
     }
     add_rows(levels);
-    weigh(levels, true);
+    weigh(levels, 1.0, 1.0);
 }
 
 /* ---- The mode ---- */
@@ -266,11 +272,11 @@ static double climb(const qst__levels *levels, double value)
     const double least = value - SLACK * (1.0 + fabs(value));
     double share = 1.0;
     move(levels, share);
-    double next = levels->model->evaluate(levels, levels->at);
+    double next = levels->model->evaluate(levels, levels->at, 0);
     for (int i = 0; i < MOST_HALVINGS && !(next >= least); i++) {
         share /= 2.0;
         move(levels, -share);
-        next = levels->model->evaluate(levels, levels->at);
+        next = levels->model->evaluate(levels, levels->at, 0);
     }
     return next;
 }
@@ -278,7 +284,7 @@ static double climb(const qst__levels *levels, double value)
 static bool find_mode(const qst__levels *levels)
 {
     levels->model->start(levels, levels->at);
-    double value = levels->model->evaluate(levels, levels->at);
+    double value = levels->model->evaluate(levels, levels->at, 0);
     for (int i = 0; i < MOST_STEPS; i++) {
         const double length = find_step(levels);
         value = climb(levels, value);
@@ -287,6 +293,21 @@ static bool find_mode(const qst__levels *levels)
         }
     }
     return false;
+}
+
+/* Gradient and information of the observed rows alone where those of all are in
+ * levels->at_mode: a pass over the added ones. */
+static void take_off_added(const qst__levels *levels)
+{
+    const ptrdiff_t n = levels->n;
+    weigh(levels, 0.0, 1.0);
+    levels->model->evaluate(levels, levels->at, levels->n_data / QST__BLOCK);
+    for (ptrdiff_t k = 0; k < n; k++) {
+        levels->gradient[k] = levels->at_mode[k] - levels->gradient[k];
+    }
+    for (ptrdiff_t k = 0; k < n * n; k++) {
+        levels->information[k] = levels->at_mode[n + k] - levels->information[k];
+    }
 }
 
 /*
@@ -298,16 +319,16 @@ static bool find_mode(const qst__levels *levels)
  * weights. A maximum is reached by ever shorter steps; towards infinity every
  * step is about 1 in some row.
  */
-static bool is_separated(qst__levels *levels)
+static bool is_separated(const qst__levels *levels)
 {
-    weigh(levels, false);
+    take_off_added(levels);
+    weigh(levels, 1.0, 0.0);
     for (int i = 0; i < MOST_SEPARATED; i++) {
-        const double value = levels->model->evaluate(levels, levels->at);
         find_step(levels);
         if (levels->model->largest_change(levels, levels->at, levels->step) < 1.0) {
             return false;
         }
-        climb(levels, value);
+        climb(levels, LEAST);
     }
     return true;
 }
@@ -399,8 +420,11 @@ void qst__levels_fit(
     }
 }
 
-static void draw_model(qst__levels *levels)
+static void draw_model(const qst__levels *levels)
 {
+    const size_t n = (size_t)levels->n;
+    memcpy(levels->at_mode, levels->gradient, n * sizeof(double));
+    memcpy(levels->at_mode + n, levels->information, n * n * sizeof(double));
     levels->model->draw(levels);
     levels->visit->decided_out[QST_DECIDED_SEPARATED] =
         levels->n_columns > 1 && is_separated(levels);

@@ -24,9 +24,10 @@ typedef struct {
     ptrdiff_t (*n_parameters)(ptrdiff_t n_levels, ptrdiff_t n_columns);
     /* Where the search begins: effects 0 and levels as frequent as observed. */
     void (*start)(const qst__levels *levels, double *at_out);
-    /* The log likelihood (-infinity outside the parameters' space), its gradient into
-     * levels->gradient and minus its matrix of second derivatives into levels->information. */
-    double (*evaluate)(const qst__levels *levels, const double *at);
+    /* The log likelihood (-infinity outside the parameters' space) of the rows from a block on, its
+     * gradient into levels->gradient and minus its matrix of second derivatives into
+     * levels->information. */
+    double (*evaluate)(const qst__levels *levels, const double *at, ptrdiff_t first_block);
     /* The largest change that `step` makes to a difference of log odds in any row: below 1, the
      * first-order change of every residual is smaller than the residual. */
     double (*largest_change)(const qst__levels *levels, const double *at, const double *step);
@@ -57,6 +58,7 @@ struct qst__levels {
     ptrdiff_t n;
     double *at, *drawn, *step, *gradient;
     double *information; /* n x n: the upper triangle counts */
+    double *at_mode;     /* gradient and information there */
     double *scratch;     /* n */
 };
 

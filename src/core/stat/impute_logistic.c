@@ -174,13 +174,13 @@ static void spread(const qst__levels *levels)
     }
 }
 
-static double evaluate(const qst__levels *levels, const double *at)
+static double evaluate(const qst__levels *levels, const double *at, ptrdiff_t first_block)
 {
     const ptrdiff_t p = levels->n_columns, n_logits = levels->n_levels - 1;
     const ptrdiff_t n_sums = levels->n + n_logits * (n_logits + 1) / 2 * (p * (p + 1) / 2);
     memset(levels->sums, 0, (size_t)n_sums * sizeof *levels->sums);
     double value = 0.0;
-    for (ptrdiff_t block = 0; block < levels->n_blocks; block++) {
+    for (ptrdiff_t block = first_block; block < levels->n_blocks; block++) {
         const ptrdiff_t first = block * QST__BLOCK;
         const double *panel = qst__levels_panel(levels, block);
         find_predictors(levels, at, panel);

@@ -218,7 +218,7 @@ static void spread(const qst__levels *levels)
     }
 }
 
-static double evaluate(const qst__levels *levels, const double *at)
+static double evaluate(const qst__levels *levels, const double *at, ptrdiff_t first_block)
 {
     const ptrdiff_t n = levels->n, k = n_thresholds(levels), n_effects = n - k;
     const ptrdiff_t n_sums = n_effects + n_effects * (n_effects + 1) / 2 + k * n_effects;
@@ -226,7 +226,8 @@ static double evaluate(const qst__levels *levels, const double *at)
     memset(levels->gradient, 0, (size_t)n * sizeof(double));
     memset(levels->information, 0, (size_t)(n * n) * sizeof(double));
     double value = add_gaps(levels, at);
-    for (ptrdiff_t block = 0; block < levels->n_blocks && value > -(double)INFINITY; block++) {
+    for (ptrdiff_t block = first_block; block < levels->n_blocks && value > -(double)INFINITY;
+         block++) {
         value += add_block(levels, at, block);
     }
     spread(levels);
