@@ -188,7 +188,14 @@ given_others <- function(term, given, covariance) {
   }
   covariance[is.na(covariance)] <- 0
   cross <- term %*% covariance %*% t(given)
-  term - cross %*% solve(given %*% covariance %*% t(given), given)
+  spread <- given %*% covariance %*% t(given)
+  if (rcond(spread) < .Machine$double.eps) {
+    qst_abort("singular", paste(
+      "The covariance has no inverse in the directions of other terms; there are too few clusters",
+      "for them. Use type = \"III\", or vcov = \"CR1\" with fewer terms."
+    ))
+  }
+  term - cross %*% solve(spread, given)
 }
 
 # The coefficients in sum-to-zero contrasts as functions of those of the fit.

@@ -238,3 +238,55 @@ complete_df <- function(fit) {
   ok <- is.numeric(df) && length(df) == 1 && !is.na(df) && df > 0
   if (ok) as.double(df) else Inf
 }
+
+# ---- Fits of imputations ----
+
+# What fit_glm() does with imputations: each argument is read in each completed data set.
+fit_imputations <- function(formula, imp, call, family, action, contrasts, method, threads) {
+  expressions <- frame_expressions(call)
+  seen <- new.env(parent = emptyenv())
+  fits <- lapply(seq_len(imp$m), function(i) {
+    data <- imp[[i]]
+    check_model_data(formula, data)
+    one_call <- call
+    one_call$data <- call("[[", call$data, i)
+    collect_warnings(seen, {
+      frame <- model_frame(formula, data, expressions, action, threads)
+      build_fit(frame, one_call, family, contrasts, method, threads)
+    })
+  })
+  notes <- c(if (imp$m < 2) warn_single(), warn_once(seen, imp$m))
+  new_pooled_fit(fits, call, imp = imp, notes = notes)
+}
+
+warn_single <- function() {
+  text <- paste(
+    "Single imputation: standard errors take imputed values for observed ones and are too small.",
+    "Impute with m above 1."
+  )
+  qst_warn("single_imputation", text)
+  text
+}
+
+# Warnings of m fits are kept with how often each came, to be given once.
+collect_warnings <- function(seen, expr) {
+  withCallingHandlers(expr, questrial_warning = function(w) {
+    key <- conditionMessage(w)
+    before <- seen[[key]]
+    seen[[key]] <- list(times = 1L + if (is.null(before)) 0L else before$times, condition = w)
+    invokeRestart("muffleWarning")
+  })
+}
+
+# The texts, each with the number of imputations.
+warn_once <- function(seen, m) {
+  notes <- vapply(ls(seen), function(key) {
+    times <- seen[[key]]$times
+    condition <- seen[[key]]$condition
+    text <- if (times == m) key else sprintf("In %d of %d imputations: %s", times, m, key)
+    condition$message <- text
+    warning(condition)
+    text
+  }, "")
+  unname(notes)
+}

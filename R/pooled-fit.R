@@ -78,7 +78,8 @@ rubin_covariance <- function(estimates, parts, df.complete = NULL) {
   covariance <- list(
     matrix = full(core$total), type = parts[[1]]$type, label = pooled_label(parts[[1]], m),
     n_clusters = parts[[1]]$n_clusters, estimate = core$estimate, within = full(core$within),
-    between = full(core$between), df_complete = complete_df_of(df.complete, parts)
+    between = full(core$between), df_complete = complete_df_of(df.complete, parts),
+    joint_complete = joint_complete_of(df.complete, parts)
   )
   covariance$fractions <- function(contrasts) {
     pooled_fractions(covariance, contrasts, m)
@@ -151,6 +152,26 @@ complete_df_of <- function(df.complete, parts) {
   }
 }
 
+# A function of q rows of contrasts: the degrees of freedom `df` that their joint test has with
+# complete data, and by what `scale` its statistic is multiplied, which is for CR2 what it is in
+# joint_test(), with the mean of eta over the fits.
+joint_complete_of <- function(df.complete, parts) {
+  function(contrasts) {
+    if (!is.null(df.complete)) {
+      return(list(df = as.double(df.complete), scale = 1))
+    }
+    if (!is.null(parts[[1]]$small_sample)) {
+      eta <- mean(vapply(parts, hotelling_df, 0, contrasts))
+      df <- eta - nrow(contrasts) + 1
+      return(list(df = df, scale = df / eta))
+    }
+    each <- vapply(parts, function(part) {
+      if (is.null(part$df_joint)) part$df(contrasts[1, , drop = FALSE]) else part$df_joint
+    }, 0)
+    list(df = mean(each), scale = 1)
+  }
+}
+
 pooled_fractions <- function(covariance, contrasts, m) {
   variances <- function(matrix) diag(quadratic_form(contrasts, matrix))
   as.data.frame(.Call(
@@ -166,14 +187,25 @@ joint_of_pooled <- function(covariance, contrasts, distance, m) {
   test <- if (m < 2 || length(distance) == 1) {
     pooled_f(covariance, contrasts, distance)
   } else {
-    .Call(
-      C_qstr_pool_joint, as.double(distance), quadratic_form(contrasts, covariance$within),
-      quadratic_form(contrasts, covariance$between), m, min(covariance$df_complete(contrasts))
-    )
+    pooled_d1(covariance, contrasts, distance, m)
   }
-  if (!is.finite(test$statistic) || !isTRUE(test$df.residual > 0)) {
+  if (!isTRUE(is.finite(test$statistic)) || !isTRUE(test$df.residual > 0)) {
     test[] <- NA_real_
   }
+  test
+}
+
+# D1, with any number of equations.
+pooled_d1 <- function(covariance, contrasts, distance, m) {
+  complete <- covariance$joint_complete(contrasts)
+  if (!isTRUE(complete$df > 0)) {
+    return(list(statistic = NA_real_, riv = NA_real_, df.residual = NA_real_))
+  }
+  test <- .Call(
+    C_qstr_pool_joint, as.double(distance), quadratic_form(contrasts, covariance$within),
+    quadratic_form(contrasts, covariance$between), m, complete$df
+  )
+  test$statistic <- test$statistic * complete$scale
   test
 }
 
@@ -302,8 +334,9 @@ print.summary.pooled_fit <- function(x, digits = max(3L, getOption("digits") - 3
 #' @param vcov,cluster Which covariance, as in [summary.fit_glm()].
 #' @return A data frame, one row a coefficient: `term`, `fmi` and its limits `fmi.low` and
 #'   `fmi.high`, `mc.error` (Monte Carlo standard error of the estimate,
-#'   \eqn{\sqrt{B/m}}{sqrt(B / m)}), `cv` (that of the standard error with the m at hand) and
-#'   `m.needed` (at least 2). Without missing information `fmi` and `cv` are 0.
+#'   \eqn{\sqrt{B/m}}{sqrt(B / m)}), `cv` and `cv.high` (those of the standard error with the m
+#'   at hand, for `fmi` and `fmi.high`) and `m.needed` (at least 2). Without missing information
+#'   `fmi` and `cv` are 0.
 #' @references
 #' Harel O (2007) Inferences on missing information under multiple imputation and two-stage
 #' multiple imputation. *Stat. Methodol.* 4:75-89.
@@ -335,6 +368,7 @@ needed_table <- function(table, m, cv, conf.level) {
   data.frame(
     term = table$term, fmi = fmi, fmi.low = stats::plogis(stats::qlogis(fmi) - reach),
     fmi.high = high, mc.error = table$mc.error, cv = fmi / sqrt(2 * (m - 1)),
+    cv.high = high / sqrt(2 * (m - 1)),
     m.needed = pmax(ceiling(1 + (high / cv)^2 / 2), 2)
   )
 }
@@ -355,11 +389,11 @@ repeat_text <- function(fit, table = pooled_estimates(fit, default_covariance(fi
     fit$m, format(signif(100 * worst$cv, 2))
   )
   if (worst$m.needed <= fit$m) {
-    return(sprintf("%s: enough (von Hippel 2020).", now))
+    return(sprintf("%s. That is enough (von Hippel 2020).", now))
   }
   sprintf(
-    "%s; %s imputations would bring that below 5%% (von Hippel 2020).", now,
-    count_text(worst$m.needed)
+    "%s, perhaps %s%%; %s imputations keep that below 5%% (von Hippel 2020).", now,
+    format(signif(100 * worst$cv.high, 2)), count_text(worst$m.needed)
   )
 }
 

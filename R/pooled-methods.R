@@ -1,3 +1,5 @@
+# What a fit pooled over imputations answers.
+
 #' Methods of pooled fits
 #'
 #' What a fit pooled over imputations answers: the fits that [pool()] and [fit_glm()] of
@@ -44,59 +46,7 @@
 #' @name pooled_fit
 NULL
 
-# ---- Fits of imputations ----
-
-# What fit_glm() does with imputations: each argument is read in each completed data set.
-fit_imputations <- function(formula, imp, call, family, action, contrasts, method, threads) {
-  expressions <- frame_expressions(call)
-  seen <- new.env(parent = emptyenv())
-  fits <- lapply(seq_len(imp$m), function(i) {
-    data <- imp[[i]]
-    check_model_data(formula, data)
-    one_call <- call
-    one_call$data <- call("[[", call$data, i)
-    collect_warnings(seen, {
-      frame <- model_frame(formula, data, expressions, action, threads)
-      build_fit(frame, one_call, family, contrasts, method, threads)
-    })
-  })
-  notes <- c(if (imp$m < 2) warn_single(), warn_once(seen, imp$m))
-  new_pooled_fit(fits, call, imp = imp, notes = notes)
-}
-
-warn_single <- function() {
-  text <- paste(
-    "Single imputation: standard errors take imputed values for observed ones and are too small.",
-    "Impute with m above 1."
-  )
-  qst_warn("single_imputation", text)
-  text
-}
-
-# Warnings of m fits are kept with how often each came, to be given once.
-collect_warnings <- function(seen, expr) {
-  withCallingHandlers(expr, questrial_warning = function(w) {
-    key <- conditionMessage(w)
-    before <- seen[[key]]
-    seen[[key]] <- list(times = 1L + if (is.null(before)) 0L else before$times, condition = w)
-    invokeRestart("muffleWarning")
-  })
-}
-
-# The texts, each with the number of imputations.
-warn_once <- function(seen, m) {
-  notes <- vapply(ls(seen), function(key) {
-    times <- seen[[key]]$times
-    condition <- seen[[key]]$condition
-    text <- if (times == m) key else sprintf("In %d of %d imputations: %s", times, m, key)
-    condition$message <- text
-    warning(condition)
-    text
-  }, "")
-  unname(notes)
-}
-
-# ---- Methods ----
+# ---- Estimates and tables ----
 
 #' @rdname pooled_fit
 #' @export
@@ -162,4 +112,292 @@ terms.pooled_fit <- function(x, ...) {
 #' @export
 family.pooled_fit <- function(object, ...) {
   object$family
+}
+
+#' @export
+labels.pooled_fit <- function(object, ...) {
+  labels(as_single_fit(object))
+}
+
+# Of fit_glm() with imputations the call is made again; a list of fits has none of its own.
+#' @export
+update.pooled_fit <- function(object, formula., ..., evaluate = TRUE) {
+  if (is.null(object$imp)) {
+    refuse_pooled(
+      "update()", "the fits were given as a list", "Update each of `fits` and pool() them again"
+    )
+  }
+  call <- object$call
+  if (!missing(formula.)) {
+    call$formula <- stats::update.formula(stats::formula(object), formula.)
+  }
+  extras <- match.call(expand.dots = FALSE)$...
+  call[names(extras)] <- extras
+  if (evaluate) eval(call, parent.frame()) else call
+}
+
+# ---- Predictions ----
+
+#' @rdname pooled_fit
+#' @section Predictions:
+#' The linear predictors of each fit and their variances are pooled row by row, with Barnard and
+#' Rubin's degrees of freedom, and the limits brought to the scale of the response; a mean of
+#' predicted probabilities over imputations is something else. So `poly()` and splines, whose
+#' columns depend on the imputed values, are predicted rightly. Without `newdata` there is nothing
+#' to predict: each imputation has rows of its own; take a completed data set, `imp[[1]]`, or one
+#' of the `fits`. `type = "response"` has standard errors by the delta method.
+#' @param newdata A data frame with the model's variables.
+#' @param se.fit Standard errors too? Then the result is a list of `fit`, `se.fit` and `df`, one a
+#'   row.
+#' @param interval `"confidence"`: columns `fit`, `lwr`, `upr` for the mean.
+#' @export
+predict.pooled_fit <- function(object, newdata = NULL, type = c("response", "link"), se.fit = FALSE,
+                               interval = c("none", "confidence"), level = 0.95, vcov = NULL,
+                               cluster = NULL, ...) {
+  check_no_dots(...)
+  type <- check_choice(type, c("response", "link"), "type")
+  interval <- check_choice(interval, c("none", "confidence"), "interval")
+  check_flag(se.fit, "se.fit")
+  check_number(level, "level", min = 0, max = 1)
+  if (is.null(newdata)) {
+    refuse_pooled(
+      "predict() without `newdata`", "each imputation has rows of its own",
+      "Give `newdata`, for instance imp[[1]], or predict from one of `fits`"
+    )
+  }
+  values <- pooled_linear_values(object, newdata, vcov, cluster)
+  if (interval == "confidence") {
+    half <- stats::qt((1 + level) / 2, values$df) * values$se
+    values$fit <- cbind(fit = values$fit, lwr = values$fit - half, upr = values$fit + half)
+  }
+  if (type == "response" && !is.null(object$family)) {
+    values <- on_response(object$family, values)
+  }
+  if (se.fit) {
+    list(fit = values$fit, se.fit = values$se, df = values$df)
+  } else {
+    values$fit
+  }
+}
+
+# Linear predictors pooled row by row: fit, se and df, NA in rows that miss a variable.
+pooled_linear_values <- function(fit, newdata, vcov, cluster) {
+  each <- lapply(seq_len(fit$m), function(i) linear_values_of(fit, i, newdata, vcov, cluster))
+  column <- function(name) {
+    matrix(vapply(each, `[[`, numeric(nrow(newdata)), name), nrow(newdata))
+  }
+  estimate <- column("fit")
+  within <- rowMeans(column("se")^2)
+  between <- if (fit$m < 2) 0 * within else rowSums((estimate - rowMeans(estimate))^2) / (fit$m - 1)
+  complete <- if (is.null(fit$df.complete)) rowMeans(column("df")) else fit$df.complete + 0 * within
+  loss <- .Call(C_qstr_pool_fractions, within, between, fit$m, complete)
+  named <- function(x) stats::setNames(x, row.names(newdata))
+  list(
+    fit = named(rowMeans(estimate)), se = named(sqrt(within + (1 + 1 / fit$m) * between)),
+    df = named(loss$df)
+  )
+}
+
+linear_values_of <- function(fit, i, newdata, vcov, cluster) {
+  one <- fit$fits[[i]]
+  if (!is_own_fit(one)) {
+    return(foreign_linear_values(one, newdata, vcov))
+  }
+  covariance <- one_covariance(fit, i, vcov, cluster)
+  frame <- if (i == 1) new_frame(one, newdata) else frame_of_data(one, newdata)
+  values <- linear_values(one, frame, newdata, covariance)
+  values$df <- numeric(nrow(newdata)) + NA
+  known <- !is.na(values$fit)
+  if (any(known)) {
+    contrasts <- frame_matrix(one, frame[known, , drop = FALSE])
+    contrasts[, !kept_terms(one)] <- 0
+    values$df[known] <- covariance$df(contrasts)
+  }
+  values
+}
+
+foreign_linear_values <- function(one, newdata, vcov) {
+  if (!inherits(one, "lm") || !is.null(vcov)) {
+    qst_abort("argument", sprintf(
+      "predict(): fits of class %s%s do not say the variance of a prediction. Use fit_glm().",
+      class(one)[[1]], if (is.null(vcov)) "" else " with `vcov`"
+    ))
+  }
+  value <- stats::predict(one, newdata, type = if (inherits(one, "glm")) "link" else "response",
+    se.fit = TRUE
+  )
+  list(fit = value$fit, se = value$se.fit, df = rep(complete_df(one), nrow(newdata)))
+}
+
+# ---- What has no pooled answer ----
+
+refuse_pooled <- function(what, why, cure) {
+  qst_abort("pooled", sprintf("%s of a pooled fit: %s. %s.", what, why, cure))
+}
+
+# Of the rows of one completed data set.
+refuse_rows <- function(what) {
+  refuse_pooled(
+    what, "each imputation has rows of its own",
+    "Ask one of the fits, as in fit$fits[[1]], or all of them with lapply()"
+  )
+}
+
+# Of a likelihood: the mean of log likelihoods is none.
+refuse_likelihood <- function(what) {
+  refuse_pooled(
+    what, "likelihoods of completed data sets do not add up to one of the observed data",
+    "Compare models by anova(small, large, method = \"D3\")"
+  )
+}
+
+#' @rdname pooled_fit
+#' @section What has no pooled answer:
+#' Errors of class `questrial_error_pooled` that say what to do instead: `fitted()`,
+#' `residuals()`, `weights()`, `model.frame()`, `model.matrix()`, `hatvalues()`, `cooks.distance()`
+#' and the other measures of influence, `simulate()`, `plot()`, `augment()`, `estfun()` and
+#' `bread()` belong to the rows of one completed data set; `logLik()`, `AIC()`, `BIC()` and `deviance()`
+#' have no counterpart (the mean of log likelihoods is none); `df.residual()` is not one number.
+#' @export
+fitted.pooled_fit <- function(object, ...) refuse_rows("fitted()")
+
+#' @export
+residuals.pooled_fit <- function(object, ...) refuse_rows("residuals()")
+
+#' @export
+weights.pooled_fit <- function(object, ...) refuse_rows("weights()")
+
+#' @export
+model.frame.pooled_fit <- function(formula, ...) refuse_rows("model.frame()")
+
+#' @export
+model.matrix.pooled_fit <- function(object, ...) refuse_rows("model.matrix()")
+
+#' @export
+influence.pooled_fit <- function(model, ...) refuse_rows("influence()")
+
+#' @export
+hatvalues.pooled_fit <- function(model, ...) refuse_rows("hatvalues()")
+
+#' @export
+cooks.distance.pooled_fit <- function(model, ...) refuse_rows("cooks.distance()")
+
+#' @export
+rstandard.pooled_fit <- function(model, ...) refuse_rows("rstandard()")
+
+#' @export
+rstudent.pooled_fit <- function(model, ...) refuse_rows("rstudent()")
+
+#' @export
+dfbeta.pooled_fit <- function(model, ...) refuse_rows("dfbeta()")
+
+#' @export
+dfbetas.pooled_fit <- function(model, ...) refuse_rows("dfbetas()")
+
+#' @export
+simulate.pooled_fit <- function(object, nsim = 1, seed = NULL, ...) refuse_rows("simulate()")
+
+#' @export
+plot.pooled_fit <- function(x, ...) refuse_rows("plot()")
+
+#' @exportS3Method generics::augment
+augment.pooled_fit <- function(x, ...) refuse_rows("augment()")
+
+#' @exportS3Method sandwich::estfun
+estfun.pooled_fit <- function(x, ...) refuse_rows("estfun()")
+
+#' @exportS3Method sandwich::bread
+bread.pooled_fit <- function(x, ...) refuse_rows("bread()")
+
+#' @export
+logLik.pooled_fit <- function(object, ...) refuse_likelihood("logLik(), AIC() or BIC()")
+
+#' @export
+deviance.pooled_fit <- function(object, ...) refuse_likelihood("deviance()")
+
+#' @export
+extractAIC.pooled_fit <- function(fit, scale, k = 2, ...) refuse_likelihood("step()")
+
+#' @export
+df.residual.pooled_fit <- function(object, ...) {
+  refuse_pooled(
+    "df.residual()", "degrees of freedom differ from coefficient to coefficient",
+    "See tidy(fit)$df or summary(fit)"
+  )
+}
+
+# ---- emmeans ----
+
+# The rows of all imputations, so that the reference grid has their mean numbers and weights.
+# (emmeans itself averages numbers row by row, and levels are those of the first imputation.)
+#' @exportS3Method emmeans::recover_data
+recover_data.pooled_fit <- function(object, data = NULL, ...) {
+  each <- lapply(seq_len(object$m), function(i) {
+    one <- object$fits[[i]]
+    rows <- if (!is.null(data) || is.null(object$imp)) {
+      data
+    } else {
+      completed <- object$imp[[i]]
+      completed[match(row.names(one$model), row.names(completed)), , drop = FALSE]
+    }
+    emmeans::recover_data(one, data = rows, ...)
+  })
+  if (is.character(each[[1]])) {
+    return(each[[1]])
+  }
+  all_rows <- do.call(rbind, each)
+  kept <- attributes(each[[1]])
+  kept$row.names <- attr(all_rows, "row.names")
+  attributes(all_rows) <- kept
+  all_rows
+}
+
+#' @exportS3Method emmeans::emm_basis
+emm_basis.pooled_fit <- function(object, trms, xlev, grid, vcov. = NULL, cluster = NULL, ...) {
+  basis <- emmeans::emm_basis(object$fits[[1]], trms, xlev, grid, ...)
+  covariance <- fit_covariance(object, vcov., cluster)
+  kept <- kept_terms(object)
+  basis$bhat <- unname(object$coefficients)
+  basis$V <- covariance$matrix[kept, kept, drop = FALSE]
+  basis$dffun <- function(k, dfargs) dfargs$df(matrix(k, 1))
+  basis$dfargs <- list(df = covariance$df)
+  basis
+}
+
+# ---- lmtest, multcomp ----
+
+# Their default methods would take z, for want of a single number of degrees of freedom.
+#' @exportS3Method lmtest::coeftest
+coeftest.pooled_fit <- function(x, vcov. = NULL, ...) {
+  table <- pooled_estimates(x, fit_covariance(x, vcov.))
+  matrix <- pooled_matrix(table)[, -(3:4), drop = FALSE]
+  structure(matrix,
+    class = "coeftest", method = "t test of coefficients, Barnard-Rubin df", df = table$df
+  )
+}
+
+#' @exportS3Method lmtest::coefci
+coefci.pooled_fit <- function(x, parm = NULL, level = 0.95, vcov. = NULL, ...) {
+  if (is.null(parm)) {
+    parm <- names(x$coefficients)
+  }
+  stats::confint(x, parm, level, vcov = vcov.)
+}
+
+# One number for all contrasts, so the fewest; 0 is how multcomp says z.
+#' @exportS3Method multcomp::modelparm
+modelparm.pooled_fit <- function(model, coef. = stats::coef, vcov. = stats::vcov, df = NULL, ...) {
+  covariance <- fit_covariance(model, if (!identical(vcov., stats::vcov)) vcov.)
+  kept <- kept_terms(model)
+  if (is.null(df)) {
+    fewest <- min(covariance_df(model, covariance), na.rm = TRUE)
+    df <- if (is.finite(fewest)) max(floor(fewest), 1) else 0
+  }
+  structure(
+    list(
+      coef = coef.(model)[kept], vcov = covariance$matrix[kept, kept, drop = FALSE], df = df,
+      estimable = kept
+    ),
+    class = "modelparm"
+  )
 }

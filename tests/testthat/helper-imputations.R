@@ -24,3 +24,8 @@ mids_of <- local({
     kept[[key]]
   }
 })
+
+# The same model fitted by lm() to each completed data set, a plain list.
+lm_of_each <- function(formula, mids) {
+  lapply(unname(mice::complete(mids, "all")), function(data) lm(formula, data))
+}

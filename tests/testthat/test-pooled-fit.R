@@ -82,6 +82,7 @@ test_that("the number of imputations follows von Hippel's rule", {
   few <- needed_table(table, 5, 0.05, 0.95)
   high <- plogis(qlogis(0.3) + qnorm(0.975) * sqrt(2 / 5))
   expect_equal(few$fmi.high, high)
+  expect_equal(few$cv.high, high / sqrt(8))
   expect_equal(few$m.needed, ceiling(1 + (high / 0.05)^2 / 2))
   none <- needed_table(transform(table, lambda = 0), 5, 0.05, 0.95)
   expect_identical(c(none$fmi, none$m.needed), c(0, 2))
