@@ -864,7 +864,7 @@ typedef struct {
     qst_impute_method method;
     const int32_t *predictors; /* variables, in the order their columns are tried */
     int32_t n_predictors;
-    double min, max, step; /* what PREDICT and NORM give is put there; NaN: no such limit */
+    double min, max, step; /* values that nobody observed are put there; NaN: none */
     double constant;       /* of a score, whose parts are doubles and not scores */
     const int32_t *parts;
     const double *part_weights;

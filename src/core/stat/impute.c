@@ -798,9 +798,9 @@ static void draw_first(const plan *p, worker *w, const qst__visit *visit, ptrdif
     for (ptrdiff_t k = 0; k < visit->n_missing; k++) {
         const ptrdiff_t row = visit->row_numbers[visit->missing[k]];
         if (visit->variable->method == QST_IMPUTE_MEAN) {
-            w->drawn[k] = s->centre;
+            w->drawn[k] = qst__put_in_range(visit->variable, s->centre);
         } else if (visit->variable->method == QST_IMPUTE_MEDIAN) {
-            w->drawn[k] = s->median;
+            w->drawn[k] = qst__put_in_range(visit->variable, s->median);
         } else {
             qst_rng rng = qst__visit_stream(visit, QST__DRAW_START, row);
             const uint32_t from = qst_rng_below(&rng, (uint32_t)visit->n_observed);
