@@ -134,3 +134,143 @@ test_that("instruments are named, each column is one item, answers are in range"
     setNames(c(instrument("hads")$items, instrument("gad-7")$items))
   expect_identical(names(item_plan(c("hads", "gad-7"), hads)$items), c("hads", "gad-7"))
 })
+
+# ---- What impute() makes of it ----
+
+# Synthetic answers 1 to 5 to two scales of four items (the second and the sixth reversed) that
+# share a common factor; a covariate.
+factor_answers <- function(n, seed) {
+  set.seed(seed)
+  z <- rnorm(n)
+  own <- cbind(rnorm(n), rnorm(n))
+  answers <- vapply(1:8, function(k) {
+    y <- 0.6 * z + 0.6 * own[, (k > 4) + 1] + 0.6 * rnorm(n)
+    pmin(pmax(round(3 + 1.1 * if (k %in% c(2, 6)) -y else y), 1), 5)
+  }, numeric(n))
+  data <- as.data.frame(answers) |> setNames(paste0("q", 1:8))
+  data$x <- 0.5 * z + rnorm(n)
+  data
+}
+
+eight <- new_instrument(paste0("q", 1:8), 1, 5,
+  reverse = c("q2", "q6"), scales = list(calm = 1:4, glad = 5:8)
+)
+
+some_missing <- function(data, share = 0.15, columns = 1:8) {
+  holes <- matrix(runif(nrow(data) * length(columns)) < share, nrow(data))
+  data[columns][holes] <- NA
+  data
+}
+
+test_that("impute() takes the predictors of the plan", {
+  data <- some_missing(mood_data(60), columns = 11)
+  imp <- impute(data, m = 1, instrument = mood_twice, seed = 1)
+  scales <- list(c("a1", "a2"), c("a3", "a4"), c("b1", "b2"), c("b3", "b4"))
+  totals <- c("t0_low", "t0_high", "t1_low", "t1_high")
+  for (target in rownames(imp$predictors)) {
+    got <- colnames(imp$predictors)[imp$predictors[target, ] == 1]
+    expect_setequal(got, slow_predictors(target, names(data), scales, totals))
+  }
+  expect_setequal(rownames(imp$predictors), names(data))
+})
+
+test_that("every value imputed for an item is an answer of the form", {
+  data <- some_missing(factor_answers(150, 2))
+  half <- data / 2
+  halves <- new_instrument(paste0("q", 1:8), 0.5, 2.5, step = 0.5)
+  for (method in c("pmm", "norm", "mean", "median", "sample", "norm.predict")) {
+    m <- if (method %in% c("pmm", "norm")) 4 else 1
+    imp <- impute(data, m = m, method = method, instrument = eight, seed = 3)
+    expect_true(all(unlist(imp$imputed[1:8]) %in% 1:5))
+    imp <- impute(half, m = m, method = method, instrument = halves, seed = 3)
+    expect_true(all(unlist(imp$imputed[1:8]) %in% (1:5 / 2)))
+    expect_no_error(scores(imp))
+  }
+})
+
+# `sum` is the score of the scale, exactly. Linear regression has then no residual, and what is
+# drawn for it is the total as it stood when it was last drawn: after the items, of which
+# fewer are missing. A total that was not recomputed would show.
+test_that("totals are recomputed in every cycle", {
+  data <- factor_answers(200, 4)
+  data$sum <- score(data, eight, "glad")
+  data <- some_missing(some_missing(data, 0.1), 0.4, 10)
+  imp <- impute(data, m = 3, method = c(sum = "norm"), instrument = eight, seed = 5,
+    predictors = list(sum = c("x", "calm", "glad"))
+  )
+  scored <- score(imp, eight, "glad", name = "again")
+  for (i in 1:3) {
+    expect_equal(scored[[i]]$sum[is.na(data$sum)], scored[[i]]$again[is.na(data$sum)],
+      tolerance = 1e-8
+    )
+  }
+})
+
+test_that("an item that nobody answered stays missing and is logged", {
+  imp <- impute(balint[c("arm", paste0("t1_", 1:20))], m = 2,
+    instrument = on_columns("jse-s", paste0("t1_", 1:20)), seed = 1
+  )
+  expect_true(all(is.na(imp[[1]]$t1_9)))
+  expect_false(anyNA(imp[[2]][names(imp$data) != "t1_9"]))
+  expect_match(imp$log$decision[imp$log$variable == "t1_9"], "nobody answered")
+  got <- score(imp, "jse-s", columns = paste0("t1_", 1:20))
+  for (i in 1:2) {
+    expect_identical(got[[i]]$total, score(imp[[i]], "jse-s", columns = paste0("t1_", 1:20)))
+  }
+  expect_false(anyNA(got[[1]]$total))
+})
+
+# Both are draws from nearly the same posterior. Means over imputations are compared within four
+# standard errors of their difference, from the variances between imputations.
+test_that("totals are distributed as with passive imputation in mice", {
+  skip_if_not_installed("mice")
+  data <- some_missing(factor_answers(200, 6), 0.2, 1:9)
+  m <- 40
+  ours <- scores(impute(data, m = m, instrument = eight, seed = 7))
+  passive <- cbind(data, calm = NA_real_, glad = NA_real_)
+  method <- c(rep("pmm", 9), "~ I(q1 + (6 - q2) + q3 + q4)", "~ I(q5 + (6 - q6) + q7 + q8)")
+  predictors <- matrix(0, 11, 11, dimnames = list(names(passive), names(passive)))
+  predictors[1:4, c(1:4, 9, 11)] <- 1
+  predictors[5:8, c(5:8, 9, 10)] <- 1
+  predictors["x", c("calm", "glad")] <- 1
+  diag(predictors) <- 0
+  visits <- c(paste0("q", 1:4), "calm", paste0("q", 5:8), "glad", "x")
+  theirs <- mice::mice(passive, m = m, method = method, predictorMatrix = predictors,
+    visitSequence = visits, maxit = 5, printFlag = FALSE, seed = 8
+  ) |> suppressWarnings()
+  facts <- function(one) {
+    c(
+      mean = colMeans(one[c("calm", "glad", "x")]), sd = apply(one[c("calm", "glad", "x")], 2, sd),
+      cor = cor(one[c("calm", "glad", "x")])[c(2, 3, 6)]
+    )
+  }
+  a <- vapply(as.list(ours), facts, numeric(9))
+  b <- vapply(seq_len(m), function(i) facts(mice::complete(theirs, i)), numeric(9))
+  se <- sqrt((apply(a, 1, var) + apply(b, 1, var)) / m)
+  expect_lt(max(abs(rowMeans(a) - rowMeans(b)) / se), 4)
+})
+
+# Answers are missing where the observed covariate and first item are high: at random. The full data are
+# known, so the error is that of the imputations alone: their mean differs from the full data's by
+# a standard deviation of sqrt((1 + 1 / m) B).
+test_that("means and alpha of the full data are recovered where complete cases are biased", {
+  full <- factor_answers(3000, 9)
+  data <- full
+  lost <- function() runif(3000) < plogis(-2.5 + 1.2 * full$x + 0.7 * (full$q1 - 3))
+  for (name in paste0("q", 2:8)) {
+    data[[name]][lost()] <- NA
+  }
+  imp <- scores(impute(data, m = 40, instrument = eight, seed = 10))
+  facts <- function(one) {
+    c(
+      colMeans(scores(one, eight)[c("calm", "glad")]),
+      alpha = reliability(one, eight, "calm")$alpha$raw,
+      alpha = reliability(one, eight, "glad")$alpha$raw
+    )
+  }
+  drawn <- vapply(as.list(imp), facts, numeric(4))
+  se <- sqrt((1 + 1 / 40) * apply(drawn, 1, var))
+  expect_lt(max(abs(rowMeans(drawn) - facts(full)) / se), 4)
+  complete <- facts(data[stats::complete.cases(data), ])
+  expect_true(all(abs(complete - facts(full))[1:2] > 20 * se[1:2]))
+})
