@@ -41,6 +41,9 @@
 #' takes observed answers, and what `norm` draws is put within the declared
 #' range and on its steps.
 #'
+#' The data should not hold a score of the items themselves: it would be imputed beside them and
+#' no longer be their sum. A column that equals a score of the instrument is an error.
+#'
 #' An item that nobody answered cannot be imputed. It stays missing, enters no
 #' total, and the log of the imputations says so; [score()] then treats it by
 #' the scale's own rule for missing answers.
@@ -70,6 +73,11 @@
 #'   t1 = on_columns("jse-s", paste0("t1_", 1:20))
 #' )
 #' summary(score(balint, occasions$t1) - score(balint, occasions$t0))
+#'
+#' students <- balint[setdiff(names(balint), c("id", "group", "absences"))]
+#' imp <- impute(students, m = 2, iterations = 3, instrument = occasions, seed = 1)
+#' imp <- transform(scores(imp), change = t1_total - t0_total)
+#' fit_glm(change ~ arm, imp)
 #' @export
 on_columns <- function(instrument, columns) {
   instrument <- as_instrument(instrument)
@@ -95,6 +103,7 @@ item_plan <- function(instrument, data) {
     check_all_answers(one, data)
   }
   columns <- unlist(lapply(items, `[[`, "items"), use.names = FALSE)
+  check_no_scores(items, data[setdiff(names(data), columns)], data)
   never <- columns[vapply(columns, function(name) all(is.na(data[[name]])), NA)]
   scores <- do.call(c, unname(Map(item_totals, items, names(items), list(never))))
   names(scores) <- utils::tail(make.unique(c(names(data), names(scores))), length(scores))
@@ -148,6 +157,31 @@ check_all_answers <- function(instrument, data) {
   answers <- read_item_columns(data, instrument, all, NULL)
   rule <- list(items = all, score = "sum", multiply = 1, max_missing = 0)
   invisible(score_scale(answers, rule, count = FALSE))
+}
+
+# A score among the columns would be imputed beside its items and no longer be their score.
+check_no_scores <- function(items, others, data) {
+  others <- others[vapply(others, function(x) is.numeric(x) && is.null(dim(x)), NA)]
+  for (k in seq_along(items)) {
+    occasion <- names(items)[[k]]
+    for (scale in names(items[[k]]$scales)) {
+      total <- score(data, items[[k]], scale)
+      same <- names(others)[vapply(others, same_score, NA, total)]
+      if (length(same) > 0) {
+        qst_abort("argument", sprintf(paste(
+          "Column `%s` is the score of scale `%s`%s. Imputed beside its items it would not be",
+          "theirs any more: leave it out of `data`, and make it from the result by score()."
+        ), same[[1]], scale, if (nzchar(occasion)) sprintf(" at `%s`", occasion) else ""),
+        column = same[[1]])
+      }
+    }
+  }
+}
+
+# Equal wherever both are there, and not by chance.
+same_score <- function(x, total) {
+  both <- which(!is.na(x) & !is.na(total))
+  length(unique(total[both])) >= 3 && all(abs(x[both] - total[both]) < 1e-6)
 }
 
 item_limits <- function(instrument) {

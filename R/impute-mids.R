@@ -55,7 +55,8 @@ as_mids <- function(imp) {
   data <- plain_data_frame(imp$data)
   names <- names(data)
   predictors <- mids_predictors(imp$predictors, names)
-  method <- stats::setNames(replace(imp$method[names], is.na(imp$method[names]), ""), names)
+  method <- stats::setNames(imp$method[names], names)
+  method[is.na(method) | method == "computed"] <- ""
   blocks <- mice::make.blocks(data)
   structure(
     list(
@@ -169,10 +170,15 @@ check_imputations <- function(imp, arg = "imp") {
   }
 }
 
+# Without a class of its own, and with NA where a labelled column has a code for it.
 plain_data_frame <- function(data) {
-  attributes(data) <- attributes(data)[c("names", "row.names")]
-  class(data) <- "data.frame"
-  data
+  columns <- lapply(unclass(data), function(x) {
+    x[missing_cells(x)] <- NA
+    x
+  })
+  structure(columns, names = names(data), row.names = attr(data, "row.names"),
+    class = "data.frame"
+  )
 }
 
 # For each column a data frame, its missing values by the imputations.
@@ -182,7 +188,7 @@ mids_values <- function(imp, data) {
     missing <- which(is.na(x))
     drawn <- imp$imputed[[name]]
     values <- lapply(seq_len(imp$m), function(i) {
-      if (is.null(drawn)) x[missing] else fill_missing(x, drawn[, i])[missing]
+      (if (is.null(drawn)) x else fill_missing(x, drawn[, i]))[missing]
     })
     structure(values, names = seq_len(imp$m), row.names = attr(data, "row.names")[missing],
       class = "data.frame")

@@ -183,6 +183,7 @@ name_imputed_fault <- function(expr, rows, instrument) {
 put_column <- function(imp, name, x, drawn) {
   imp$data[[name]] <- x
   imp$imputed[[name]] <- if (!all(is.na(drawn))) drawn
+  imp$method[[name]] <- if (is.null(imp$imputed[[name]])) "" else "computed"
   # More imputations of these data would lack the column.
   imp$recipe <- NULL
   imp

@@ -94,7 +94,7 @@
 #' @param threads Number of threads; `NULL` for [qst_threads()]. It changes no result.
 #' @param instrument `NULL`, or the questionnaires whose items are among the columns: items are
 #'   then predicted by the items of their own scale and by the totals of the
-#'   others, which are recomputed whenever an item changes; see [score()].
+#'   others, which are recomputed whenever an item changes; see [on_columns()].
 #' @param cluster `NULL`, or `~ column` or names of columns: see *Clusters*.
 #' @param lapply `NULL`, or a function: see *Many workers*.
 #' @return An object of class [imputations]: `length(imp)` is m, `imp[[i]]` a completed data frame

@@ -188,21 +188,29 @@ test_that("every value imputed for an item is an answer of the form", {
   }
 })
 
-# `sum` is the score of the scale, exactly. Linear regression has then no residual, and what is
+test_that("a score of the items among the columns is refused", {
+  data <- some_missing(factor_answers(50, 2))
+  data$total <- score(data, eight, "glad")
+  fault <- tryCatch(impute(data, m = 1, instrument = eight), questrial_error_argument = identity)
+  expect_identical(fault$column, "total")
+  expect_match(conditionMessage(fault), "`glad`")
+  data$total <- 2 * data$total
+  expect_s3_class(impute(data, m = 1, instrument = eight, iterations = 1), "imputations")
+})
+
+# `twice` is linear in the score of the scale, exactly. Linear regression has then no residual, and what is
 # drawn for it is the total as it stood when it was last drawn: after the items, of which
 # fewer are missing. A total that was not recomputed would show.
 test_that("totals are recomputed in every cycle", {
   data <- factor_answers(200, 4)
-  data$sum <- score(data, eight, "glad")
+  data$twice <- 2 * score(data, eight, "glad") + 1
   data <- some_missing(some_missing(data, 0.1), 0.4, 10)
-  imp <- impute(data, m = 3, method = c(sum = "norm"), instrument = eight, seed = 5,
-    predictors = list(sum = c("x", "calm", "glad"))
+  imp <- impute(data, m = 3, method = c(twice = "norm"), instrument = eight, seed = 5,
+    predictors = list(twice = c("x", "calm", "glad"))
   )
   scored <- score(imp, eight, "glad", name = "again")
   for (i in 1:3) {
-    expect_equal(scored[[i]]$sum[is.na(data$sum)], scored[[i]]$again[is.na(data$sum)],
-      tolerance = 1e-8
-    )
+    expect_equal(scored[[i]]$twice, 2 * scored[[i]]$again + 1, tolerance = 1e-8)
   }
 })
 

@@ -189,4 +189,23 @@ test_that("computed columns go along", {
   mids <- as_mids(imp)
   expect_identical(mice::complete(mids, 3), imp[[3]])
   expect_identical(unname(mids$method["risk"]), "")
+  expect_output(print(imp), "risk +computed")
+})
+
+test_that("what impute() makes goes to mice and back", {
+  skip_if_not_installed("mice")
+  data <- transform(mice::nhanes2, old = age == "60-99")
+  data$old[3:4] <- NA
+  imp <- impute(data, m = 3, iterations = 4, seed = 1, method = c(bmi = "norm"))
+  mids <- as_mids(imp)
+  for (i in 1:3) {
+    expect_equal(mice::complete(mids, i), imp[[i]])
+  }
+  expect_identical(dim(mids$chainMean), c(5L, 4L, 3L))
+  back <- as_imputations(mids)
+  for (part in c("data", "imputed", "m", "method", "predictors", "iterations", "means")) {
+    expect_equal(unclass(back)[[part]], unclass(imp)[[part]], info = part)
+  }
+  expect_s3_class(plot(mids), "trellis")
+  expect_s3_class(mice::densityplot(mids), "trellis")
 })

@@ -40,6 +40,8 @@ test_that("factors keep their levels", {
 test_that("it is marked as single imputation", {
   imp <- carry_forward(visits, c("a", "b", "c"))
   expect_identical(imp$m, 1L)
+  expect_true(is_single(imp))
+  expect_output(print(imp), "Single imputation.*standard errors")
 })
 
 test_that("nothing to carry is no imputation", {
