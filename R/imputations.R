@@ -206,7 +206,8 @@ update.imputations <- function(object, m = object$m, iterations = object$iterati
   threads <- threads_to_use(threads)
   kept <- if (iterations == object$iterations) min(m, object$m) else 0
   made <- run_imputations(problem, settings, kept, m - kept, threads, lapply)
-  fresh <- finish_imputations(object$data, problem, made, settings, m - kept, recipe, object$call)
+  numbers <- seq_len(m - kept) + kept
+  fresh <- finish_imputations(object$data, problem, made, settings, numbers, recipe, object$call)
   if (kept == 0) fresh else join_imputations(object[seq_len(kept)], fresh)
 }
 

@@ -13,10 +13,10 @@ problem_log <- function(columns, method, pool, sets, groups, plan) {
 log_rows <- function(variable, decision, predictor = NA_character_, visits = NA_real_,
                      of = NA_real_) {
   n <- length(variable)
-  data.frame(
+  list2DF(list(
     variable = as.character(variable), decision = rep_len(as.character(decision), n),
     predictor = rep_len(predictor, n), visits = rep_len(visits, n), of = rep_len(of, n)
-  )
+  ))
 }
 
 # Columns that predict nothing unless they were asked for.
@@ -70,7 +70,7 @@ cluster_log <- function(method) {
 
 decision_words <- c(
   few_donors = "fewer observed values than donors: all are donors",
-  few_rows = "predictors left out: too few rows for all of them",
+  few_rows = "too few rows for all predictors: some or all left out",
   separated = "perfectly predicted in part: estimated with augmented rows",
   not_converged = "search for the mode not ended: its last step was used",
   no_effects = "no cluster effects: fewer than two clusters are observed, or too few rows",

@@ -43,7 +43,7 @@ read_column <- function(x) {
     n_missing = sum(missing)
   )
   if (kind == "number") {
-    column$x <- as.double(x)
+    column$x <- as.double(unclass(x))
     column$x[missing] <- NA
     column$constant <- is_constant(column$x)
   } else if (kind %in% c("logical", "factor", "ordered")) {
@@ -108,13 +108,17 @@ is_constant <- function(x) {
   length(observed) > 0 && all(observed == observed[[1]])
 }
 
-# Names or numbers of the rows: each level once, or whole numbers that follow each other.
+# Names or numbers of the rows: each level once, or whole numbers that follow each other in any
+# order (few such numbers may be ranks).
 is_identifier <- function(column) {
   if (is.null(column$x) || column$n_missing > 0 || column$n < 3) {
     return(FALSE)
   }
   if (column$kind != "number") {
     return(length(column$used) == column$n)
+  }
+  if (column$n < 10) {
+    return(FALSE)
   }
   ends <- range(column$x)
   diff(ends) == column$n - 1 && all(column$x == floor(column$x)) && !anyDuplicated(column$x)

@@ -179,8 +179,10 @@ name_imputed_fault <- function(expr, rows, instrument) {
 # ---- A new column of imputations ----
 
 # `x` with NA where values are imputed, `drawn` those values, one column an imputation. What is
-# missing in all of them is not imputed at all.
+# missing in all of them is not imputed at all. More imputations would have the column as a
+# predictor: update() has no recipe for that.
 put_column <- function(imp, name, x, drawn) {
+  imp$recipe <- NULL
   imp$data[[name]] <- x
   imp$imputed[[name]] <- if (!all(is.na(drawn))) drawn
   imp$method[[name]] <- if (is.null(imp$imputed[[name]])) "" else "computed"

@@ -157,7 +157,7 @@ impute <- function(data, m = 20, method = NULL, iterations = 10, donors = 5, pre
   problem <- do.call(impute_problem, c(list(data), recipe))
   check_single(problem$method, m)
   made <- run_imputations(problem, settings, 0, m, threads, lapply)
-  finish_imputations(data, problem, made, settings, m, recipe, match.call())
+  finish_imputations(data, problem, made, settings, seq_len(m), recipe, match.call())
 }
 
 # ---- Arguments ----
@@ -310,8 +310,10 @@ join_parts <- function(parts) {
 join_traces <- function(a, b) {
   n <- dim(a)
   names <- dimnames(a)
-  names[[3]] <- c(names[[3]], dimnames(b)[[3]])
-  array(c(a, b), c(n[1:2], n[[3]] + dim(b)[[3]]), if (length(names) > 0) names)
+  if (!is.null(names)) {
+    names[[3]] <- c(names[[3]], dimnames(b)[[3]])
+  }
+  array(c(a, b), c(n[1:2], n[[3]] + dim(b)[[3]]), names)
 }
 
 add_counts <- function(parts) {
@@ -324,21 +326,23 @@ add_counts <- function(parts) {
 
 # ---- The result ----
 
-# Dresses what the core made of `m` imputations (NULL: nothing was missing).
-finish_imputations <- function(data, problem, made, settings, m, recipe, call) {
+# Dresses what the core made of the imputations `numbers` (NULL: nothing was missing).
+finish_imputations <- function(data, problem, made, settings, numbers, recipe, call) {
   used <- names(problem$variables)
   targets <- problem$targets
-  values <- made$imputed[match(targets, used)]
-  counts <- if (!is.null(made)) named_counts(made, used, m * settings$iterations * problem$n_groups)
+  values <- Map(typed_values, made$imputed[match(targets, used)], problem$columns[targets])
+  visits <- length(numbers) * settings$iterations * problem$n_groups
+  counts <- if (!is.null(made)) named_counts(made, used, visits)
   new_imputations(
-    data, Map(typed_values, values, problem$columns[targets]) |> stats::setNames(targets), m,
-    numbers = seq_len(m), method = problem$method, predictors = problem$predictors,
+    data, stats::setNames(values, targets), length(numbers),
+    numbers = numbers, method = problem$method, predictors = problem$predictors,
     iterations = settings$iterations, donors = settings$donors, by = problem$groups$by,
     cluster = problem$groups$cluster, seed = settings$seed,
-    means = named_traces(made$mean, targets, used), sds = named_traces(made$sd, targets, used),
+    means = named_traces(made$mean, targets, used, numbers),
+    sds = named_traces(made$sd, targets, used, numbers),
     log = rbind(problem$log, if (!is.null(counts)) counted_log(counts)),
-    items = problem$items, single = m == 1, call = call, recipe = recipe,
-    decided_before = problem$log, counts = counts
+    items = problem$items, call = call, recipe = recipe, decided_before = problem$log,
+    counts = counts
   )
 }
 
@@ -348,13 +352,13 @@ named_counts <- function(made, used, of) {
   list(left_out = made$left_out, decided = made$decided, of = of)
 }
 
-named_traces <- function(traces, targets, used) {
+named_traces <- function(traces, targets, used, numbers) {
   if (is.null(traces)) {
     return(NULL)
   }
   traces <- traces[match(targets, used), , , drop = FALSE]
   dimnames(traces) <- list(
-    variable = targets, iteration = seq_len(dim(traces)[[2]]), imputation = NULL
+    variable = targets, iteration = seq_len(dim(traces)[[2]]), imputation = numbers
   )
   traces
 }

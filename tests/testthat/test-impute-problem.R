@@ -93,12 +93,12 @@ test_that("defaults of methods follow the column", {
   data <- data.frame(
     number = c(1.5, NA, 3, 4), whole = c(1L, 2L, NA, 7L), two = factor(c("a", "b", NA, "a")),
     flag = c(TRUE, NA, FALSE, TRUE), three = factor(c("a", "b", "c", NA)),
-    low = factor(c("l", "m", "h", NA), c("l", "m", "h"), ordered = TRUE), whole_id = 1:4,
+    low = factor(c("l", "m", "h", NA), c("l", "m", "h"), ordered = TRUE), rank = c(2, 4, 1, 3),
     unused = factor(c("a", "b", NA, "a"), c("a", "b", "c")), same = c(3, NA, 3, 3)
   )
   expect_identical(problem_of(data)$method, c(
     number = "pmm", whole = "pmm", two = "logreg", flag = "logreg", three = "polyreg",
-    low = "polr", whole_id = "", unused = "logreg", same = "constant"
+    low = "polr", rank = "", unused = "logreg", same = "constant"
   ))
   mixed <- problem_of(data, c(number = "norm", three = "none", low = ""))$method
   expect_identical(mixed[c("number", "three", "low", "two")],
@@ -156,15 +156,15 @@ test_that("groups and clusters are columns; groups are complete and have observe
 })
 
 test_that("what predicts nothing is said, and why", {
-  data <- incomplete()
+  data <- rbind(incomplete(), incomplete())
   data$arm <- factor(data$arm)
-  data$id <- 101:106
-  data$code <- factor(letters[1:6])
+  data$id <- 112:101
+  data$code <- factor(letters[1:12])
   data$same <- 7
-  data$town <- letters[1:6]
-  data$day <- as.Date("2020-01-01") + 0:5
-  data$extra <- as.list(1:6)
-  data$gone <- c(1, NA, 3:6)
+  data$town <- letters[1:12]
+  data$day <- as.Date("2020-01-01") + 0:11
+  data$extra <- as.list(1:12)
+  data$gone <- c(1, NA, 3:12)
   problem <- problem_of(data, method = c(gone = "none"), by = ~arm)
   log <- problem$log
   said <- stats::setNames(log$decision, log$variable)
