@@ -77,11 +77,11 @@ length.imputations <- function(x) {
 `[[.imputations` <- function(x, i, ...) {
   check_no_dots(...)
   check_number(i, "i", min = 1, max = x$m, whole = TRUE)
-  completed_data(x, i)
+  filled_data(x, i)
 }
 
 # Attributes of the data frame and of its columns are put back as they were, so no class takes part.
-completed_data <- function(x, i) {
+filled_data <- function(x, i) {
   kept <- attributes(x$data)
   columns <- unclass(x$data)
   for (name in names(x$imputed)) {
@@ -130,7 +130,7 @@ numbers_of <- function(x) {
 
 #' @export
 as.list.imputations <- function(x, ...) {
-  lapply(seq_len(x$m), function(i) completed_data(x, i))
+  lapply(seq_len(x$m), function(i) filled_data(x, i))
 }
 
 #' @rdname imputations
@@ -165,7 +165,7 @@ with.imputations <- function(data, expr, ...) {
   check_no_dots(...)
   call <- substitute(expr)
   caller <- parent.frame()
-  results <- lapply(seq_len(data$m), function(i) eval(call, completed_data(data, i), caller))
+  results <- lapply(seq_len(data$m), function(i) eval(call, filled_data(data, i), caller))
   structure(results, class = c("imputation_results", "list"), call = call, imp = data)
 }
 
