@@ -125,3 +125,66 @@ imputations_notes <- function(x) {
 strwrap_or_blank <- function(text) {
   if (text == "") "" else strwrap(text, 79)
 }
+
+# ---- Summary ----
+
+#' @rdname imputations
+#' @export
+summary.imputations <- function(object, ...) {
+  check_no_dots(...)
+  names <- names(object$imputed)
+  parts <- lapply(names, function(name) {
+    column <- object$data[[name]]
+    moments_of(name, column[!missing_cells(column)], object$imputed[[name]])
+  })
+  structure(
+    if (length(parts) > 0) do.call(rbind, parts) else data.frame(),
+    class = c("summary.imputations", "data.frame"), m = object$m
+  )
+}
+
+# Numbers are one row; each level of a factor or logical has one, its mean is its share.
+moments_of <- function(name, observed, imputed) {
+  if (is.factor(observed) || is.logical(observed)) {
+    codes <- if (is.factor(observed)) seq_along(levels(observed)) else c(FALSE, TRUE)
+    observed_codes <- if (is.factor(observed)) as.integer(observed) else observed
+    share <- function(x) vapply(codes, function(code) mean(x == code), 0)
+    moments <- list(share(observed_codes), NA_real_, share(imputed), NA_real_)
+    level <- if (is.factor(observed)) levels(observed) else as.character(codes)
+  } else {
+    values <- as.double(unclass(observed))
+    moments <- list(
+      mean(values), stats::sd(values), mean(imputed), stats::sd(as.vector(imputed))
+    )
+    level <- NA_character_
+  }
+  data.frame(
+    variable = name, level = level, n.observed = length(observed), mean.observed = moments[[1]],
+    sd.observed = moments[[2]], n.missing = nrow(imputed), mean.imputed = moments[[3]],
+    sd.imputed = moments[[4]]
+  )
+}
+
+#' @export
+print.summary.imputations <- function(x, digits = 4, ...) {
+  if (is.null(attr(x, "m")) || nrow(x) == 0) {
+    print.data.frame(x, digits = digits, ...)
+    return(invisible(x))
+  }
+  number <- function(values) {
+    ifelse(is.na(values), "", trimws(formatC(values, digits = digits, format = "fg", flag = "#")))
+  }
+  first <- !duplicated(x$variable)
+  name <- ifelse(first, x$variable, "")
+  level <- ifelse(is.na(x$level), "", paste0(" ", x$level))
+  table <- cbind(
+    n = ifelse(first, x$n.observed, ""), mean = number(x$mean.observed),
+    SD = number(x$sd.observed), n = ifelse(first, x$n.missing, ""),
+    mean = number(x$mean.imputed), SD = number(x$sd.imputed)
+  )
+  rownames(table) <- substr(paste0(name, level), 1, 24)
+  cat(sprintf("Observed (left) and imputed values, %s; of levels the share\n\n",
+    count_words(attr(x, "m"), "imputation")))
+  print(table, quote = FALSE, right = TRUE)
+  invisible(x)
+}

@@ -44,7 +44,11 @@ new_imputations <- function(data, imputed, m, ...) {
 #' @param m,iterations The new number of imputations and of iterations.
 #' @param threads,lapply As in [impute()].
 #' @param ... Nothing; an unknown argument is an error.
-#' @return `tidy()`: a data frame, one row a column of the data with missing values or completed:
+#' @return `summary()`: a data frame of class `summary.imputations`, one row a column that was
+#'   imputed, or one a level of it: `variable`, `level` (`NA` for numbers), `n.observed`,
+#'   `mean.observed` and `sd.observed` (of a level: its share, and no SD), `n.missing`,
+#'   `mean.imputed` and `sd.imputed` over all imputations. They need not agree: rows with missing
+#'   values may differ from the others. `tidy()`: a data frame, one row a column of the data with missing values or completed:
 #'   `variable`, `method` (`""`: left as it is), `n.missing`, `p.missing` (share of
 #'   rows), `n.predictors`. `glance()`: one row: `m`, `iterations`, `nobs` (rows),
 #'   `n.complete` (rows without missing values in the data), `n.missing` (values imputed in each
@@ -87,10 +91,13 @@ filled_data <- function(x, i) {
   for (name in names(x$imputed)) {
     columns[[name]] <- fill_missing(columns[[name]], x$imputed[[name]][, i])
   }
-  # data.table's note on the memory of the original.
-  kept$.internal.selfref <- NULL
   attributes(columns) <- kept
-  columns
+  if (inherits(columns, "data.table") && requireNamespace("data.table", quietly = TRUE)) {
+    # It notes where in memory a table lies, and warns of one that was made without it.
+    data.table::copy(columns)
+  } else {
+    columns
+  }
 }
 
 fill_missing <- function(x, values) {
@@ -141,13 +148,22 @@ as.data.frame.imputations <- function(x, row.names = NULL, optional = FALSE, ...
     return(long_data(x))
   }
   if (is.null(row.names)) {
-    qst_abort("argument", sprintf(paste(
-      "There are %d completed data sets, not one: averaging them would make the imputed values",
-      "look observed. Fit each and pool (fit_glm(formula, imp), or pool(with(imp, ...))); one of",
-      "them is imp[[1]], all below each other as.data.frame(imp, \"long\")."
-    ), x$m))
+    abort_averaging(x)
   }
   x[[check_number(row.names, "row.names", min = 1, max = x$m, whole = TRUE)]]
+}
+
+#' @export
+mean.imputations <- function(x, ...) {
+  abort_averaging(x)
+}
+
+abort_averaging <- function(x) {
+  qst_abort("argument", sprintf(paste(
+    "There %s, and averaging would make the imputed values look observed. Fit each and pool",
+    "(fit_glm(formula, imp), or pool(with(imp, ...))); one of them is imp[[1]], all below each",
+    "other as.data.frame(imp, \"long\")."
+  ), if (x$m == 1) "is one completed data set" else sprintf("are %d completed data sets", x$m)))
 }
 
 long_data <- function(x) {

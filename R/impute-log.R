@@ -86,7 +86,7 @@ counted_log <- function(counts) {
   decided <- decided[order(decided[, 1], decided[, 2]), , drop = FALSE]
   rbind(
     log_rows(
-      names[left[, 1]], "predictor left out: constant or collinear", names[left[, 2]],
+      names[left[, 1]], "predictor left out as constant or collinear", names[left[, 2]],
       as.double(counts$left_out[left]), counts$of
     ),
     log_rows(
@@ -96,27 +96,34 @@ counted_log <- function(counts) {
   )
 }
 
-# One line a decision; the same decision about several variables is one line.
+# One line a decision: what was decided alike of several variables, or of one about several
+# predictors, is one line.
 log_lines <- function(log) {
-  key <- paste(log$decision, log$predictor, sep = "\r")
-  vapply(unname(split(seq_len(nrow(log)), factor(key, unique(key)))), function(rows) {
-    first <- log[rows[[1]], ]
-    often <- if (anyNA(log$visits[rows])) {
-      ""
-    } else {
-      sprintf(" (%s)", visits_text(log$visits[rows], log$of[rows]))
-    }
-    sprintf(
-      "%s: %s%s%s", enumerate(unique(log$variable[rows]), most = 4), first$decision,
-      if (is.na(first$predictor)) "" else sprintf(" (`%s`)", first$predictor), often
-    )
+  often <- ifelse(is.na(log$visits), "", sprintf(" (%s)", visits_text(log$visits, log$of)))
+  about <- ifelse(is.na(log$predictor), "", log$predictor)
+  lines <- gather(list2DF(list(
+    variable = log$variable, decision = log$decision, about = about, often = often
+  )), "variable")
+  lines <- gather(lines, "about")
+  predictors <- vapply(lines$about, function(names) {
+    if (identical(names, "")) "" else paste0(": ", enumerate(names, most = 4))
   }, "")
+  variables <- vapply(lines$variable, enumerate, "", most = 4)
+  paste0(variables, ": ", lines$decision, predictors, lines$often, recycle0 = TRUE)
+}
+
+# Joins rows that differ in column `name` only, which becomes a list of its values.
+gather <- function(rows, name) {
+  others <- rows[setdiff(names(rows), name)]
+  key <- do.call(paste, c(lapply(others, function(x) {
+    if (is.list(x)) vapply(x, paste, "", collapse = "\r") else x
+  }), sep = "\n"))
+  first <- !duplicated(key)
+  joined <- rows[first, , drop = FALSE]
+  joined[[name]] <- unname(split(rows[[name]], factor(key, key[first])))
+  joined
 }
 
 visits_text <- function(visits, of) {
-  if (all(visits == of)) {
-    "always"
-  } else {
-    sprintf("%.0f of %.0f visits", sum(visits), sum(of))
-  }
+  ifelse(visits == of, "always", sprintf("%.0f of %.0f visits", visits, of))
 }

@@ -74,8 +74,11 @@ test_that("some of the imputations are imputations", {
 
 test_that("completed data sets are not averaged; long form has their numbers", {
   imp <- by_hand()
-  expect_error(as.data.frame(imp), "There are 3 completed data sets, not one: averaging",
+  expect_error(as.data.frame(imp), "There are 3 completed data sets, and averaging",
     class = "questrial_error_argument")
+  expect_error(mean(imp), "There are 3 completed data sets, and averaging",
+    class = "questrial_error_argument")
+  expect_error(lm(score ~ age, imp[1]), "There is one completed data set, and averaging")
   expect_error(as.data.frame(imp, 4), "from 1 to 3", class = "questrial_error_argument")
   long <- as.data.frame(imp, "long")
   expect_identical(dim(long), c(12L, 7L))
@@ -120,6 +123,30 @@ test_that("imputations describe themselves within 80 columns", {
   expect_identical(glanced$n.missing, 6L)
   expect_false(glanced$single)
   expect_true(generics::glance(imp[1])$single)
+})
+
+test_that("the summary has observed and imputed values beside each other", {
+  summed <- summary(by_hand())
+  expect_identical(summed$variable, c("age", "score", rep("sex", 3), rep("smoker", 2)))
+  expect_identical(summed$level, c(NA, NA, "m", "f", "other", "FALSE", "TRUE"))
+  expect_identical(summed$n.observed, c(2L, 3L, 3L, 3L, 3L, 2L, 2L))
+  expect_identical(summed$n.missing, c(2L, 1L, 1L, 1L, 1L, 2L, 2L))
+  expect_equal(summed$mean.observed, c(40, 2.5, 1 / 3, 2 / 3, 0, 1 / 2, 1 / 2))
+  expect_equal(summed$sd.observed, c(sqrt(200), 1, rep(NA, 5)))
+  expect_equal(summed$mean.imputed, c(33.5, 0.5, 2 / 3, 1 / 3, 0, 1 / 2, 1 / 2))
+  expect_equal(summed$sd.imputed, c(sqrt(3.5), 0.25, rep(NA, 5)))
+  printed <- capture.output(print(summed))
+  expect_true(all(nchar(printed) <= 80))
+  expect_match(printed[[1]], "3 imputations")
+})
+
+test_that("tables of data.table can be added to by reference", {
+  skip_if_not_installed("data.table")
+  data <- data.table::data.table(a = c(1, NA, 3))
+  done <- new_imputations(data, list(a = matrix(2)), 1)[[1]]
+  expect_silent(data.table::set(done, j = "b", value = 4:6))
+  expect_identical(done$b, 4:6)
+  expect_identical(names(data), "a")
 })
 
 test_that("what was not made by impute() cannot be updated", {

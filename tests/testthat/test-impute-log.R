@@ -14,11 +14,24 @@ test_that("what the core counted becomes words, with how often", {
   expect_identical(log$of, rep(10, 4))
   expect_match(log$decision[[3]], "fewer observed values than donors")
   lines <- log_lines(log)
-  expect_length(lines, 3)
+  expect_length(lines, 4)
+  left <- "predictor left out as constant or collinear"
   expect_identical(
-    lines[[1]], "`a` and `b`: predictor left out: constant or collinear (`c`) (13 of 20 visits)"
+    lines[1:2], paste0(c("`a`: ", "`b`: "), left, ": `c`", c(" (always)", " (3 of 10 visits)"))
   )
-  expect_match(lines[[2]], "always", fixed = TRUE)
+  expect_match(lines[[3]], "always", fixed = TRUE)
+})
+
+test_that("decisions that are alike share a line", {
+  left <- "predictor left out as constant or collinear"
+  log <- rbind(
+    log_rows(c("a", "b"), left, c("c", "c"), 5, 5), log_rows(c("a", "b"), left, c("d", "d"), 5, 5),
+    log_rows("e", left, "d", 2, 5), log_rows(c("x", "y"), "carried along")
+  )
+  expect_identical(log_lines(log), c(
+    paste0("`a` and `b`: ", left, ": `c` and `d` (always)"),
+    paste0("`e`: ", left, ": `d` (2 of 5 visits)"), "`x` and `y`: carried along"
+  ))
 })
 
 test_that("no decision is no row", {
