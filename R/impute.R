@@ -212,7 +212,7 @@ run_imputations <- function(problem, settings, first, n, threads, lapply) {
   }
   task <- imputation_task(problem$variables, problem$data, settings)
   parts <- if (is.null(lapply)) {
-    watched_parts(task, first, n, threads)
+    core_parts(task, first, n, threads, interactive())
   } else {
     numbers <- seq_len(n) + first
     given_parts(lapply(numbers, task), numbers, settings$seed)
@@ -236,9 +236,9 @@ imputation_task <- function(variables, data, settings) {
   }
 }
 
-# In pieces of about half a second if somebody is there to see how far it is.
-watched_parts <- function(task, first, n, threads) {
-  if (!interactive() || n <= threads) {
+# In pieces of about half a second if it is watched, so that one sees how far it is.
+core_parts <- function(task, first, n, threads, watched) {
+  if (!watched || n <= threads) {
     return(list(task(first + 1, n, threads)$made))
   }
   cli::cli_progress_bar("Imputing", total = n)
