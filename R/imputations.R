@@ -216,22 +216,21 @@ update.imputations <- function(object, m = object$m, iterations = object$iterati
     ))
   }
   check_settings(m, iterations, object$donors)
+  kept <- if (iterations == object$iterations) min(m, object$m) else 0
+  if (kept == m) {
+    return(object[seq_len(m)])
+  }
   problem <- do.call(impute_problem, c(list(object$data), recipe))
   check_single(problem$method, m)
   settings <- list(iterations = iterations, donors = object$donors, seed = object$seed)
-  threads <- threads_to_use(threads)
-  kept <- if (iterations == object$iterations) min(m, object$m) else 0
-  made <- run_imputations(problem, settings, kept, m - kept, threads, lapply)
+  made <- run_imputations(problem, settings, kept, m - kept, threads_to_use(threads), lapply)
   numbers <- seq_len(m - kept) + kept
   fresh <- finish_imputations(object$data, problem, made, settings, numbers, recipe, object$call)
-  if (kept == 0) fresh else join_imputations(object[seq_len(kept)], fresh)
+  if (kept == 0) fresh else join_imputations(object, fresh)
 }
 
 # The imputations of `first`, then those of `second`, which were made by the same recipe.
 join_imputations <- function(first, second) {
-  if (second$m == 0) {
-    return(first)
-  }
   all <- first
   all$m <- first$m + second$m
   all$numbers <- seq_len(all$m)

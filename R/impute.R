@@ -200,22 +200,24 @@ check_single <- function(method, m) {
 # ---- The run ----
 
 # What the core makes of imputations first + 1 to first + n; NULL if nothing is to be completed.
-run_imputations <- function(problem, settings, first, n, threads, lapply) {
-  if (!is.null(lapply) && !is.function(lapply)) {
+# `spread` is the argument `lapply`: future.apply evaluates lapply(...) in the frame that called it,
+# so no variable there may have that name.
+run_imputations <- function(problem, settings, first, n, threads, spread) {
+  if (!is.null(spread) && !is.function(spread)) {
     qst_abort("argument", sprintf(paste(
       "`lapply` must be a function called as lapply(X, FUN), such as future.apply::future_lapply,",
       "not %s."
-    ), describe(lapply)))
+    ), describe(spread)))
   }
   if (length(problem$targets) == 0 || n == 0) {
     return(NULL)
   }
   task <- imputation_task(problem$variables, problem$data, settings)
-  parts <- if (is.null(lapply)) {
+  parts <- if (is.null(spread)) {
     core_parts(task, first, n, threads, interactive())
   } else {
     numbers <- seq_len(n) + first
-    given_parts(lapply(numbers, task), numbers, settings$seed)
+    given_parts(spread(numbers, task), numbers, settings$seed)
   }
   join_parts(parts)
 }
@@ -264,7 +266,7 @@ given_parts <- function(results, numbers, seed) {
   if (!is.list(results) || length(lost) > 0) {
     abort_lost(results, lost)
   }
-  base::lapply(match(numbers, came), function(k) results[[k]]$made)
+  lapply(match(numbers, came), function(k) results[[k]]$made)
 }
 
 # NA for what is not a result of this run.
@@ -296,7 +298,7 @@ join_parts <- function(parts) {
   if (length(parts) == 1) {
     return(parts[[1]])
   }
-  column <- function(name) base::lapply(parts, `[[`, name)
+  column <- function(name) lapply(parts, `[[`, name)
   c(
     list(
       imputed = do.call(Map, c(list(cbind), column("imputed"))),
@@ -318,8 +320,8 @@ join_traces <- function(a, b) {
 
 add_counts <- function(parts) {
   list(
-    left_out = Reduce(`+`, base::lapply(parts, `[[`, "left_out")),
-    decided = Reduce(`+`, base::lapply(parts, `[[`, "decided")),
+    left_out = Reduce(`+`, lapply(parts, `[[`, "left_out")),
+    decided = Reduce(`+`, lapply(parts, `[[`, "decided")),
     of = sum(vapply(parts, function(part) if (is.null(part$of)) 0 else part$of, 0))
   )
 }
