@@ -4,72 +4,104 @@
 #include <math.h>
 #include <string.h>
 
-#define MAX_P 11
-#define MAX_N 600
+#define MAX_P 19
+#define MAX_N 604
 
-/* Columns of numbers, the last rows 0, in a matrix with room behind. */
+/* The same numbers by rows and by columns, those behind the last row 0. */
 typedef struct {
-    double data[(MAX_N + 4) * MAX_P];
+    double by_column[MAX_N * MAX_P], by_row[MAX_N * 24];
     qst_cmat x;
+    qst__rows rows;
 } sample;
 
 static void fill(sample *s, ptrdiff_t n, ptrdiff_t n_cols)
 {
     uint64_t seed = 7;
-    memset(s->data, 0, sizeof s->data);
-    s->x = (qst_cmat){s->data, (n + 3) & ~(ptrdiff_t)3, n_cols, MAX_N + 4};
-    for (ptrdiff_t j = 0; j < n_cols; j++) {
-        for (ptrdiff_t i = 0; i < n; i++) {
-            s->data[i + j * s->x.ld] = 5.0 + test_normal(&seed);
-        }
+    memset(s, 0, sizeof *s);
+    s->x = (qst_cmat){s->by_column, (n + 3) & ~(ptrdiff_t)3, n_cols, MAX_N};
+    s->rows = (qst__rows){s->by_row, n, n_cols, qst__up_to_8(n_cols)};
+    for (ptrdiff_t i = 0; i < n * n_cols; i++) {
+        const double value = 5.0 + test_normal(&seed);
+        s->by_column[i / n_cols + i % n_cols * MAX_N] = value;
+        s->by_row[i / n_cols * s->rows.stride + i % n_cols] = value;
     }
 }
 
-static double slow_dot(const double *a, const double *b, ptrdiff_t n)
+/* sum of r_i a_i b_i over every step-th row. */
+static double slow_sum(const double *a, const double *b, ptrdiff_t n, ptrdiff_t step)
 {
     qst__dd sum = {0.0, 0.0};
-    for (ptrdiff_t i = 0; i < n; i++) {
+    for (ptrdiff_t i = 0; i < n; i += step) {
         sum = qst__dd_sum(sum, qst__two_product(a[i], b[i]));
     }
     return qst__dd_value(sum);
 }
 
-static void check_shape(ptrdiff_t n, ptrdiff_t n_columns)
+static const double coefficients[24] = {
+    1, -2, 0.5, 3, 0, 0, 0, 0, 4, -3, 0.25, 2, 0, 1, 0, -1, 0.125, 6, 1};
+
+static void check_gram(const sample *s)
 {
-    static sample s;
-    const ptrdiff_t order[MAX_P] = {3, 0, 10, 1, 9, 2, 8, 5, 7, 6, 4};
-    double gram[MAX_P * MAX_P], dots[MAX_P], eta[MAX_N + 4];
-    const double b[MAX_P] = {1, -2, 0.5, 3, 0, 7, -1, 2, 4, -3, 0.25};
-    fill(&s, n, MAX_P);
-    qst__gram_columns(s.x, order, n_columns, gram);
-    for (ptrdiff_t j = 0; j < n_columns; j++) {
-        const double *column = s.data + order[j] * s.x.ld;
-        for (ptrdiff_t k = 0; k < n_columns; k++) {
-            const double want = slow_dot(column, s.data + order[k] * s.x.ld, n);
-            assert_close(gram[k + j * n_columns], want, 1e-14, 0);
-        }
+    const ptrdiff_t p = s->rows.n_cols;
+    double gram[MAX_P * MAX_P];
+    qst__gram_rows(s->rows, gram);
+    for (ptrdiff_t j = 0; j < p * p; j++) {
+        const double *a = s->by_column + j / p * MAX_N, *b = s->by_column + j % p * MAX_N;
+        assert_close(gram[j], slow_sum(a, b, s->rows.n_rows, 1), 1e-14, 0);
     }
-    qst__dot_columns(s.x, s.data, dots);
-    for (ptrdiff_t j = 0; j < MAX_P; j++) {
-        assert_close(dots[j], slow_dot(s.data, s.data + j * s.x.ld, n), 1e-14, 0);
+}
+
+/* Every third row. */
+static void check_dots(const sample *s)
+{
+    ptrdiff_t which[MAX_N];
+    double r[MAX_N], dots[24];
+    ptrdiff_t n = 0;
+    for (ptrdiff_t i = 0; i < s->rows.n_rows; i += 3) {
+        which[n] = i;
+        r[n++] = s->by_column[i];
     }
-    qst__combine_columns(s.x, order, n_columns, b, eta);
-    for (ptrdiff_t i = 0; i < s.x.n_rows; i++) {
+    qst__dot_rows(s->rows, which, n, r, dots);
+    for (ptrdiff_t j = 0; j < s->rows.stride; j++) {
+        const double *column = s->by_column + j * MAX_N;
+        const bool is_there = j < s->rows.n_cols;
+        const double want = is_there ? slow_sum(s->by_column, column, s->rows.n_rows, 3) : 0.0;
+        assert_close(dots[j], want, 1e-14, 0);
+    }
+}
+
+static void check_sums(const sample *s)
+{
+    const ptrdiff_t p = s->rows.n_cols;
+    double b[24] = {0.0}, eta[MAX_N], same[MAX_N];
+    ptrdiff_t blocks[6], columns[MAX_P];
+    for (ptrdiff_t j = 0; j < p; j++) {
+        columns[j] = p - 1 - j;
+        b[p - 1 - j] = coefficients[j];
+    }
+    qst__weigh_rows(s->rows, b, blocks, eta);
+    qst__combine_columns(s->x, columns, p, coefficients, same);
+    for (ptrdiff_t i = 0; i < s->rows.n_rows; i++) {
         double want = 0.0;
-        for (ptrdiff_t j = 0; j < n_columns; j++) {
-            want += b[j] * s.data[i + order[j] * s.x.ld];
+        for (ptrdiff_t j = 0; j < p; j++) {
+            want += b[j] * s->by_column[i + j * MAX_N];
         }
         assert_close(eta[i], want, 1e-14, 1e-12);
+        assert_close(same[i], want, 1e-14, 1e-12);
     }
 }
 
 static void every_shape_agrees_with_slow_sums(void **state)
 {
     (void)state;
-    const ptrdiff_t rows[] = {0, 1, 3, 4, 5, 9, 256, 259, 600};
+    static sample s;
+    const ptrdiff_t rows[] = {0, 1, 3, 4, 5, 9, 128, 259, 600};
     for (int r = 0; r < 9; r++) {
-        for (ptrdiff_t k = 1; k <= MAX_P; k++) {
-            check_shape(rows[r], k);
+        for (ptrdiff_t p = 1; p <= MAX_P; p++) {
+            fill(&s, rows[r], p);
+            check_gram(&s);
+            check_dots(&s);
+            check_sums(&s);
         }
     }
 }
@@ -79,18 +111,23 @@ static void equal_rows_give_equal_bits(void **state)
 {
     (void)state;
     static sample s;
-    const ptrdiff_t all[MAX_P] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
-    const double b[MAX_P] = {1, -2, 0.5, 3, 0.1, 7, -1, 2, 4, -3, 0.3};
-    double eta[MAX_N + 4];
-    fill(&s, 301, MAX_P);
-    for (ptrdiff_t j = 0; j < MAX_P; j++) {
-        for (ptrdiff_t i = 1; i < 301; i++) {
-            s.data[i + j * s.x.ld] = s.data[j * s.x.ld];
+    const ptrdiff_t all[11] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+    double eta[MAX_N], by_column[MAX_N];
+    ptrdiff_t blocks[4];
+    fill(&s, 301, 11);
+    for (ptrdiff_t i = 1; i < 301; i++) {
+        for (ptrdiff_t j = 0; j < 11; j++) {
+            s.by_column[i + j * MAX_N] = s.by_column[j * MAX_N];
+            s.by_row[i * 16 + j] = s.by_row[j];
         }
     }
-    qst__combine_columns(s.x, all, MAX_P, b, eta);
+    double b[16] = {0.0};
+    memcpy(b, coefficients, 11 * sizeof *b);
+    qst__weigh_rows(s.rows, b, blocks, eta);
+    qst__combine_columns(s.x, all, 11, b, by_column);
     for (ptrdiff_t i = 1; i < 301; i++) {
         assert_close(eta[i], eta[0], 0, 0);
+        assert_close(by_column[i], by_column[0], 0, 0);
     }
 }
 

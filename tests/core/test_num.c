@@ -45,6 +45,27 @@ static void quantiles_at_and_beyond_the_ends(void **state)
 }
 
 /* x, digamma and trigamma, computed with 40 digits. */
+/* In all three parts of the distribution, at the ends and beyond, for every length of a rest. */
+static void many_quantiles_are_the_same_bits(void **state)
+{
+    (void)state;
+    double p[203], out[203];
+    for (int k = 0; k < 200; k++) {
+        p[k] = k % 5 == 0 ? pow(10.0, -k) : k % 7 == 0 ? 1.0 - pow(2.0, -k) : k / 200.0;
+    }
+    p[200] = (double)NAN;
+    p[201] = -0.5;
+    p[202] = 1.0;
+    for (ptrdiff_t n = 195; n <= 203; n++) {
+        qst__normal_quantiles(p, n, out);
+        for (ptrdiff_t k = 0; k < n; k++) {
+            assert_close(out[k], qst_normal_quantile(p[k]), 0, 0);
+        }
+    }
+    qst__normal_quantiles(p, 203, p);
+    assert_memory_equal(p, out, sizeof p);
+}
+
 static void derivatives_of_log_gamma(void **state)
 {
     (void)state;
@@ -84,6 +105,7 @@ int main(void)
         cmocka_unit_test(na_is_na_and_nan_is_not),
         cmocka_unit_test(quantiles_invert_the_distribution),
         cmocka_unit_test(quantiles_at_and_beyond_the_ends),
+        cmocka_unit_test(many_quantiles_are_the_same_bits),
         cmocka_unit_test(derivatives_of_log_gamma),
         cmocka_unit_test(the_smaller_and_the_larger),
     };

@@ -1,3 +1,4 @@
+#include "base/base.h"
 #include "qst_test.h"
 
 #include <math.h>
@@ -130,6 +131,22 @@ static void integers_are_below_n_and_unbiased(void **state)
     assert_true(fabs(n_low - N_DRAWS / 2.0) < 4 * sqrt(N_DRAWS / 4.0));
 }
 
+static void many_streams_begin_with_the_same_bits(void **state)
+{
+    (void)state;
+    const qst_rng_address address = {
+        .purpose = 9, .replicate = 4095, .variable = 17, .iteration = UINT32_MAX};
+    const uint32_t rows[] = {5, 0, UINT32_MAX, 5, 77};
+    double out[5];
+    qst__rng_uniforms(UINT64_C(0xFEDCBA9876543210), &address, rows, 5, out);
+    for (int k = 0; k < 5; k++) {
+        qst_rng_address own = address;
+        own.row = rows[k];
+        qst_rng rng = stream(UINT64_C(0xFEDCBA9876543210), own);
+        assert_close(out[k], qst_rng_uniform(&rng), 0, 0);
+    }
+}
+
 static void normals_use_one_uniform_each(void **state)
 {
     (void)state;
@@ -185,6 +202,7 @@ int main(void)
         cmocka_unit_test(uniforms_lie_inside_and_spread),
         cmocka_unit_test(uniforms_never_reach_the_ends),
         cmocka_unit_test(integers_are_below_n_and_unbiased),
+        cmocka_unit_test(many_streams_begin_with_the_same_bits),
         cmocka_unit_test(normals_use_one_uniform_each),
         cmocka_unit_test(chi_squares_follow_their_distribution),
     };

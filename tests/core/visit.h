@@ -15,7 +15,7 @@
  * missing, then test_visit_finish(). */
 typedef struct {
     qst__visit visit;
-    double *x, *y, *gram, *panel, *room, *drawn;
+    double *x, *rows, *y, *gram, *panel, *room, *drawn;
     ptrdiff_t *columns, *observed, *missing, *row_numbers;
     int32_t *left_out;
     int32_t decided[QST_N_DECIDED];
@@ -91,6 +91,12 @@ static inline void test_visit_finish(test_visit *t, qst__draw_room room)
         t->panel[k + j * n_panel] = t->x[t->missing[k] + j * n];
     }
     v->panel = (qst_cmat){t->panel, n_panel, p, n_panel};
+    v->rows = (qst__rows){NULL, n, p, qst__up_to_8(p)};
+    t->rows = test_visit_array(n * v->rows.stride, sizeof(double));
+    for (ptrdiff_t i = 0; i < n * p; i++) {
+        t->rows[i / p * v->rows.stride + i % p] = t->x[i / p + i % p * n];
+    }
+    v->rows.data = t->rows;
     t->room = test_visit_array(room(v), sizeof(double));
     v->room = t->room;
 }
@@ -107,6 +113,7 @@ static inline void test_visit_draw(test_visit *t, qst__draw draw)
 static inline void test_visit_free(test_visit *t)
 {
     free(t->x);
+    free(t->rows);
     free(t->y);
     free(t->gram);
     free(t->panel);

@@ -36,6 +36,10 @@
 #define QST__IS_WIDE false
 #endif
 
+/* Four doubles for one register, by the vectors of GNU C, which every compiler that R is built with
+ * has: compilers keep sums written as arrays in memory. Loaded from wherever doubles may stand. */
+typedef double qst__four __attribute__((vector_size(32), aligned(8), may_alias));
+
 /* ---- status.c: setting errors ---- */
 
 /* Writes status and text unless an error stands there already, and returns the status that stands.
@@ -78,7 +82,17 @@ typedef struct {
 void qst__ticker_init(qst__ticker *ticker, const qst_ctx *ctx);
 QST_MUST_USE qst_status qst__tick(qst__ticker *ticker, qst_err *err);
 
+/* ---- rng.c ---- */
+
+/* out[k] = the first uniform of the stream at `address` with rows[k] as its row: the same bits as
+ * qst_rng_uniform(). The address must be one that qst_rng_init() takes. */
+void qst__rng_uniforms(
+    uint64_t seed, const qst_rng_address *address, const uint32_t *rows, ptrdiff_t n, double *out);
+
 /* ---- num.c ---- */
+
+/* out[k] = qst_normal_quantile(p[k]), the same bits, several at a time; `out` may be `p`. */
+void qst__normal_quantiles(const double *p, ptrdiff_t n, double *out);
 
 /* First and second derivative of log gamma at x > 0, within a few ulp of max(1, |value|); NaN
  * elsewhere. */

@@ -8,7 +8,7 @@
 #define KEY_STEP_0 UINT32_C(0x9E3779B9) /* golden ratio */
 #define KEY_STEP_1 UINT32_C(0xBB67AE85) /* square root of 3, less 1 */
 
-void qst_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t block_out[4])
+QST__LOOP void philox_loop(const uint32_t counter[4], const uint32_t key[2], uint32_t block_out[4])
 {
     uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
     uint32_t k0 = key[0], k1 = key[1];
@@ -28,6 +28,16 @@ void qst_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t block
     block_out[3] = c3;
 }
 
+void qst_philox(const uint32_t counter[4], const uint32_t key[2], uint32_t block_out[4])
+{
+    philox_loop(counter, key, block_out);
+}
+
+static uint32_t word_of(const qst_rng_address *address)
+{
+    return address->purpose << 24 | address->replicate << 12 | address->variable;
+}
+
 qst_status qst_rng_init(qst_rng *rng, uint64_t seed, const qst_rng_address *address, qst_err *err)
 {
     if (address->purpose >> 8 != 0 || address->replicate >> 12 != 0 ||
@@ -36,7 +46,7 @@ qst_status qst_rng_init(qst_rng *rng, uint64_t seed, const qst_rng_address *addr
             "random stream (purpose %u, replicate %u, variable %u) is outside 2^8, 2^12, 2^12",
             (unsigned)address->purpose, (unsigned)address->replicate, (unsigned)address->variable);
     }
-    const uint32_t what = address->purpose << 24 | address->replicate << 12 | address->variable;
+    const uint32_t what = word_of(address);
     *rng = (qst_rng){.key = {(uint32_t)seed, (uint32_t)(seed >> 32)},
         .counter = {0, address->row, address->iteration, what}};
     return QST_OK;
@@ -52,12 +62,29 @@ uint32_t qst_rng_word(qst_rng *rng)
     return rng->block[4 - rng->n_left--];
 }
 
+static double uniform_of(uint64_t high, uint64_t low)
+{
+    const uint64_t bits = (high << 32 | low) >> 12;
+    return ((double)bits + 0.5) * 0x1p-52;
+}
+
 double qst_rng_uniform(qst_rng *rng)
 {
     const uint64_t high = qst_rng_word(rng);
     const uint64_t low = qst_rng_word(rng);
-    const uint64_t bits = (high << 32 | low) >> 12;
-    return ((double)bits + 0.5) * 0x1p-52;
+    return uniform_of(high, low);
+}
+
+void qst__rng_uniforms(
+    uint64_t seed, const qst_rng_address *address, const uint32_t *rows, ptrdiff_t n, double *out)
+{
+    const uint32_t key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+    for (ptrdiff_t k = 0; k < n; k++) {
+        const uint32_t counter[4] = {0, rows[k], address->iteration, word_of(address)};
+        uint32_t block[4];
+        philox_loop(counter, key, block);
+        out[k] = uniform_of(block[0], block[1]);
+    }
 }
 
 uint32_t qst_rng_below(qst_rng *rng, uint32_t n)

@@ -2,99 +2,177 @@
 
 #include <string.h>
 
-/* Rows taken together: eight columns of them stay in the first cache. */
-#define RUN 256
+/* Rows taken together: 24 columns of them stay in the first cache. */
+#define RUN 128
 
-QST__LOOP double lanes(const double sums[4])
+static inline double lanes(const qst__four *sums)
 {
-    return (sums[0] + sums[1]) + (sums[2] + sums[3]);
+    return ((*sums)[0] + (*sums)[1]) + ((*sums)[2] + (*sums)[3]);
 }
 
-/* out[0..3] += a'b0 .. a'b3, out[4..7] += c'b0 .. c'b3: each number read is used more than once. */
-QST__LOOP void tile_loop(const double *restrict a, const double *restrict c,
-    const double *const b[4], ptrdiff_t n, double out[8])
+/* ---- Rows one after the other ---- */
+
+/* Four columns from a by eight from b, over n rows. */
+QST__LOOP void tile_loop(
+    const double *a, const double *b, ptrdiff_t stride, ptrdiff_t n, double out[4][8])
 {
-    const double *restrict b0 = b[0], *restrict b1 = b[1], *restrict b2 = b[2], *restrict b3 = b[3];
-    double s0[4] = {0.0}, s1[4] = {0.0}, s2[4] = {0.0}, s3[4] = {0.0};
-    double t0[4] = {0.0}, t1[4] = {0.0}, t2[4] = {0.0}, t3[4] = {0.0};
-    for (ptrdiff_t i = 0; i < n; i += 4) {
-        for (int k = 0; k < 4; k++) {
-            s0[k] += a[i + k] * b0[i + k];
-            s1[k] += a[i + k] * b1[i + k];
-            s2[k] += a[i + k] * b2[i + k];
-            s3[k] += a[i + k] * b3[i + k];
-            t0[k] += c[i + k] * b0[i + k];
-            t1[k] += c[i + k] * b1[i + k];
-            t2[k] += c[i + k] * b2[i + k];
-            t3[k] += c[i + k] * b3[i + k];
-        }
+    qst__four s0 = {0.0}, s1 = {0.0}, s2 = {0.0}, s3 = {0.0};
+    qst__four t0 = {0.0}, t1 = {0.0}, t2 = {0.0}, t3 = {0.0};
+    for (ptrdiff_t i = 0; i < n; i++) {
+        const qst__four left = *(const qst__four *)b, right = *(const qst__four *)(b + 4);
+        s0 += a[0] * left;
+        s1 += a[1] * left;
+        s2 += a[2] * left;
+        s3 += a[3] * left;
+        t0 += a[0] * right;
+        t1 += a[1] * right;
+        t2 += a[2] * right;
+        t3 += a[3] * right;
+        a += stride;
+        b += stride;
     }
-    out[0] += lanes(s0);
-    out[1] += lanes(s1);
-    out[2] += lanes(s2);
-    out[3] += lanes(s3);
-    out[4] += lanes(t0);
-    out[5] += lanes(t1);
-    out[6] += lanes(t2);
-    out[7] += lanes(t3);
+    qst__four *to = (qst__four *)out;
+    to[0] = s0;
+    to[1] = t0;
+    to[2] = s1;
+    to[3] = t1;
+    to[4] = s2;
+    to[5] = t2;
+    to[6] = s3;
+    to[7] = t3;
 }
 
-/* Columns j and j + 1 by columns k .. k + 3, of which those from the last on are the last again. */
-QST__LOOP void gram_tile(qst_cmat x, const ptrdiff_t *columns, ptrdiff_t n_columns, ptrdiff_t row,
-    ptrdiff_t n, ptrdiff_t j, ptrdiff_t k, double *out)
+/* Adds to the columns j .. j + 3 of `out`, rows k .. k + 7: those of the lower triangle. */
+QST__LOOP void gram_tile(
+    qst__rows x, ptrdiff_t row, ptrdiff_t n, ptrdiff_t j, ptrdiff_t k, double *restrict out)
 {
-    const ptrdiff_t last = n_columns - 1, next = j < last ? j + 1 : last;
-    const double *b[4];
-    double sums[8] = {0.0};
-    for (ptrdiff_t s = 0; s < 4; s++) {
-        const ptrdiff_t at = k + s < last ? k + s : last;
-        b[s] = x.data + row + columns[at] * x.ld;
-    }
-    const double *origin = x.data + row;
-    tile_loop(origin + columns[j] * x.ld, origin + columns[next] * x.ld, b, n, sums);
-    for (ptrdiff_t s = 0; s < 4 && k + s <= last; s++) {
-        out[k + s + j * n_columns] += sums[s];
-        if (next > j && k + s >= next) {
-            out[k + s + next * n_columns] += sums[4 + s];
+    double sums[4][8];
+    const double *from = x.data + row * x.stride;
+    tile_loop(from + j, from + k, x.stride, n, sums);
+    for (ptrdiff_t c = 0; c < 4 && j + c < x.n_cols; c++) {
+        for (ptrdiff_t r = 0; r < 8 && k + r < x.n_cols; r++) {
+            out[k + r + (j + c) * x.n_cols] += sums[c][r];
         }
     }
 }
 
-QST__LOOP void gram_loop(
-    qst_cmat x, const ptrdiff_t *columns, ptrdiff_t n_columns, double *restrict out)
+QST__LOOP void gram_loop(qst__rows x, double *out)
 {
     for (ptrdiff_t row = 0; row < x.n_rows; row += RUN) {
         const ptrdiff_t n = x.n_rows - row < RUN ? x.n_rows - row : RUN;
-        for (ptrdiff_t j = 0; j < n_columns; j += 2) {
-            for (ptrdiff_t k = j; k < n_columns; k += 4) {
-                gram_tile(x, columns, n_columns, row, n, j, k, out);
+        for (ptrdiff_t j = 0; j < x.n_cols; j += 4) {
+            for (ptrdiff_t k = j & ~(ptrdiff_t)7; k < x.n_cols; k += 8) {
+                gram_tile(x, row, n, j, k, out);
             }
         }
     }
 }
 
-QST__LOOP void dot_loop(qst_cmat x, const double *restrict r, double *restrict out)
+/* Eight columns of the rows `which`, two rows at a time. */
+QST__LOOP void dot_loop(
+    qst__rows x, const ptrdiff_t *which, ptrdiff_t n, const double *r, double *out)
 {
-    for (ptrdiff_t j = 0; j < x.n_cols; j++) {
-        const double *restrict column = x.data + j * x.ld;
-        double s[4] = {0.0}, t[4] = {0.0};
-        ptrdiff_t i = 0;
-        for (; i + 8 <= x.n_rows; i += 8) {
-            for (int k = 0; k < 4; k++) {
-                s[k] += column[i + k] * r[i + k];
-                t[k] += column[i + k + 4] * r[i + k + 4];
-            }
+    for (ptrdiff_t j = 0; j < x.stride; j += 8) {
+        qst__four s0 = {0.0}, s1 = {0.0}, t0 = {0.0}, t1 = {0.0};
+        for (ptrdiff_t i = 0; i < n; i += 2) {
+            const ptrdiff_t second = i + 1 < n ? i + 1 : i;
+            const qst__four *a = (const qst__four *)(x.data + which[i] * x.stride + j);
+            const qst__four *b = (const qst__four *)(x.data + which[second] * x.stride + j);
+            const double weight = second > i ? r[second] : 0.0;
+            s0 += r[i] * a[0];
+            s1 += r[i] * a[1];
+            t0 += weight * b[0];
+            t1 += weight * b[1];
         }
-        for (; i < x.n_rows; i += 4) {
-            for (int k = 0; k < 4; k++) {
-                s[k] += column[i + k] * r[i + k];
-            }
-        }
-        out[j] = lanes(s) + lanes(t);
+        *(qst__four *)(out + j) = s0 + t0;
+        *(qst__four *)(out + j + 4) = s1 + t1;
     }
 }
 
-/* eta += four columns. */
+/* Blocks of qst__four columns of which some b is not 0; b is filled up to the stride. Four rows at
+ * a time, so that one does not wait for the other. */
+QST__LOOP void weigh_loop(
+    qst__rows x, const ptrdiff_t *blocks, ptrdiff_t n, const double *b, double *eta)
+{
+    for (ptrdiff_t i = 0; i < x.n_rows; i += 4) {
+        const double *row[4];
+        for (ptrdiff_t r = 0; r < 4; r++) {
+            row[r] = x.data + (i + r < x.n_rows ? i + r : i) * x.stride;
+        }
+        qst__four s0 = {0.0}, s1 = {0.0}, s2 = {0.0}, s3 = {0.0};
+        for (ptrdiff_t k = 0; k < n; k++) {
+            const ptrdiff_t at = blocks[k];
+            const qst__four weights = *(const qst__four *)(b + at);
+            s0 += weights * *(const qst__four *)(row[0] + at);
+            s1 += weights * *(const qst__four *)(row[1] + at);
+            s2 += weights * *(const qst__four *)(row[2] + at);
+            s3 += weights * *(const qst__four *)(row[3] + at);
+        }
+        const double sums[4] = {lanes(&s0), lanes(&s1), lanes(&s2), lanes(&s3)};
+        for (ptrdiff_t r = 0; r < 4 && i + r < x.n_rows; r++) {
+            eta[i + r] = sums[r];
+        }
+    }
+}
+
+QST__WIDE void gram_wide(qst__rows x, double *out)
+{
+    gram_loop(x, out);
+}
+
+QST__WIDE void dot_wide(
+    qst__rows x, const ptrdiff_t *which, ptrdiff_t n, const double *r, double *out)
+{
+    dot_loop(x, which, n, r, out);
+}
+
+QST__WIDE void weigh_wide(
+    qst__rows x, const ptrdiff_t *blocks, ptrdiff_t n, const double *b, double *eta)
+{
+    weigh_loop(x, blocks, n, b, eta);
+}
+
+void qst__gram_rows(qst__rows x, double *out)
+{
+    memset(out, 0, (size_t)(x.n_cols * x.n_cols) * sizeof *out);
+    if (QST__IS_WIDE) {
+        gram_wide(x, out);
+    } else {
+        gram_loop(x, out);
+    }
+    for (ptrdiff_t j = 0; j < x.n_cols; j++) {
+        for (ptrdiff_t k = 0; k < j; k++) {
+            out[k + j * x.n_cols] = out[j + k * x.n_cols];
+        }
+    }
+}
+
+void qst__dot_rows(qst__rows x, const ptrdiff_t *which, ptrdiff_t n, const double *r, double *out)
+{
+    if (QST__IS_WIDE) {
+        dot_wide(x, which, n, r, out);
+    } else {
+        dot_loop(x, which, n, r, out);
+    }
+}
+
+void qst__weigh_rows(qst__rows x, const double *b, ptrdiff_t *blocks, double *eta_out)
+{
+    ptrdiff_t n = 0;
+    for (ptrdiff_t j = 0; j < x.stride; j += 4) {
+        blocks[n] = j;
+        n += b[j] != 0.0 || b[j + 1] != 0.0 || b[j + 2] != 0.0 || b[j + 3] != 0.0;
+    }
+    if (QST__IS_WIDE) {
+        weigh_wide(x, blocks, n, b, eta_out);
+    } else {
+        weigh_loop(x, blocks, n, b, eta_out);
+    }
+}
+
+/* ---- Columns one after the other ---- */
+
+/* eta += qst__four columns. */
 QST__LOOP void add_columns(
     const double *const x[4], const double b[4], ptrdiff_t n, double *restrict eta)
 {
@@ -129,44 +207,10 @@ QST__LOOP void combine_loop(
     }
 }
 
-QST__WIDE void gram_wide(qst_cmat x, const ptrdiff_t *columns, ptrdiff_t n_columns, double *out)
-{
-    gram_loop(x, columns, n_columns, out);
-}
-
-QST__WIDE void dot_wide(qst_cmat x, const double *r, double *out)
-{
-    dot_loop(x, r, out);
-}
-
 QST__WIDE void combine_wide(
     qst_cmat x, const ptrdiff_t *columns, ptrdiff_t n_columns, const double *b, double *eta)
 {
     combine_loop(x, columns, n_columns, b, eta);
-}
-
-void qst__gram_columns(qst_cmat x, const ptrdiff_t *columns, ptrdiff_t n_columns, double *out)
-{
-    memset(out, 0, (size_t)(n_columns * n_columns) * sizeof *out);
-    if (QST__IS_WIDE) {
-        gram_wide(x, columns, n_columns, out);
-    } else {
-        gram_loop(x, columns, n_columns, out);
-    }
-    for (ptrdiff_t j = 0; j < n_columns; j++) {
-        for (ptrdiff_t k = 0; k < j; k++) {
-            out[k + j * n_columns] = out[j + k * n_columns];
-        }
-    }
-}
-
-void qst__dot_columns(qst_cmat x, const double *r, double *out)
-{
-    if (QST__IS_WIDE) {
-        dot_wide(x, r, out);
-    } else {
-        dot_loop(x, r, out);
-    }
 }
 
 void qst__combine_columns(

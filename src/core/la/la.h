@@ -35,16 +35,33 @@ void qst__gram_block(const double *panel, ptrdiff_t n_cols, const double *weight
 /* A packed upper triangle, rounded, to a square with both. */
 void qst__spread_triangle(const qst__dd *packed, ptrdiff_t n_cols, double *square_out);
 
-/* ---- cross.c: the same for columns as they stand, any of a matrix and in any order. The number of
- * rows must be a multiple of 4: fill up with rows of 0. ---- */
+/* ---- cross.c: products of whole matrices, rows one after the other or columns; rows (columns)
+ * with equal numbers get equal bits wherever they stand ---- */
 
-/* out (n_columns x n_columns, both triangles) = the cross-products of those columns of x. */
-void qst__gram_columns(qst_cmat x, const ptrdiff_t *columns, ptrdiff_t n_columns, double *out);
+/* Element (i, j) is data[i * stride + j]; what stands between n_cols and the stride, which must be
+ * a multiple of 8, is 0. */
+typedef struct {
+    const double *data;
+    ptrdiff_t n_rows, n_cols, stride;
+} qst__rows;
 
-/* out[j] = x_j' r for every column of x. */
-void qst__dot_columns(qst_cmat x, const double *r, double *out);
+static inline ptrdiff_t qst__up_to_8(ptrdiff_t n)
+{
+    return (n + 7) & ~(ptrdiff_t)7;
+}
 
-/* eta_out[i] = sum_k b_k x_(i, columns[k]); rows with equal numbers get equal bits. */
+/* out (n_cols x n_cols, both triangles) = x'x. */
+void qst__gram_rows(qst__rows x, double *out);
+
+/* out (stride elements) = the sum of r[k] times row which[k], k = 0 .. n - 1. */
+void qst__dot_rows(qst__rows x, const ptrdiff_t *which, ptrdiff_t n, const double *r, double *out);
+
+/* eta_out = x b, where b has `stride` elements, those behind n_cols 0. `blocks` is room for
+ * stride / 4: columns whose b is 0 cost nothing if their neighbours' are too. */
+void qst__weigh_rows(qst__rows x, const double *b, ptrdiff_t *blocks, double *eta_out);
+
+/* eta_out[i] = sum_k b_k x_(i, columns[k]), columns one after the other; the number of rows must be
+ * a multiple of 4: fill up with rows of 0. */
 void qst__combine_columns(
     qst_cmat x, const ptrdiff_t *columns, ptrdiff_t n_columns, const double *b, double *eta_out);
 

@@ -27,6 +27,7 @@ enum {
  * beyond 1e100. The observed values of the variable are not all the same.
  */
 typedef struct {
+    qst__rows rows;           /* x, rows one after the other: impute_linear.c takes these alone */
     qst_cmat x;               /* behind the last row stand rows of 0, up to a multiple of 4 */
     const ptrdiff_t *columns; /* of x, the intercept first: the predictors of this variable */
     ptrdiff_t n_columns;
@@ -36,7 +37,9 @@ typedef struct {
     const double *y;  /* n_rows: values less `centre`, or codes 1 .. n_levels, as they stand */
     double centre;    /* add it to what is drawn for a number */
     int32_t n_levels; /* of a factor */
-    const ptrdiff_t *observed, *missing; /* rows, ascending; both at least one */
+    /* Rows, ascending; both at least one. The observed are not listed for PREDICT and NORM without
+     * clusters. */
+    const ptrdiff_t *observed, *missing;
     ptrdiff_t n_observed, n_missing;
     const qst_impute_variable *variable;
     int32_t donors;
@@ -72,6 +75,10 @@ static inline ptrdiff_t qst__up_to_4(ptrdiff_t n)
 
 /* The stream of this visit for `purpose` and `row`. Addresses were checked when the run began. */
 qst_rng qst__visit_stream(const qst__visit *visit, uint32_t purpose, ptrdiff_t row);
+
+/* out[k] = the first normal of the stream QST__DRAW_VALUE of missing row k: many at once cost less.
+ */
+void qst__visit_normals(const qst__visit *visit, double *out);
 
 /* Of a model: its information matrix is factored a dozen times a visit. */
 #define QST__MOST_PARAMETERS 1000

@@ -13,75 +13,118 @@
 /* With fewer residual degrees of freedom than QST__MIN_DF predictors are left out, and where none
  * is left the variance is drawn as if there were so many. */
 
+/* Observed rows that are summed together. */
+#define RUN 64
+
 /* A fit of y on the columns; the last row and column of all that follows are y's. */
 typedef struct {
-    ptrdiff_t size;       /* n_columns + 1 */
-    ptrdiff_t stride;     /* size, up to a multiple of 4 */
-    ptrdiff_t *which;     /* size: columns of x */
-    double *gram, *other; /* size x size */
-    double *factor;       /* stride x size: lower triangle L, a column an upper row of R */
-    double *estimate, *drawn;
+    ptrdiff_t size;           /* n_columns + 1 */
+    ptrdiff_t stride;         /* size, up to a multiple of 8 */
+    ptrdiff_t *which;         /* size: columns of x */
+    double *panel;            /* these columns of the missing rows, rows of `stride` */
+    double *run;              /* of RUN observed rows */
+    double *gram, *other;     /* size x size */
+    double *factor;           /* stride x size: lower triangle L, a column an upper row of R */
+    double *estimate, *drawn; /* stride, filled up with 0 */
+    ptrdiff_t *blocks;        /* a quarter of the stride of x */
+    double *eta;              /* n_missing */
+    double *spread;           /* the stride of x */
     ptrdiff_t rank;
     double df, sigma; /* of the residuals */
 } fit;
 
-static ptrdiff_t fit_room(ptrdiff_t n_columns)
+/* Doubles of the fit, in the order of make_fit(). */
+static ptrdiff_t fit_room(const qst__visit *shape)
 {
-    const ptrdiff_t size = n_columns + 1;
-    return size + 2 * size * size + qst__up_to_4(size) * size + 2 * size;
+    const ptrdiff_t size = shape->n_columns + 1, stride = qst__up_to_8(size);
+    return size + (shape->n_missing + RUN) * stride + 2 * size * size + stride * size + 2 * stride +
+           2 * shape->rows.stride + shape->n_missing;
 }
 
-/* The fit; predictions of all rows, those of the observed among them; of the missing; matching. */
+/* The fit; predictions of all rows, those of the observed among them; matching. */
 ptrdiff_t qst__draw_linear_room(const qst__visit *shape)
 {
-    const ptrdiff_t n = qst__up_to_4(shape->x.n_rows);
-    return fit_room(shape->n_columns) + 2 * n + qst__match_room(n);
+    const ptrdiff_t n = shape->rows.n_rows;
+    return fit_room(shape) + n + qst__match_room(n);
+}
+
+static double *take(double **room, ptrdiff_t n)
+{
+    double *const out = *room;
+    *room += n;
+    return out;
 }
 
 /* Returns the room behind it. */
 static double *make_fit(const qst__visit *visit, fit *f)
 {
-    const ptrdiff_t size = visit->n_columns + 1;
+    const ptrdiff_t size = visit->n_columns + 1, stride = qst__up_to_8(size);
     double *room = visit->room;
-    *f = (fit){.size = size, .stride = qst__up_to_4(size), .which = (ptrdiff_t *)(void *)room};
+    *f = (fit){.size = size, .stride = stride};
+    f->which = (ptrdiff_t *)(void *)take(&room, size);
+    f->panel = take(&room, visit->n_missing * stride);
+    f->run = take(&room, RUN * stride);
+    f->gram = take(&room, size * size);
+    f->other = take(&room, size * size);
+    f->factor = take(&room, stride * size);
+    f->estimate = take(&room, stride);
+    f->drawn = take(&room, stride);
+    f->blocks = (ptrdiff_t *)(void *)take(&room, visit->rows.stride);
+    f->spread = take(&room, visit->rows.stride);
+    f->eta = take(&room, visit->n_missing);
+    memset(f->estimate, 0, (size_t)stride * sizeof *f->estimate);
+    memset(f->drawn, 0, (size_t)stride * sizeof *f->drawn);
     for (ptrdiff_t j = 0; j < visit->n_columns; j++) {
         f->which[j] = visit->columns[j];
     }
     f->which[size - 1] = visit->own;
-    f->gram = room + size;
-    f->other = f->gram + size * size;
-    f->factor = f->other + size * size;
-    f->estimate = f->factor + f->stride * size;
-    f->drawn = f->estimate + size;
-    return f->drawn + size;
+    return room;
 }
 
 /* ---- Normal equations of the observed rows ---- */
 
-/* Row by row, straight from x. */
+static void copy_row(const qst__visit *visit, const fit *f, ptrdiff_t row, double *out)
+{
+    const double *from = visit->rows.data + row * visit->rows.stride;
+    for (ptrdiff_t j = 0; j < f->size; j++) {
+        out[j] = from[f->which[j]];
+    }
+    for (ptrdiff_t j = f->size; j < f->stride; j++) {
+        out[j] = 0.0;
+    }
+}
+
+static void add_run(fit *f, ptrdiff_t n)
+{
+    qst__gram_rows((qst__rows){f->run, n, f->size, f->stride}, f->other);
+    for (ptrdiff_t k = 0; k < f->size * f->size; k++) {
+        f->gram[k] += f->other[k];
+    }
+}
+
 static void gram_of_observed(const qst__visit *visit, fit *f)
 {
     memset(f->gram, 0, (size_t)(f->size * f->size) * sizeof *f->gram);
-    for (ptrdiff_t k = 0; k < visit->n_observed; k++) {
-        const double *row = visit->x.data + visit->observed[k];
-        for (ptrdiff_t j = 0; j < f->size; j++) {
-            const double value = row[f->which[j] * visit->x.ld];
-            for (ptrdiff_t i = 0; i <= j; i++) {
-                f->gram[i + j * f->size] += value * row[f->which[i] * visit->x.ld];
-            }
+    ptrdiff_t n_passed = 0, n_held = 0;
+    for (ptrdiff_t row = 0; row < visit->rows.n_rows; row++) {
+        if (n_passed < visit->n_missing && visit->missing[n_passed] == row) {
+            n_passed++;
+            continue;
+        }
+        copy_row(visit, f, row, f->run + n_held * f->stride);
+        n_held++;
+        if (n_held == RUN) {
+            add_run(f, RUN);
+            n_held = 0;
         }
     }
-    for (ptrdiff_t j = 0; j < f->size; j++) {
-        for (ptrdiff_t i = 0; i < j; i++) {
-            f->gram[j + i * f->size] = f->gram[i + j * f->size];
-        }
-    }
+    add_run(f, n_held);
 }
 
 /* The whole less the missing rows; false where that would lose digits. */
 static bool gram_by_difference(const qst__visit *visit, fit *f)
 {
-    qst__gram_columns(visit->panel, f->which, f->size, f->other);
+    qst__gram_rows((qst__rows){f->panel, visit->n_missing, f->size, f->stride}, f->other);
     bool is_exact = true;
     for (ptrdiff_t j = 0; j < f->size; j++) {
         const double *whole = visit->gram.data + f->which[j] * visit->gram.ld;
@@ -96,6 +139,9 @@ static bool gram_by_difference(const qst__visit *visit, fit *f)
 
 static void form_gram(const qst__visit *visit, fit *f)
 {
+    for (ptrdiff_t k = 0; k < visit->n_missing; k++) {
+        copy_row(visit, f, visit->missing[k], f->panel + k * f->stride);
+    }
     if (visit->n_observed < visit->n_missing || !gram_by_difference(visit, f)) {
         gram_of_observed(visit, f);
     }
@@ -136,39 +182,46 @@ static void keep_best(const qst__visit *visit, fit *f, ptrdiff_t n_kept)
 
 /* ---- The factor ---- */
 
-/* to -= factor from, from element `first` on or a little before: what stands above L is not used.
- */
-static void take_off(
-    double *restrict to, const double *restrict from, double factor, ptrdiff_t first, ptrdiff_t n)
-{
-    for (ptrdiff_t i = first & ~(ptrdiff_t)3; i < n; i += 4) {
-        for (int k = 0; k < 4; k++) {
-            to[i + k] -= factor * from[i + k];
-        }
-    }
-}
-
-/* L L' of the Gram matrix by columns, y's last: an aliased column becomes 0. */
-static void factor_gram(const qst__visit *visit, fit *f)
+/* L L' of the Gram matrix by columns, y's last: an aliased column becomes 0. Whole vectors are
+ * taken off, also a little above L, where nothing is read. */
+QST__LOOP void factor_loop(const qst__visit *visit, fit *f)
 {
     const ptrdiff_t stride = f->stride;
-    for (ptrdiff_t j = 0; j < f->size; j++) {
-        double *column = f->factor + j * stride;
-        memcpy(column, f->gram + j * f->size, (size_t)f->size * sizeof *column);
-        memset(column + f->size, 0, (size_t)(stride - f->size) * sizeof *column);
-    }
     for (ptrdiff_t k = 0; k < visit->n_columns; k++) {
         double *column = f->factor + k * stride;
         const bool is_kept = column[k] > TOL_ALIAS * f->gram[k + k * f->size];
         const double scale = is_kept ? 1.0 / sqrt(column[k]) : 0.0;
         visit->left_out[k] = !is_kept;
         f->rank += is_kept;
-        for (ptrdiff_t i = 0; i < stride; i++) {
-            column[i] *= scale;
+        for (ptrdiff_t i = 0; i < stride; i += 4) {
+            *(qst__four *)(column + i) *= scale;
         }
         for (ptrdiff_t j = k + 1; j < f->size && is_kept; j++) {
-            take_off(f->factor + j * stride, column, column[j], j, stride);
+            double *other = f->factor + j * stride;
+            const double share = column[j];
+            for (ptrdiff_t i = j & ~(ptrdiff_t)3; i < stride; i += 4) {
+                *(qst__four *)(other + i) -= share * *(const qst__four *)(column + i);
+            }
         }
+    }
+}
+
+QST__WIDE void factor_wide(const qst__visit *visit, fit *f)
+{
+    factor_loop(visit, f);
+}
+
+static void factor_gram(const qst__visit *visit, fit *f)
+{
+    for (ptrdiff_t j = 0; j < f->size; j++) {
+        double *column = f->factor + j * f->stride;
+        memcpy(column, f->gram + j * f->size, (size_t)f->size * sizeof *column);
+        memset(column + f->size, 0, (size_t)(f->stride - f->size) * sizeof *column);
+    }
+    if (QST__IS_WIDE) {
+        factor_wide(visit, f);
+    } else {
+        factor_loop(visit, f);
     }
 }
 
@@ -195,11 +248,16 @@ static double residual_ss(const qst__visit *visit, const fit *f)
         return left;
     }
     double sum = 0.0;
-    for (ptrdiff_t k = 0; k < visit->n_observed; k++) {
-        const double *row = visit->x.data + visit->observed[k];
-        double residual = row[visit->own * visit->x.ld];
+    ptrdiff_t n_passed = 0;
+    for (ptrdiff_t i = 0; i < visit->rows.n_rows; i++) {
+        if (n_passed < visit->n_missing && visit->missing[n_passed] == i) {
+            n_passed++;
+            continue;
+        }
+        const double *row = visit->rows.data + i * visit->rows.stride;
+        double residual = row[visit->own];
         for (ptrdiff_t j = 0; j < visit->n_columns; j++) {
-            residual -= f->estimate[j] * row[visit->columns[j] * visit->x.ld];
+            residual -= f->estimate[j] * row[visit->columns[j]];
         }
         sum += residual * residual;
     }
@@ -253,53 +311,68 @@ double qst__put_in_range(const qst_impute_variable *variable, double value)
     return has_min && value < variable->min ? variable->min : value;
 }
 
-/* The panel ends in rows of 0, for which drawn_out has no place. */
-static void predict_missing(const qst__visit *visit, const double *b, double sd, double *eta)
+static void predict_panel(const qst__visit *visit, const fit *f, const double *b)
 {
-    qst__combine_columns(visit->panel, visit->columns, visit->n_columns, b, eta);
-    for (ptrdiff_t k = 0; k < visit->n_missing; k++) {
-        double value = eta[k] + visit->centre;
-        if (sd > 0.0) {
-            qst_rng rng =
-                qst__visit_stream(visit, QST__DRAW_VALUE, visit->row_numbers[visit->missing[k]]);
-            value += sd * qst_rng_normal(&rng);
-        }
-        visit->drawn_out[k] = qst__put_in_range(visit->variable, value);
+    const qst__rows panel = {f->panel, visit->n_missing, f->size, f->stride};
+    qst__weigh_rows(panel, b, f->blocks, f->eta);
+}
+
+static void predict_all(const qst__visit *visit, const fit *f, double *eta)
+{
+    memset(f->spread, 0, (size_t)visit->rows.stride * sizeof *f->spread);
+    for (ptrdiff_t j = 0; j < visit->n_columns; j++) {
+        f->spread[visit->columns[j]] += f->estimate[j];
     }
+    qst__weigh_rows(visit->rows, f->spread, f->blocks, eta);
 }
 
 /* ---- Methods ---- */
+
+static void put_values(const qst__visit *visit, const fit *f)
+{
+    for (ptrdiff_t k = 0; k < visit->n_missing; k++) {
+        visit->drawn_out[k] = qst__put_in_range(visit->variable, f->eta[k] + visit->centre);
+    }
+}
+
+static void add_errors(const qst__visit *visit, const fit *f)
+{
+    qst__visit_normals(visit, visit->drawn_out);
+    for (ptrdiff_t k = 0; k < visit->n_missing; k++) {
+        f->eta[k] += f->sigma * visit->drawn_out[k];
+    }
+}
 
 /* Type 1 matching (van Buuren 2018, section 3.4.2): the observed by the estimate, the missing by
  * the draw. */
 static void match(const qst__visit *visit, const fit *f, double *room)
 {
-    const ptrdiff_t n = qst__up_to_4(visit->x.n_rows);
-    const qst_cmat all = {visit->x.data, n, visit->x.n_cols, visit->x.ld};
-    double *eta = room, *of_missing = room + n;
-    qst__combine_columns(all, visit->columns, visit->n_columns, f->estimate, eta);
+    double *eta = room;
+    predict_all(visit, f, eta);
     for (ptrdiff_t k = 0; k < visit->n_observed; k++) {
         eta[k] = eta[visit->observed[k]];
     }
-    qst__combine_columns(visit->panel, visit->columns, visit->n_columns, f->drawn, of_missing);
-    qst__match(visit, eta, of_missing, of_missing + n);
+    qst__match(visit, eta, f->eta, room + visit->rows.n_rows);
 }
 
 qst_status qst__draw_linear(const qst__visit *visit, qst_err *err)
 {
+    (void)err; /* nothing can fail */
     fit f;
     double *room = make_fit(visit, &f);
     estimate(visit, &f);
-    (void)err;
     if (visit->variable->method == QST_IMPUTE_PREDICT) {
-        predict_missing(visit, f.estimate, 0.0, room);
+        predict_panel(visit, &f, f.estimate);
+        put_values(visit, &f);
         return QST_OK;
     }
     draw_parameters(visit, &f);
+    predict_panel(visit, &f, f.drawn);
     if (visit->variable->method == QST_IMPUTE_PMM) {
         match(visit, &f, room);
     } else {
-        predict_missing(visit, f.drawn, f.sigma, room);
+        add_errors(visit, &f);
+        put_values(visit, &f);
     }
     return QST_OK;
 }

@@ -130,48 +130,82 @@ static pool sort_donors(const qst__visit *visit, const double *values, double *r
 
 /* ---- The h-th nearest ---- */
 
-/* First place from `begin` on whose value is at least v (above v if `above`), else `end`. */
-static ptrdiff_t first_from(const pool *p, ptrdiff_t begin, ptrdiff_t end, double v, bool above)
+/* The first place from `begin` on whose value is at least v, else `end`. */
+static ptrdiff_t first_from(const pool *p, ptrdiff_t begin, ptrdiff_t end, double v)
 {
     while (begin < end) {
         const ptrdiff_t middle = begin + (end - begin) / 2;
-        const double value = p->sorted[middle].value;
-        const bool is_before = above ? value <= v : value < v;
+        const bool is_before = p->sorted[middle].value < v;
         begin = is_before ? middle + 1 : begin;
         end = is_before ? end : middle;
     }
     return begin;
 }
 
-/* The distance of the h-th nearest (h from 1); places *left + 1 .. *right - 1 are the h nearest. */
-static double walk(const pool *p, double target, ptrdiff_t h, ptrdiff_t *left, ptrdiff_t *right)
+/* Where the search for a row's donors stands: places left + 1 .. right - 1 are the nearest so far,
+ * and all of these but the last are as far as `before` at most. */
+typedef struct {
+    double target;
+    ptrdiff_t split; /* the first place whose value is not below the target */
+    ptrdiff_t left, right;
+    ptrdiff_t place; /* of the h-th nearest */
+    double distance, before;
+} walk;
+
+static double below(const pool *p, const walk *w)
 {
-    double distance = 0.0;
+    return w->left >= 0 ? w->target - p->sorted[w->left].value : (double)INFINITY;
+}
+
+static double above(const pool *p, const walk *w)
+{
+    return w->right < p->n ? p->sorted[w->right].value - w->target : (double)INFINITY;
+}
+
+static walk walk_out(const pool *p, double target, ptrdiff_t h)
+{
+    const ptrdiff_t bin = bin_of(p, target);
+    walk w = {.target = target, .distance = -1.0};
+    w.split = first_from(p, p->starts[bin], p->starts[bin + 1], target);
+    w.left = w.split - 1;
+    w.right = w.split;
     for (; h > 0; h--) {
-        const double below = *left >= 0 ? target - p->sorted[*left].value : (double)INFINITY;
-        const double above = *right < p->n ? p->sorted[*right].value - target : (double)INFINITY;
-        const bool goes_left = below <= above;
-        distance = goes_left ? below : above;
-        *left -= goes_left;
-        *right += !goes_left;
+        const double to_left = below(p, &w), to_right = above(p, &w);
+        const bool goes_left = to_left <= to_right;
+        w.before = w.distance;
+        w.distance = goes_left ? to_left : to_right;
+        w.place = goes_left ? w.left : w.right;
+        w.left -= goes_left;
+        w.right += !goes_left;
     }
-    return distance;
+    return w;
 }
 
-/* The places in begin .. end - 1 at that very distance, values ascending: distances ascend (`sign`
- * 1) or descend (-1) with them. Halving, since equal predictions may be many. */
-static ptrdiff_t first_at(const pool *p, ptrdiff_t begin, ptrdiff_t end, double target, double sign,
-    double distance, bool after)
+/* The first place from `begin` on whose distance is at least that of the walk (beyond it if
+ * `after`), else `end`; distances ascend with the places (sign 1) or descend (-1). Halving, since
+ * equal predictions may be many. */
+static ptrdiff_t first_at(
+    const pool *p, const walk *w, ptrdiff_t begin, ptrdiff_t end, double sign, bool after)
 {
     while (begin < end) {
         const ptrdiff_t middle = begin + (end - begin) / 2;
-        const double d = sign * (p->sorted[middle].value - target);
-        const bool is_before = sign > 0 ? (after ? d <= distance : d < distance)
-                                        : (after ? d >= distance : d > distance);
+        const double ahead = sign * (p->sorted[middle].value - w->target) - w->distance;
+        const bool is_before = after ? sign * ahead <= 0.0 : sign * ahead < 0.0;
         begin = is_before ? middle + 1 : begin;
         end = is_before ? end : middle;
     }
     return begin;
+}
+
+/* One of all places that are as far as the h-th nearest. */
+static ptrdiff_t draw_tie(const pool *p, const walk *w, qst_rng *rng)
+{
+    const ptrdiff_t left = first_at(p, w, 0, w->split, -1.0, false);
+    const ptrdiff_t n_left = first_at(p, w, left, w->split, -1.0, true) - left;
+    const ptrdiff_t right = first_at(p, w, w->split, p->n, 1.0, false);
+    const ptrdiff_t n_right = first_at(p, w, right, p->n, 1.0, true) - right;
+    const ptrdiff_t chosen = (ptrdiff_t)qst_rng_below(rng, (uint32_t)(n_left + n_right));
+    return chosen < n_left ? left + chosen : right + chosen - n_left;
 }
 
 /*
@@ -181,18 +215,11 @@ static ptrdiff_t first_at(const pool *p, ptrdiff_t begin, ptrdiff_t end, double 
  */
 static ptrdiff_t draw_donor(const pool *p, double target, ptrdiff_t n_donors, qst_rng *rng)
 {
-    const ptrdiff_t bin = bin_of(p, target);
-    const ptrdiff_t split = first_from(p, p->starts[bin], p->starts[bin + 1], target, false);
-    ptrdiff_t left = split - 1, right = split;
     const ptrdiff_t h = 1 + (ptrdiff_t)qst_rng_below(rng, (uint32_t)n_donors);
-    const double distance = walk(p, target, h, &left, &right);
-    const ptrdiff_t first_left = first_at(p, 0, split, target, -1.0, distance, false);
-    const ptrdiff_t end_left = first_at(p, first_left, split, target, -1.0, distance, true);
-    const ptrdiff_t first_right = first_at(p, split, p->n, target, 1.0, distance, false);
-    const ptrdiff_t end_right = first_at(p, first_right, p->n, target, 1.0, distance, true);
-    const ptrdiff_t n_left = end_left - first_left, n_ties = n_left + end_right - first_right;
-    const ptrdiff_t chosen = n_ties > 1 ? (ptrdiff_t)qst_rng_below(rng, (uint32_t)n_ties) : 0;
-    return p->sorted[chosen < n_left ? first_left + chosen : first_right + chosen - n_left].row;
+    const walk w = walk_out(p, target, h);
+    const bool is_tied =
+        w.before == w.distance || below(p, &w) == w.distance || above(p, &w) == w.distance;
+    return p->sorted[is_tied ? draw_tie(p, &w, rng) : w.place].row;
 }
 
 void qst__match(

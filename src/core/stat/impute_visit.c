@@ -7,18 +7,40 @@
 #define SHARE_LEFT 1e-8
 #define ROWS_A_PARAMETER 2
 
-qst_rng qst__visit_stream(const qst__visit *visit, uint32_t purpose, ptrdiff_t row)
+/* Rows whose normals are drawn together. */
+#define RUN 64
+
+static qst_rng_address address_of(const qst__visit *visit, uint32_t purpose, ptrdiff_t row)
 {
-    const qst_rng_address address = {.purpose = purpose,
+    return (qst_rng_address){.purpose = purpose,
         .replicate = visit->imputation,
         .variable = visit->variable_index,
         .iteration = visit->iteration + (visit->group << QST__GROUP_SHIFT),
         .row = (uint32_t)row};
+}
+
+qst_rng qst__visit_stream(const qst__visit *visit, uint32_t purpose, ptrdiff_t row)
+{
+    const qst_rng_address address = address_of(visit, purpose, row);
     qst_rng rng = {.n_left = 0};
     const qst_status status = qst_rng_init(&rng, visit->seed, &address, NULL);
     QST_ASSERT(status == QST_OK);
     (void)status;
     return rng;
+}
+
+void qst__visit_normals(const qst__visit *visit, double *out)
+{
+    const qst_rng_address address = address_of(visit, QST__DRAW_VALUE, 0);
+    for (ptrdiff_t begin = 0; begin < visit->n_missing; begin += RUN) {
+        const ptrdiff_t n = qst__min(RUN, visit->n_missing - begin);
+        uint32_t rows[RUN];
+        for (ptrdiff_t k = 0; k < n; k++) {
+            rows[k] = (uint32_t)visit->row_numbers[visit->missing[begin + k]];
+        }
+        qst__rng_uniforms(visit->seed, &address, rows, n, out + begin);
+    }
+    qst__normal_quantiles(out, visit->n_missing, out);
 }
 
 /* How many columns the rows can bear, one at least. */
