@@ -170,15 +170,16 @@ check_imputations <- function(imp, arg = "imp") {
   }
 }
 
-# Without a class of its own, and with NA where a labelled column has a code for it.
 plain_data_frame <- function(data) {
-  columns <- lapply(unclass(data), function(x) {
-    x[missing_cells(x)] <- NA
-    x
-  })
-  structure(columns, names = names(data), row.names = attr(data, "row.names"),
+  structure(lapply(unclass(data), codes_to_na), names = names(data), row.names = attr(data, "row.names"),
     class = "data.frame"
   )
+}
+
+# NA where a labelled column has a code for missing.
+codes_to_na <- function(x) {
+  x[missing_cells(x)] <- NA
+  x
 }
 
 # For each column a data frame, its missing values by the imputations.
@@ -354,7 +355,7 @@ check_completed_names <- function(names, first, original, i) {
 
 # Of each completed data set what stands where `x` is missing; the rest must be `x`.
 imputed_values <- function(x, values, name) {
-  missing <- is.na(x)
+  missing <- missing_cells(x)
   for (i in seq_along(values)) {
     same <- as.vector(values[[i]]) == as.vector(x)
     changed <- which(!missing & (is.na(same) | !same))

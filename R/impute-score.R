@@ -4,7 +4,7 @@
 #' @export
 score.imputations <- function(data, instrument, scale = NULL, columns = NULL, name = NULL, ...) {
   check_no_dots(...)
-  chosen <- imputed_instrument(data, instrument)
+  chosen <- imputed_instrument(data, instrument, columns)
   scale <- check_scale(chosen$instrument, scale)
   add_scores(data, chosen, scale, columns, name)
 }
@@ -18,7 +18,7 @@ scores.imputations <- function(data, instrument = NULL, columns = NULL, name = N
     instrument <- data$items$items[[1]]
   }
   if (!is.null(instrument)) {
-    chosen <- imputed_instrument(data, instrument)
+    chosen <- imputed_instrument(data, instrument, columns)
     return(add_scores(data, chosen, names(chosen$instrument$scales), columns, name))
   }
   if (length(known) == 0 || !is.null(columns) || !is.null(name)) {
@@ -98,11 +98,25 @@ transform.imputations <- function(`_data`, ...) {
 
 # ---- Which instrument, which column ----
 
-# `instrument`, with the name it has among those of impute(instrument = ) as `prefix`.
-imputed_instrument <- function(imp, instrument) {
+# `instrument`, with the name it has among those of impute(instrument = ) as `prefix`. Its id
+# will do for a name, unless it was given more than once or `columns` are.
+imputed_instrument <- function(imp, instrument, columns) {
   known <- imp$items$items
-  if (is_text(instrument) && instrument %in% names(known)) {
-    return(list(instrument = known[[instrument]], prefix = instrument))
+  if (is_text(instrument) && length(known) > 0) {
+    ids <- vapply(known, function(x) x$id, "")
+    at <- which(names(known) == instrument)
+    if (length(at) == 0 && is.null(columns)) {
+      at <- which(ids %in% instrument)
+    }
+    if (length(at) > 1) {
+      qst_abort("argument", sprintf(
+        "`instrument`: %s was imputed as %s. Name one of them.",
+        describe(instrument), enumerate(names(known)[at])
+      ), value = instrument)
+    }
+    if (length(at) == 1) {
+      return(list(instrument = known[[at]], prefix = names(known)[[at]]))
+    }
   }
   list(instrument = as_instrument(instrument), prefix = "")
 }

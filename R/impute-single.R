@@ -41,7 +41,7 @@ carry_forward <- function(data, columns, direction = c("forward", "baseline")) {
   check_series(series, data)
   imputed <- list()
   for (names in series) {
-    imputed <- c(imputed, carried_values(unclass(data)[names], direction))
+    imputed <- c(imputed, carried_values(lapply(unclass(data)[names], codes_to_na), direction))
   }
   imported_imputations(data, imputed, 1L,
     method = stats::setNames(rep(direction, length(imputed)), names(imputed)),

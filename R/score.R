@@ -32,8 +32,8 @@
 #'   columns hold numbers; a column that is `NA` for everybody may be of any of
 #'   R's number types or logical.
 #' @param instrument An [instrument()], the id of one, or [new_instrument()].
-#'   For imputations made with [impute()]'s `instrument =` also a name in that list;
-#'   `scores()` without it scores them all.
+#'   For imputations made with [impute()]'s `instrument =` also a name in that list, or the id
+#'   of one there, which stands for its columns; `scores()` without it scores them all.
 #' @param scale Name of the scale; by default the instrument's first.
 #' @param columns Names of the columns of `data` in the order of the
 #'   instrument's items; by default the item names, see [on_columns()].

@@ -58,8 +58,26 @@ test_that("instruments of impute() are known by their names", {
   expect_identical(names(got[[1]])[10:11], c("t0_total", "t1_total"))
   expect_identical(score(imp, "t1")[[2]]$t1_total, got[[2]]$t1_total)
   expect_identical(score(imp, "t1", name = "after")[[3]]$after, got[[3]]$t1_total)
+  expect_error(score(imp, "t2"), class = "questrial_error_argument")
   imp$items <- item_plan(pair, imp$data)
   expect_identical(names(scores(imp)[[1]])[10:11], c("calm", "glad"))
+})
+
+test_that("the id of an instrument of impute() stands for its columns", {
+  imp <- two_scales()
+  names(imp$data)[1:7] <- names(imp$imputed)[1:7] <- paste0("w", 1:7)
+  imp$items <- item_plan(on_columns("gad-7", paste0("w", 1:7)), replace(imp$data, 1:7, 1))
+  imp$data[1:7] <- lapply(imp$data[1:7], function(x) x - 2)
+  expect_error(score(imp, "gad-7"), class = "questrial_error_range")
+  imp$data[1:7] <- lapply(imp$data[1:7], function(x) pmax(x, 0))
+  imp$imputed[1:7] <- lapply(imp$imputed[1:7], function(x) pmax(x - 2, 0))
+  got <- score(imp, "gad-7")
+  expect_identical(got[[2]]$total, score(imp[[2]], "gad-7", columns = paste0("w", 1:7)))
+  expect_identical(score(imp, "gad-7", columns = paste0("w", 7:1))[[1]]$total, got[[1]]$total)
+  names(imp$items$items) <- "t0"
+  expect_identical(score(imp, "gad-7")[[2]]$t0_total, got[[2]]$total)
+  imp$items$items$t1 <- imp$items$items$t0
+  expect_error(score(imp, "gad-7"), "`?t0`? and `?t1`?", class = "questrial_error_argument")
 })
 
 test_that("an item that nobody answered is left to the scale's rule", {

@@ -37,6 +37,19 @@ test_that("factors keep their levels", {
   expect_identical(imp[[1]]$y, factor(c("b", "b", NA), c("a", "b")))
 })
 
+test_that("codes for missing in labelled columns are neither kept nor carried", {
+  labelled <- function(x) {
+    structure(x, class = c("haven_labelled_spss", "haven_labelled"), na_values = 99)
+  }
+  data <- data.frame(id = 1:3)
+  data$x <- labelled(c(1, 99, 3))
+  data$y <- labelled(c(99, 2, 99))
+  data$z <- labelled(c(99, 99, NA))
+  got <- carry_forward(data, c("x", "y", "z"))[[1]]
+  expect_identical(as.vector(unclass(got$y)), c(1, 2, 3))
+  expect_identical(as.vector(unclass(got$z)), c(1, 2, 3))
+})
+
 test_that("it is marked as single imputation", {
   imp <- carry_forward(visits, c("a", "b", "c"))
   expect_identical(imp$m, 1L)
