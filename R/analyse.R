@@ -52,7 +52,9 @@ analyse <- function(plan, data) {
   check_class(plan, "analysis_plan", "plan")
   check_trial(plan, data)
   cohort <- trial_cohort(plan, data)
-  analysed <- analysis_rows(cohort)
+  imp <- if (!is.null(plan$imputation)) trial_imputations(plan, data, cohort)
+  analysed <- if (imputes(plan)) imp else analysis_rows(cohort)
+  model <- trial_model(plan, analysed)
   analysis <- list(
     plan = plan,
     data = cohort,
@@ -62,13 +64,14 @@ analyse <- function(plan, data) {
     flow = trial_flow(plan, cohort),
     completion = trial_completion(plan, cohort),
     reliability = trial_reliability(plan, data),
-    baseline = trial_baseline(plan, analysed),
+    imputation = trial_imputation(plan, imp, if (imputes(plan)) model else trial_model(plan, imp)),
+    baseline = trial_baseline(plan, if (imputes(plan)) observed_cohort(cohort) else analysed),
     change = arm_summary(plan, analysed),
     contrasts = trial_contrasts(plan, analysed),
-    model = trial_model(plan, analysed),
+    model = model,
     interaction = trial_interaction(plan, analysed),
     attendance = trial_attendance(plan, analysed),
-    sensitivity = trial_sensitivity(plan, cohort)
+    sensitivity = trial_sensitivity(plan, list(cohort = cohort, rows = analysed, imp = imp))
   )
   check_counts_agree(analysis)
   structure(analysis, class = "analysis")
@@ -196,9 +199,18 @@ analysis_rows <- function(cohort) {
   droplevels(cohort[cohort$set == "analysed", , drop = FALSE])
 }
 
+# Everybody, with the scores that were observed.
+observed_cohort <- function(cohort) {
+  cohort$baseline[cohort$baseline_imputed] <- NA
+  cohort
+}
+
 # ---- The parts ----
 
 trial_flow <- function(plan, cohort) {
+  if (imputes(plan)) {
+    return(imputed_flow(plan, cohort))
+  }
   imputed <- list("Baseline score missing, set to the mean" = cohort$baseline_imputed)
   flow(cohort,
     steps = list(
@@ -208,10 +220,41 @@ trial_flow <- function(plan, cohort) {
         note = if (any(cohort$baseline_imputed)) imputed
       )
     ),
-    by = plan$arm, id = plan$id,
-    cluster = if (!is.null(plan$cluster)) {
-      stats::setNames(plan$cluster, label_of(plan, plan$cluster))
-    }
+    by = plan$arm, id = plan$id, cluster = flow_groups(plan)
+  )
+}
+
+flow_groups <- function(plan) {
+  if (!is.null(plan$cluster)) {
+    stats::setNames(plan$cluster, label_of(plan, plan$cluster))
+  }
+}
+
+# Nobody leaves: the boxes say who was followed up and for how many what was imputed.
+imputed_flow <- function(plan, cohort) {
+  cohort <- observed_cohort(cohort)
+  absent <- lapply(stats::setNames(nm = c(plan$covariates, "baseline", "followup")), function(name) {
+    is.na(cohort[[name]])
+  })
+  labels <- c(label_of(plan, plan$covariates), "Score at baseline", "Score at follow-up")
+  imputed <- stats::setNames(absent, sprintf("%s imputed", labels))
+  anybody <- Reduce(`|`, absent)
+  flow(cohort,
+    steps = list(
+      "Follow-up" = flow_step(note = list(
+        "With a score at follow-up" = !absent$followup,
+        "Lost to follow-up" = absent$followup
+      )),
+      "Analysed" = flow_step(note = c(
+        stats::setNames(list(!anybody), if (plan$imputation$level == "item") {
+          "Nothing but single answers imputed"
+        } else {
+          "Nothing imputed"
+        }),
+        imputed[vapply(absent, any, NA)]
+      ))
+    ),
+    by = plan$arm, id = plan$id, cluster = flow_groups(plan)
   )
 }
 
@@ -255,6 +298,10 @@ trial_reliability <- function(plan, data) {
 }
 
 arm_summary <- function(plan, rows) {
+  if (inherits(rows, "imputations")) {
+    compared <- compare_arms(trial_formula("outcome", plan$arm), rows)
+    return(attr(compared, "arms"))
+  }
   groups <- split(rows$outcome, rows[[plan$arm]])
   data.frame(
     arm = names(groups), n = lengths(groups), mean = vapply(groups, mean, 0),
@@ -289,13 +336,21 @@ trial_model <- function(plan, rows) {
 # One row an F test of arm by subgroup, with nothing else in the model.
 trial_interaction <- function(plan, rows) {
   tests <- lapply(plan$subgroups, function(subgroup) {
+    label <- sprintf("%s by %s", label_of(plan, plan$arm), label_of(plan, subgroup))
     terms <- stats::reformulate(sprintf("%s * %s", quoted(plan$arm), quoted(subgroup)), "outcome")
-    additive <- fit_glm(trial_formula("outcome", c(plan$arm, subgroup)), rows)
-    f_test(stats::anova(additive, fit_glm(terms, rows)), sprintf(
-      "%s by %s", label_of(plan, plan$arm), label_of(plan, subgroup)
-    ))
+    full <- fit_glm(terms, rows)
+    if (inherits(full, "pooled_fit")) {
+      return(pooled_f_test(full, label))
+    }
+    f_test(stats::anova(fit_glm(trial_formula("outcome", c(plan$arm, subgroup)), rows), full), label)
   })
   do.call(rbind, tests)
+}
+
+# D1 of the last term of the formula.
+pooled_f_test <- function(fit, term) {
+  test <- wald_test(fit, utils::tail(attr(fit$terms, "term.labels"), 1))
+  data.frame(term = term, test[c("statistic", "df", "df.residual", "p.value")])
 }
 
 # The last row of anova() of two nested fits.
@@ -312,6 +367,9 @@ trial_attendance <- function(plan, rows) {
   if (is.null(plan$attendance)) {
     return(NULL)
   }
+  if (inherits(rows, "imputations")) {
+    return(imputed_attendance(plan, rows))
+  }
   tests <- lapply(levels(rows[[plan$arm]]), function(arm) {
     inside <- droplevels(rows[rows[[plan$arm]] == arm & !is.na(rows[[plan$attendance]]), ])
     if (nrow(inside) == 0 || length(unique(inside[[plan$attendance]])) < 2) {
@@ -319,6 +377,21 @@ trial_attendance <- function(plan, rows) {
     }
     test <- compare_arms(trial_formula("outcome", plan$attendance), inside, test = "anova")
     data.frame(arm = arm, test[c("statistic", "df", "df.residual", "p.value")])
+  })
+  do.call(rbind, tests)
+}
+
+# The same by D1; attendance itself is not imputed, since an arm may have none.
+imputed_attendance <- function(plan, imp) {
+  data <- imp$data
+  tests <- lapply(levels(data[[plan$arm]]), function(arm) {
+    inside <- which(data[[plan$arm]] == arm & !is.na(data[[plan$attendance]]))
+    if (length(unique(data[[plan$attendance]][inside])) < 2) {
+      return(NULL)
+    }
+    formula <- trial_formula("outcome", plan$attendance)
+    fits <- lapply(as.list(imp), function(data) fit_glm(formula, droplevels(data[inside, ])))
+    data.frame(arm = arm, pooled_f_test(pool(fits), arm)[-1])
   })
   do.call(rbind, tests)
 }
@@ -334,8 +407,9 @@ check_counts_agree <- function(analysis) {
 #' @export
 print.analysis <- function(x, ...) {
   cat(sprintf(
-    "Analysis of %d participants in %d arms, %d analysed\n\n",
-    nrow(x$data), nlevels(x$data[[x$plan$arm]]), stats::nobs(x$model)
+    "Analysis of %d participants in %d arms, %d analysed%s\n\n",
+    nrow(x$data), nlevels(x$data[[x$plan$arm]]), stats::nobs(x$model),
+    if (imputes(x$plan)) sprintf(", missing values imputed %d times", x$model$m) else ""
   ))
   cat(outcome_label(x$plan), ": ", outcome_words(x$plan), "\n", sep = "")
   means <- x$change

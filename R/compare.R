@@ -65,6 +65,14 @@
 #' Rows where outcome or arm is missing are left out; how many is printed and
 #' stands in `attr(x, "n_left_out")`.
 #'
+#' With `imputations` as `data`, `student` and `welch` are made in each completed data set and their
+#' differences pooled by Rubin's rules, with Barnard and Rubin's degrees of freedom, of which those
+#' with complete data are \eqn{n_1 + n_2 - 2}{n1 + n2 - 2} or Welch's; `anova` is D1 of the arm
+#' in a linear model (see [pool()]); there are columns `fmi`, `riv` and `lambda` more, and the attribute
+#' `m`. `g` is the mean over the imputations, with an interval from its large-sample
+#' variance (Hedges & Olkin 1985, p. 86). Tests that give a P value but no estimate cannot be
+#' pooled; the error says what to use instead.
+#'
 #' @section Errors:
 #' `questrial_error_argument`: an unknown column, an outcome that does not fit
 #' the test, an infinite value, fewer than two arms; `questrial_error_no_data`: an
@@ -72,7 +80,7 @@
 #' `questrial_error_singular`: values that do not vary.
 #'
 #' @param formula `outcome ~ arm`.
-#' @param data A data frame.
+#' @param data A data frame, or `imputations` of one: see *Missing values*.
 #' @param test The test; see the table.
 #' @param adjust `"none"`, `"holm"`, `"bonferroni"`, `"hochberg"`, `"BH"`, `"tukey"`,
 #'   `"dunnett"` or `"games-howell"`.
@@ -112,6 +120,9 @@ compare_arms <- function(formula, data,
                          replicates = 9999, seed = NULL, threads = NULL, strata = NULL,
                          scores = NULL, simulate = FALSE, na.level = FALSE) {
   how <- comparison(match_test(test, all_tests), adjust, reference, conf.level, correct)
+  if (inherits(data, "imputations")) {
+    return(compare_imputed(formula, data, how))
+  }
   of_counts <- how$test %in% c("chisq", "fisher", "trend", "cmh")
   check_count_options(how, strata, scores, simulate, na.level)
   frame <- comparison_frame(formula, data, na.level, row_labels(strata, data, "strata"))

@@ -25,7 +25,16 @@
 #'   a baseline score: `"mean"` gives it the mean of the analysed who have
 #'   one, `"exclude"` leaves the participant out.
 #' @param method `"complete"`: participants with a follow-up score and all
-#'   covariates.
+#'   covariates; `"mi"`: all randomised participants, with missing covariates, baseline and
+#'   follow-up imputed multiply.
+#' @param imputation How, a list with any of `m` (20 imputations), `iterations` (10), `donors` (5),
+#'   `seed` (drawn when the plan is run, and kept, if not given), `level` (`"item"`: the answers are
+#'   imputed and scored afterwards, where the visits are answers; or `"score"`), `by_arm` (`TRUE`:
+#'   each arm by itself, as an analysis with interactions of the arm asks for), `cluster` (random
+#'   intercepts of the groups; `TRUE` where there is a `cluster`), `auxiliary` (names of
+#'   columns that help to impute and nothing else) and `method` (by column, as in [impute()]).
+#'   With `method = "complete"` it asks for multiple imputation as a sensitivity
+#'   analysis.
 #' @param subgroups Names of columns whose interaction with the arm is tested;
 #'   the baseline score is shown within their levels too.
 #' @param attendance Name of a factor whose levels are compared inside each
@@ -49,9 +58,10 @@
 analysis_plan <- function(arm, reference, instrument, baseline, followup, scale = NULL,
                           outcome = c("change", "followup", "ancova"), covariates = NULL,
                           cluster = NULL, baseline_missing = c("mean", "exclude"),
-                          method = "complete", subgroups = NULL, attendance = NULL,
-                          id = NULL, test = c("student", "welch"), prespecified = NULL,
-                          dialect = c("r", "spss"), conf.level = 0.95, labels = NULL) {
+                          method = c("complete", "mi"), imputation = NULL, subgroups = NULL,
+                          attendance = NULL, id = NULL, test = c("student", "welch"),
+                          prespecified = NULL, dialect = c("r", "spss"), conf.level = 0.95,
+                          labels = NULL) {
   instrument <- as_instrument(instrument)
   plan <- list(
     arm = check_string(arm, "arm"),
@@ -64,17 +74,18 @@ analysis_plan <- function(arm, reference, instrument, baseline, followup, scale 
     covariates = covariate_names(covariates),
     cluster = check_optional(cluster, "cluster"),
     baseline_missing = check_choice(baseline_missing, c("mean", "exclude"), "baseline_missing"),
-    method = check_choice(method, "complete", "method"),
+    method = check_choice(method, c("complete", "mi"), "method"),
     subgroups = if (is.null(subgroups)) character() else check_names(subgroups, "subgroups"),
     attendance = check_optional(attendance, "attendance"),
     id = check_optional(id, "id"),
     test = check_choice(test, c("student", "welch"), "test"),
-    prespecified = check_prespecified(prespecified, cluster),
     dialect = check_choice(dialect, c("r", "spss"), "dialect"),
     conf.level = check_number(conf.level, "conf.level", min = 0.5, max = 1 - 1e-6),
     labels = check_labels(labels)
   )
   check_distinct(plan)
+  plan$imputation <- plan_imputation(imputation, plan)
+  plan$prespecified <- check_prespecified(prespecified, plan)
   structure(plan, class = "analysis_plan")
 }
 
@@ -153,19 +164,28 @@ covariate_names <- function(covariates) {
   check_names(covariates, "covariates")
 }
 
-check_prespecified <- function(prespecified, cluster) {
-  unknown <- setdiff(prespecified, sensitivity_names())
+check_prespecified <- function(prespecified, plan) {
+  known <- names(sensitivity_analyses())
+  unknown <- setdiff(prespecified, known)
   if (length(unknown) > 0) {
     qst_abort("argument", sprintf(
       "`prespecified` names %s, which analyse() does not know; it knows %s.",
-      enumerate(unknown), enumerate(sensitivity_names(), most = 20)
+      enumerate(unknown), enumerate(known, most = 20)
     ))
   }
-  if ("clusters" %in% prespecified && is.null(cluster)) {
+  if ("clusters" %in% prespecified && is.null(plan$cluster)) {
     qst_abort("argument", paste(
       "`prespecified` names clusters, but the plan has no groups.",
       "Give their column as `cluster`."
     ))
+  }
+  absent <- setdiff(prespecified, sensitivity_names(plan))
+  if (length(absent) > 0) {
+    qst_abort("argument", sprintf(
+      "`prespecified` names %s, which there is not with method = \"%s\"%s. Leave it out.",
+      enumerate(absent), plan$method,
+      if (is.null(plan$imputation)) " and without `imputation`" else ""
+    ), value = absent)
   }
   as.character(prespecified)
 }
@@ -242,6 +262,7 @@ protocol <- function(plan) {
       )
     },
     "Missing" = missing_words(plan),
+    "Imputation" = if (!is.null(plan$imputation)) imputing_words(plan),
     "Also planned" = if (length(plan$prespecified) > 0) join_words(plan$prespecified),
     "Numbers" = sprintf(
       "%s%% intervals; printed in the dialect \"%s\".", format(100 * plan$conf.level), plan$dialect
@@ -266,6 +287,13 @@ model_words <- function(plan) {
 }
 
 missing_words <- function(plan) {
+  if (imputes(plan)) {
+    return(paste(
+      "All randomised participants are analysed in the arm they were allocated to. What is missing",
+      "is imputed multiply, taking it to be missing at random given what the imputation knows;",
+      "the analysis of complete cases stands beside it."
+    ))
+  }
   paste(
     "Participants without a score at follow-up or without a covariate are left out",
     "(complete cases). A missing baseline score",

@@ -184,7 +184,7 @@ sensitivity_methods <- function(plan) {
     },
     if (length(planned) == 0) {
       "None of these was prespecified."
-    } else if (setequal(planned, sensitivity_names(plan$cluster))) {
+    } else if (setequal(planned, sensitivity_names(plan))) {
       "All of these were prespecified."
     } else {
       sprintf("Prespecified among these: %s.", join_words(planned))

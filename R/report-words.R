@@ -68,7 +68,7 @@ contrast_arms <- function(contrast, arms) {
 
 adjusted_sentence <- function(analysis) {
   plan <- analysis$plan
-  effects <- arm_rows(analysis)
+  effects <- model_effects(plan, analysis$model)
   each <- sprintf(
     "%s %s (%s; %s)", effects$arm, report_number(analysis, effects$estimate),
     interval_words(analysis, effects$conf.low, effects$conf.high),
@@ -83,15 +83,6 @@ adjusted_sentence <- function(analysis) {
     },
     plan$reference, join_words(each)
   )
-}
-
-# The model's rows of the arms, with the arm's name.
-arm_rows <- function(analysis) {
-  effects <- tidy.fit_glm(analysis$model, conf.int = TRUE, conf.level = analysis$plan$conf.level)
-  others <- setdiff(trial_arms(analysis), analysis$plan$reference)
-  rows <- effects[match(paste0(quoted(analysis$plan$arm), others), effects$term), ]
-  rows$arm <- others
-  rows
 }
 
 # A label inside a sentence: its first letter small, unless it is an acronym.

@@ -1,77 +1,101 @@
 # The sensitivity analyses of a trial: what the plan's analysis would have
 # said with another test, another outcome, other rows. See analyse().
 
-# name = list(words, function(plan, cohort, rows) giving a contrast table)
+# name = list(words, function(plan, on) giving a contrast table, the method that has it, if only
+# one). `on` has `rows`, those of the planned analysis: complete cases, or imputations; `cohort`,
+# all participants with missing values; and `imp`, the imputations, if there are any.
 sensitivity_analyses <- function() {
   list(
     unadjusted = list(
       "Outcome as planned, not adjusted",
-      function(plan, cohort, rows) arm_effects(plan, rows, "outcome", character())
+      function(plan, on) arm_effects(plan, on$rows, "outcome", character())
     ),
     welch = list(
       "Welch's t test (unequal variances)",
-      function(plan, cohort, rows) trial_contrasts(plan, rows, test = "welch")
+      function(plan, on) trial_contrasts(plan, on$rows, test = "welch")
     ),
     holm = list(
       "All contrasts, P adjusted after Holm",
-      function(plan, cohort, rows) trial_contrasts(plan, rows, adjust = "holm")
+      function(plan, on) trial_contrasts(plan, on$rows, adjust = "holm")
     ),
     omnibus = list(
       "All arms at once, F",
-      function(plan, cohort, rows) trial_contrasts(plan, rows, test = "anova")
+      function(plan, on) trial_contrasts(plan, on$rows, test = "anova")
     ),
     omnibus.welch = list(
       "All arms at once, Welch's F",
-      function(plan, cohort, rows) trial_contrasts(plan, rows, test = "welch.anova")
+      function(plan, on) trial_contrasts(plan, on$rows, test = "welch.anova"),
+      "complete"
     ),
     change = list(
       "Change score, adjusted",
-      function(plan, cohort, rows) arm_effects(plan, rows, "change", plan$covariates)
+      function(plan, on) arm_effects(plan, on$rows, "change", plan$covariates)
     ),
     followup = list(
       "Score at follow-up, adjusted",
-      function(plan, cohort, rows) arm_effects(plan, rows, "followup", plan$covariates)
+      function(plan, on) arm_effects(plan, on$rows, "followup", plan$covariates)
     ),
     ancova = list(
       "Score at follow-up, adjusted for baseline too (ANCOVA)",
-      function(plan, cohort, rows) {
-        arm_effects(plan, rows, "followup", c(plan$covariates, "baseline"))
+      function(plan, on) {
+        arm_effects(plan, on$rows, "followup", c(plan$covariates, "baseline"))
       }
     ),
     baseline.observed = list(
       "Without those whose baseline score was missing",
-      function(plan, cohort, rows) {
-        arm_effects(plan, rows[!rows$baseline_imputed, ], "outcome", adjustment(plan))
-      }
+      function(plan, on) {
+        arm_effects(plan, on$rows[!on$rows$baseline_imputed, ], "outcome", adjustment(plan))
+      },
+      "complete"
     ),
     all.followed = list(
       "Everybody followed up, without covariates that somebody lacks",
-      function(plan, cohort, rows) all_followed(plan, cohort)
+      function(plan, on) all_followed(plan, on$cohort),
+      "complete"
+    ),
+    complete.cases = list(
+      "Complete cases: nothing imputed but the baseline score, as planned for them",
+      function(plan, on) {
+        arm_effects(plan, analysis_rows(on$cohort), "outcome", adjustment(plan))
+      },
+      "mi"
+    ),
+    imputed = list(
+      "Everybody randomised, missing values imputed multiply, model as planned",
+      function(plan, on) {
+        arm_effects(plan, on$imp, "outcome", adjustment(plan))
+      },
+      "complete"
     ),
     clusters = list(
       "Model as planned, standard errors that allow for the groups (CR2)",
-      function(plan, cohort, rows) {
-        arm_effects(plan, rows, "outcome", adjustment(plan), treatment_groups(plan, rows))
+      function(plan, on) {
+        arm_effects(plan, on$rows, "outcome", adjustment(plan), treatment_groups(plan, on$rows))
       }
     )
   )
 }
 
-# Without groups nothing allows for them.
-sensitivity_names <- function(cluster = "any") {
-  known <- names(sensitivity_analyses())
-  if (is.null(cluster)) setdiff(known, "clusters") else known
+# Those that a plan can have: without groups nothing allows for them, without imputations there
+# are none to analyse.
+sensitivity_names <- function(plan) {
+  known <- sensitivity_analyses()
+  of_other_method <- vapply(known, function(one) {
+    length(one) > 2 && one[[3]] != plan$method
+  }, NA)
+  setdiff(names(known)[!of_other_method], c(
+    if (is.null(plan$cluster)) "clusters", if (is.null(plan$imputation)) "imputed"
+  ))
 }
 
-trial_sensitivity <- function(plan, cohort) {
-  rows <- analysis_rows(cohort)
+trial_sensitivity <- function(plan, on) {
   analyses <- sensitivity_analyses()
-  tables <- lapply(sensitivity_names(plan$cluster), function(name) {
+  tables <- lapply(sensitivity_names(plan), function(name) {
     analysis <- analyses[[name]]
-    table <- analysis[[2]](plan, cohort, rows)
+    table <- analysis[[2]](plan, on)
     data.frame(
       analysis = name, description = analysis[[1]],
-      prespecified = name %in% plan$prespecified, sensitivity_columns(table),
+      prespecified = name %in% plan$prespecified, sensitivity_columns(plan, table),
       row.names = NULL
     )
   })
@@ -79,10 +103,10 @@ trial_sensitivity <- function(plan, cohort) {
 }
 
 # The columns that tests and models have in common; df.residual is NA but for F.
-sensitivity_columns <- function(table) {
+sensitivity_columns <- function(plan, table) {
   columns <- c(
     "contrast", "estimate", "std.error", "statistic", "df", "df.residual", "p.value",
-    "conf.low", "conf.high", "n"
+    "conf.low", "conf.high", "n", if (!is.null(plan$imputation)) "fmi"
   )
   if (is.null(table$n)) {
     table$n <- attr(table, "n_used")
@@ -99,18 +123,26 @@ adjustment <- function(plan) {
 # Each arm against the reference in a linear model; `clusters` asks for CR2.
 arm_effects <- function(plan, rows, outcome, covariates, clusters = NULL) {
   fit <- fit_glm(trial_formula(outcome, c(plan$arm, covariates)), rows)
-  effects <- tidy.fit_glm(fit,
-    conf.int = TRUE, conf.level = plan$conf.level, cluster = clusters
-  )
-  others <- setdiff(levels(rows[[plan$arm]]), plan$reference)
+  rows <- model_effects(plan, fit, clusters)
+  rows$contrast <- sprintf("%s - %s", rows$arm, plan$reference)
+  rows$n <- stats::nobs(fit)
+  rows
+}
+
+# The rows of the arms in a fit, single or pooled, with the arm's name.
+model_effects <- function(plan, fit, clusters = NULL) {
+  tidied <- if (inherits(fit, "pooled_fit")) tidy.pooled_fit else tidy.fit_glm
+  effects <- tidied(fit, conf.int = TRUE, conf.level = plan$conf.level, cluster = clusters)
+  frame <- if (inherits(fit, "pooled_fit")) fit$fits[[1]]$model else fit$model
+  others <- setdiff(levels(frame[[plan$arm]]), plan$reference)
   effects <- effects[match(paste0(quoted(plan$arm), others), effects$term), ]
-  effects$contrast <- sprintf("%s - %s", others, plan$reference)
-  effects$n <- stats::nobs(fit)
+  effects$arm <- others
   effects
 }
 
 # The groups in which treatment was given; who was treated alone stands alone.
 treatment_groups <- function(plan, rows) {
+  rows <- if (inherits(rows, "imputations")) rows$data else rows
   group <- as.character(rows[[plan$cluster]])
   alone <- is.na(group)
   group[alone] <- sprintf("alone %d", seq_len(sum(alone)))

@@ -10,7 +10,11 @@
 #' column). A coefficient that cannot be estimated because it is collinear with
 #' others has an empty row and is named in a note.
 #'
-#' @param fit A model from [fit_glm()] or [stats::lm()], or anything with
+#' A fit pooled over imputations brings the degrees of freedom of each term and the fraction of
+#' missing information (FMI) as columns; the notes add the number of imputations, the methods
+#' by which was imputed, and the kind of standard errors: `vcov = "CR2"` keeps both.
+#'
+#' @param fit A model from [fit_glm()] or [stats::lm()], a [pooled_fit], or anything with
 #'   `coef()`, `vcov()`, `df.residual()`, `nobs()` and `model.frame()`.
 #' @param labels Named character vector: printed labels, named by variable
 #'   (`c(sex = "Gender")`) or by term (`c(sexfemale = "Female gender")`). Names
@@ -28,13 +32,14 @@
 #' @param cluster Clusters for `vcov` of type CR, as in [vcov.fit_glm()].
 #' @return A [questrial_table] of class `effects_table`, one row a coefficient:
 #'   `term`, `label`, `estimate`, `std.error`, `statistic`, `df`, `p.value`,
-#'   `conf.low`, `conf.high`, unrounded.
+#'   `conf.low`, `conf.high`, and after imputation `fmi`, `riv`, `lambda` (see [pool()]), unrounded.
 #' @section Errors:
 #' `questrial_error_argument` for a `fit` without coefficients and for a
 #' covariance matrix of the wrong size.
 #' @section Peers:
 #' gtsummary's `tbl_regression()` gives reference categories rows of their own
-#' and shows neither statistic nor df by default; modelsummary puts models side
+#' and shows neither statistic nor df by default, and after imputation drops robust
+#' standard errors without a word; modelsummary puts models side
 #' by side. Here there is one model a table, and the constant is shown.
 #' @seealso [baseline_table()], [write_table()], [questrial_table]
 #' @examples
@@ -61,13 +66,14 @@ effects_table <- function(fit, labels = NULL, vcov = NULL, conf.level = 0.95,
   variables <- model_variables(fit, labels)
   effects$label <- term_labels(effects$term, variables, labels)
   effects <- place_constant(effects, constant)
-  new_questrial_table(
-    effects[effect_columns],
+  table <- new_questrial_table(
+    effects[c(effect_columns, intersect(missing_costs, names(effects)))],
     kind = "effects",
     caption = caption,
     notes = effects_notes(fit, effects, variables, covariance),
     columns = effects_printed(effects, conf.level, digits, p_style, dialect)
   )
+  structure(table, m = fits_pooled(fit))
 }
 
 effect_columns <- c(
@@ -77,8 +83,9 @@ effect_columns <- c(
 # ---- Estimates ----
 
 effect_estimates <- function(fit, covariance, conf.level) {
-  if (inherits(fit, "fit_glm")) {
-    effects <- fit_estimates(fit, covariance)
+  if (inherits(fit, c("fit_glm", "pooled_fit"))) {
+    estimates <- if (inherits(fit, "pooled_fit")) pooled_estimates else fit_estimates
+    effects <- estimates(fit, covariance)
     effects[c("conf.low", "conf.high")] <- estimate_limits(effects, conf.level)
     return(effects)
   }
@@ -96,7 +103,7 @@ effect_estimates <- function(fit, covariance, conf.level) {
 
 # list(matrix, label) as of fit_covariance(), for models of others too.
 effect_covariance <- function(fit, vcov, cluster) {
-  if (inherits(fit, "fit_glm")) {
+  if (inherits(fit, c("fit_glm", "pooled_fit"))) {
     return(fit_covariance(fit, vcov, cluster))
   }
   estimate <- tryCatch(stats::coef(fit), error = function(e) NULL)
@@ -140,11 +147,16 @@ place_constant <- function(effects, constant) {
 # For each variable of the model its label, what its terms are called in
 # coef() and how these are shown; `levels` is NULL for numbers.
 model_variables <- function(fit, labels) {
-  frame <- stats::model.frame(fit)
+  frame <- model_frame_of(fit)
   used <- intersect(rownames(attr(stats::terms(fit), "factors")), names(frame)[-1])
   lapply(used, function(name) {
     variable_terms(frame[[name]], name, labels, fit$contrasts[[name]])
   })
+}
+
+# Of a pooled fit the first fit's, whose variables and levels are those of all.
+model_frame_of <- function(fit) {
+  stats::model.frame(if (inherits(fit, "pooled_fit")) fit$fits[[1]] else fit)
 }
 
 variable_terms <- function(column, name, labels, contrast) {
@@ -218,7 +230,7 @@ reference_note <- function(variables, terms) {
 # ---- Caption and notes ----
 
 response_label <- function(fit, labels) {
-  frame <- stats::model.frame(fit)
+  frame <- model_frame_of(fit)
   variable_label(frame[[1]], names(frame)[[1]], labels)
 }
 
@@ -228,7 +240,7 @@ effects_notes <- function(fit, effects, variables, covariance) {
     reference_note(variables, effects$term),
     rows_note(fit),
     covariance_note(covariance, effects$df),
-    if (inherits(fit, "fit_glm")) fit$notes,
+    if (inherits(fit, c("fit_glm", "pooled_fit"))) fit$notes,
     if (length(collinear) > 0) {
       sprintf("Not estimable, collinear with others: %s.", paste(collinear, collapse = ", "))
     }
@@ -236,11 +248,32 @@ effects_notes <- function(fit, effects, variables, covariance) {
 }
 
 rows_note <- function(fit) {
+  if (inherits(fit, "pooled_fit")) {
+    return(imputed_rows_note(fit))
+  }
   left_out <- length(stats::na.action(fit))
   sprintf(
     "n = %d used; %s left out for missing values.", as.integer(stats::nobs(fit)),
     if (left_out == 0) "none" else left_out
   )
+}
+
+# How many were imputed how: CONSORT 2025 (item 21c) asks for it under the table too.
+imputed_rows_note <- function(fit) {
+  how <- imputed_by(fit$imp)
+  paste(c(pooled_rows_text(fit)[[1]], how), collapse = " ")
+}
+
+# "Missing values of change, living (137 and 13 of 392) imputed by pmm and polyreg."
+imputed_by <- function(imp) {
+  if (is.null(imp$method)) {
+    return(NULL)
+  }
+  used <- imp$method[intersect(names(imp$imputed), names(imp$method))]
+  used <- used[nzchar(used) & !used %in% c("none", "score")]
+  if (length(used) > 0) {
+    sprintf("Imputed by chained equations (%s).", join_words(sort(unique(unname(used)))))
+  }
 }
 
 effects_printed <- function(effects, conf.level, digits, p_style, dialect) {
@@ -257,6 +290,9 @@ effects_printed <- function(effects, conf.level, digits, p_style, dialect) {
     table_column("df", "df", "df"),
     table_column("P", "p.value", "p", style = p_style, dialect = dialect)
   )
+  if ("fmi" %in% names(effects)) {
+    columns <- c(columns, list(fmi_column()))
+  }
   headings <- vapply(columns, `[[`, "", "heading")
   if (length(unique(effects$df)) > 1) columns else columns[headings != "df"]
 }

@@ -60,7 +60,7 @@ test_that("groups of treatment are allowed for in a sensitivity analysis", {
 test_that("sensitivity analyses are those done by hand, and marked", {
   analysis <- analyse(invented_plan(prespecified = "ancova"), invented_trial())
   sensitivity <- analysis$sensitivity
-  expect_setequal(sensitivity$analysis, sensitivity_names(cluster = NULL))
+  expect_setequal(sensitivity$analysis, sensitivity_names(invented_plan()))
   expect_identical(unique(sensitivity$analysis[sensitivity$prespecified]), "ancova")
   rows <- analysis$data[analysis$data$set == "analysed", ]
   ancova <- summary(lm(followup ~ arm + sex + age + baseline, rows))$coefficients
