@@ -18,7 +18,8 @@ trial_imputations <- function(plan, data, cohort) {
   for (name in carried) {
     imp <- put_column(imp, name, cohort[[name]], NULL)
   }
-  imp <- transform(imp, change = followup - baseline)
+  change <- function(data) data$followup - data$baseline
+  imp <- set_column(imp, "change", change(imp$data), lapply(as.list(imp), change))
   outcome <- if (plan$outcome == "change") "change" else "followup"
   imp$data$outcome <- imp$data[[outcome]]
   imp$imputed$outcome <- imp$imputed[[outcome]]

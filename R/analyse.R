@@ -233,9 +233,7 @@ flow_groups <- function(plan) {
 # Nobody leaves: the boxes say who was followed up and for how many what was imputed.
 imputed_flow <- function(plan, cohort) {
   cohort <- observed_cohort(cohort)
-  absent <- lapply(stats::setNames(nm = c(plan$covariates, "baseline", "followup")), function(name) {
-    is.na(cohort[[name]])
-  })
+  absent <- lapply(cohort[c(plan$covariates, "baseline", "followup")], is.na)
   labels <- c(label_of(plan, plan$covariates), "Score at baseline", "Score at follow-up")
   imputed <- stats::setNames(absent, sprintf("%s imputed", labels))
   anybody <- Reduce(`|`, absent)
@@ -342,7 +340,8 @@ trial_interaction <- function(plan, rows) {
     if (inherits(full, "pooled_fit")) {
       return(pooled_f_test(full, label))
     }
-    f_test(stats::anova(fit_glm(trial_formula("outcome", c(plan$arm, subgroup)), rows), full), label)
+    additive <- fit_glm(trial_formula("outcome", c(plan$arm, subgroup)), rows)
+    f_test(stats::anova(additive, full), label)
   })
   do.call(rbind, tests)
 }

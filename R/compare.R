@@ -68,8 +68,8 @@
 #' With `imputations` as `data`, `student` and `welch` are made in each completed data set and their
 #' differences pooled by Rubin's rules, with Barnard and Rubin's degrees of freedom, of which those
 #' with complete data are \eqn{n_1 + n_2 - 2}{n1 + n2 - 2} or Welch's; `anova` is D1 of the arm
-#' in a linear model (see [pool()]); there are columns `fmi`, `riv` and `lambda` more, and the attribute
-#' `m`. `g` is the mean over the imputations, with an interval from its large-sample
+#' in a linear model (see [pool()]); there are columns `fmi`, `riv` and `lambda` more, and the
+#' attribute `m`. `g` is the mean over the imputations, with an interval from its large-sample
 #' variance (Hedges & Olkin 1985, p. 86). Tests that give a P value but no estimate cannot be
 #' pooled; the error says what to use instead.
 #'

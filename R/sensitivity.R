@@ -3,7 +3,8 @@
 
 # name = list(words, function(plan, on) giving a contrast table, the method that has it, if only
 # one). `on` has `rows`, those of the planned analysis: complete cases, or imputations; `cohort`,
-# all participants with missing values; and `imp`, the imputations, if there are any.
+# all participants with missing values; and `imp`, the imputations, if there are any. Long because
+# it is a list of analyses, one after the other.
 sensitivity_analyses <- function() {
   list(
     unadjusted = list(
