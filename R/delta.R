@@ -130,7 +130,7 @@ check_shiftable <- function(imp, name) {
   }
   if (name %in% instrument_items(imp)) {
     qst_abort("argument", sprintf(
-      "`%s` is an item; a delta belongs to the score. Shift that: score(imp, ...) |> delta_adjust().",
+      "`%s` is an item; a delta belongs to the score. Shift that: delta_adjust(score(imp, ...)).",
       name
     ), column = name)
   }
@@ -322,7 +322,7 @@ delta_predictors <- function(imp, name) {
     return(colnames(used)[used[name, ] == 1])
   }
   others <- setdiff(names(imp$data), name)
-  varies <- vapply(others, function(other) length(unique(stats::na.omit(imp$data[[other]]))) > 1, NA)
+  varies <- vapply(imp$data[others], function(x) length(unique(stats::na.omit(x))) > 1, NA)
   whole <- vapply(others, function(other) !anyNA(imp[[1]][[other]]), NA)
   others[varies & whole]
 }

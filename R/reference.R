@@ -12,9 +12,9 @@
 #' | method | before | after | in words |
 #' |---|---|---|---|
 #' | `"MAR"` | own means | own means | went on as in the own arm (missing at random) |
-#' | `"J2R"` | own means | reference's means | jump to reference: the effect is lost at once |
+#' | `"J2R"` | own means | reference's means | jump to reference: the effect is lost |
 #' | `"CR"` | reference's means | reference's means | copy reference: never was in another arm |
-#' | `"CIR"` | own means | own mean at the last visit before, plus the reference's changes since | copy increments in reference: the effect stays, what comes later is lost |
+#' | `"CIR"` | own means | own last mean before, plus the reference's changes | copy increments: it stays |
 #'
 #' with means at the person's own covariates. `"MAR"` has its own arm's regression. A person
 #' with no visit before has the reference's means under the last three. In the reference arm all
@@ -76,8 +76,8 @@
 #' all outcomes are there.
 #' @section Peers:
 #' rbmi: `draws(method_bayes())`, `impute(references = )`, `analyse()`, `pool()`, with long data and
-#' Stan or an MCMC of its own; Stata's `mimix`; SAS's macros of Roger. Here the data stay wide and the
-#' result is like any other imputation.
+#' Stan or an MCMC of its own; Stata's `mimix`; SAS's macros of Roger. Here the data stay wide and
+#' the result is like any other imputation.
 #' @references
 #' Bartlett JW (2023) Reference-based multiple imputation: what is the right variance and how to
 #' estimate it. *Stat. Biopharm. Res.* 15:178-186, <doi:10.1080/19466315.2021.1983455>.

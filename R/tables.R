@@ -68,6 +68,7 @@ cell_formats <- list(
   count = function(x) count_cells(x),
   flag = function(x) ifelse(is.na(x), "", ifelse(x, "yes", "no")),
   attribute = function(x) unname(estimand_attributes[x]),
+  shift = function(x) format_each(x),
   stated = function(x) ifelse(is.na(x), "not stated", x)
 )
 
