@@ -45,12 +45,13 @@ is_single <- function(x) {
 print.imputations <- function(x, rows = 20, ...) {
   cat(imputations_title(x), sep = "\n")
   table <- tidy.imputations(x)
-  if (nrow(table) > 0) {
-    cat("\n")
-    cat(imputations_rows(utils::head(table, rows), x), sep = "\n")
+  runs <- if (nrow(table) > rows) method_runs(table) else seq_len(nrow(table))
+  shown <- imputations_rows(table, runs)
+  if (length(shown) > 0) {
+    cat("", utils::head(shown, rows + 1), sep = "\n")
   }
-  if (nrow(table) > rows) {
-    cat(sprintf("... and %d more: generics::tidy(x) has all.\n", nrow(table) - rows))
+  if (length(shown) > rows + 1) {
+    cat(sprintf("... and %d more lines: generics::tidy(x) has all.\n", length(shown) - rows - 1))
   }
   cat(imputations_notes(x), sep = "\n")
   print_assumptions(x)
@@ -83,24 +84,51 @@ count_words <- function(n, noun) {
   sprintf("%s %s%s", count_text(n), noun, if (n == 1) "" else "s")
 }
 
-imputations_rows <- function(table, x) {
-  name <- ifelse(
-    nchar(table$variable) > 32, paste0(substr(table$variable, 1, 31), "~"), table$variable
-  )
-  predictors <- ifelse(is.na(table$n.predictors), "-", table$n.predictors)
+# Numbers the lines of a table that is too long: more than two columns one after the other with one
+# method, the items of a questionnaire for example, are one line.
+method_runs <- function(table) {
+  method <- ifelse(is.na(table$method), "-", table$method)
+  run <- cumsum(c(TRUE, method[-1] != method[-length(method)]))
+  alone <- tabulate(run)[run] < 3 | method == ""
+  cumsum(c(TRUE, run[-1] != run[-length(run)] | alone[-1]))
+}
+
+# A line of heads, then one for each run.
+imputations_rows <- function(table, runs) {
+  if (nrow(table) == 0) {
+    return(character())
+  }
+  parts <- split(table, runs)
+  column <- function(name, words) vapply(parts, function(part) words(part[[name]]), "")
+  method <- column("method", function(method) if (method[[1]] %in% "") "as it is" else method[[1]])
   cells <- cbind(
-    format(c("variable", name)),
-    format(c("method", ifelse(table$method %in% "", "left as it is", table$method))),
-    formatC(c("missing", count_text(table$n.missing)), width = 8),
-    formatC(c("%", sprintf("%.1f", 100 * table$p.missing)), width = 5),
-    formatC(c("predictors", predictors), width = 10)
+    format(c("variable", column("variable", run_names))), format(c("method", method)),
+    format(c("missing", column("n.missing", function(n) run_range(count_text(n), n))),
+      justify = "right"),
+    format(c("%", column("p.missing", function(p) run_range(sprintf("%.1f", 100 * p), p))),
+      justify = "right"),
+    format(c("predictors", column("n.predictors", function(n) {
+      if (anyNA(n)) "-" else run_range(n, n)
+    })), justify = "right")
   )
   paste0(" ", apply(cells, 1, paste, collapse = "  "))
 }
 
+run_names <- function(names) {
+  short <- ifelse(nchar(names) > 32, paste0(substr(names, 1, 31), "~"), names)
+  n <- length(short)
+  if (n == 1) short else sprintf("%s to %s (%d)", substr(short[[1]], 1, 14),
+    substr(short[[n]], 1, 14), n)
+}
+
+run_range <- function(text, values) {
+  ends <- trimws(text[c(which.min(values), which.max(values))])
+  if (ends[[1]] == ends[[2]]) ends[[1]] else paste(ends, collapse = "-")
+}
+
 imputations_notes <- function(x) {
   by <- if (!is.null(x$by)) sprintf("Completed by %s, each by itself.", enumerate(x$by))
-  cluster <- if (!is.null(x$cluster)) sprintf("Clusters: %s.", enumerate(x$cluster))
+  cluster <- if (!is.null(x$cluster)) cluster_note(x)
   nothing <- if (length(x$imputed) == 0) {
     sprintf("Nothing is missing that is to be imputed: all %d data sets are `data`.", x$m)
   }
@@ -119,6 +147,17 @@ imputations_notes <- function(x) {
   ), strwrap_or_blank)) |> c(
     unlist(lapply(shown, strwrap, width = 79, prefix = "   ", initial = " - ")),
     if (more > 0) sprintf(" - and %d more in x$log", more)
+  )
+}
+
+cluster_note <- function(x) {
+  codes <- cluster_codes(x$cluster, x$data)
+  alone <- sum(is.na(codes))
+  sprintf(
+    "%s by %s%s.", count_words(length(unique(codes[!is.na(codes)])), "cluster"),
+    enumerate(x$cluster),
+    if (alone > 0) sprintf(", %s on %s own", count_words(alone, "row"),
+      if (alone == 1) "its" else "their") else ""
   )
 }
 

@@ -48,8 +48,8 @@ new_imputations <- function(data, imputed, m, ...) {
 #'   imputed, or one a level of it: `variable`, `level` (`NA` for numbers), `n.observed`,
 #'   `mean.observed` and `sd.observed` (of a level: its share, and no SD), `n.missing`,
 #'   `mean.imputed` and `sd.imputed` over all imputations. They need not agree: rows with missing
-#'   values may differ from the others. `tidy()`: a data frame, one row a column of the data with missing values or completed:
-#'   `variable`, `method` (`""`: left as it is), `n.missing`, `p.missing` (share of
+#'   values may differ from the others. `tidy()`: a data frame, one row a column of the data with
+#'   missing values: `variable`, `method` (`""`: left as it is), `n.missing`, `p.missing` (share of
 #'   rows), `n.predictors`. `glance()`: one row: `m`, `iterations`, `nobs` (rows),
 #'   `n.complete` (rows without missing values in the data), `n.missing` (values imputed in each
 #'   data set), `single` (is it single imputation?), `seed`.

@@ -77,7 +77,7 @@ decision_words <- c(
   one_value = "only one value is observed: it is imputed"
 )
 
-# `counts`: matrices `left_out` and `decided` and the number of visits `of` a variable had.
+# `counts`: matrices `left_out` and `decided`, and `of`: how many visits each variable had.
 counted_log <- function(counts) {
   left <- which(counts$left_out > 0, arr.ind = TRUE)
   left <- left[order(left[, 1], left[, 2]), , drop = FALSE]
@@ -87,11 +87,11 @@ counted_log <- function(counts) {
   rbind(
     log_rows(
       names[left[, 1]], "predictor left out as constant or collinear", names[left[, 2]],
-      as.double(counts$left_out[left]), counts$of
+      as.double(counts$left_out[left]), counts$of[left[, 1]]
     ),
     log_rows(
       names[decided[, 1]], unname(decision_words[colnames(counts$decided)[decided[, 2]]]),
-      NA_character_, as.double(counts$decided[decided]), counts$of
+      NA_character_, as.double(counts$decided[decided]), counts$of[decided[, 1]]
     )
   )
 }

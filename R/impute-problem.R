@@ -26,7 +26,7 @@ impute_problem <- function(data, method, predictors, by, cluster, instrument) {
       group = group, cluster = cluster_codes(groups$cluster, data)
     ),
     columns = columns, targets = targets, method = method, groups = groups,
-    predictors = set_matrix(sets, used), n_groups = if (is.null(group)) 1 else max(group),
+    predictors = set_matrix(sets, used), n_groups = groups_visited(columns[targets], group),
     log = problem_log(columns, method, pool, sets, groups, plan), items = plan
   )
 }
@@ -346,6 +346,13 @@ abort_empty_group <- function(name, by, level) {
   ), name, enumerate(by), describe(level), name, name_text(name)), column = name, value = level)
 }
 
+# In how many groups each target has missing values.
+groups_visited <- function(targets, group) {
+  vapply(targets, function(column) {
+    if (is.null(group)) 1 else as.double(length(unique(group[is.na(column$x)])))
+  }, 0)
+}
+
 # A row without a cluster is on its own.
 cluster_codes <- function(cluster, data) {
   if (is.null(cluster)) {
@@ -384,7 +391,7 @@ predictor_pool <- function(columns, method, groups, plan) {
 # The names of the predictors of each target.
 predictor_sets <- function(predictors, targets, pool, columns, plan) {
   usable <- names(pool)[pool == ""]
-  asked <- asked_predictors(predictors, columns, pool, plan)
+  asked <- asked_predictors(predictors, targets, columns, pool, plan)
   items <- names(plan$predictors)
   outside <- if (is.null(plan$outside)) names(plan$scores) else plan$outside
   stats::setNames(lapply(targets, function(target) {
@@ -400,7 +407,7 @@ predictor_sets <- function(predictors, targets, pool, columns, plan) {
 }
 
 # `predictors` as a list of names; those not usable are an error.
-asked_predictors <- function(predictors, columns, pool, plan) {
+asked_predictors <- function(predictors, targets, columns, pool, plan) {
   if (is.null(predictors)) {
     return(list())
   }
@@ -409,7 +416,7 @@ asked_predictors <- function(predictors, columns, pool, plan) {
   } else {
     listed_sets(predictors, columns)
   }
-  for (target in names(sets)) {
+  for (target in intersect(names(sets), targets)) {
     check_predictors(sets[[target]], target, columns, pool, plan)
   }
   sets
@@ -469,7 +476,9 @@ check_predictors <- function(set, target, columns, pool, plan) {
     why <- if (pool[[name]] %in% c("incomplete", "never")) {
       "it keeps its missing values. Give it a method."
     } else {
-      sprintf("it is %s. Make it a number or a factor.", column_words(columns[[name]]))
+      sprintf(
+        "it is %s. Make it a number or a factor, or leave it out.", column_words(columns[[name]])
+      )
     }
     qst_abort("argument", sprintf(
       "`predictors`: `%s` cannot predict `%s`: %s", name, target, why

@@ -19,7 +19,7 @@
 #' | `"polr"` | ordered factors (default) | proportional odds |
 #' | `"mean"`, `"median"` | numbers | the observed mean, median |
 #' | `"norm.predict"` | numbers | what linear regression predicts |
-#' | `"sample"` | all | the observed values |
+#' | `"sample"` | numbers, factors, logical | the observed values |
 #' | `"none"` or `""` | all | left incomplete, and then no predictor |
 #'
 #' Predictive mean matching (`pmm`, Little 1988) is near by predictions: from drawn parameters for
@@ -322,7 +322,7 @@ add_counts <- function(parts) {
   list(
     left_out = Reduce(`+`, lapply(parts, `[[`, "left_out")),
     decided = Reduce(`+`, lapply(parts, `[[`, "decided")),
-    of = sum(vapply(parts, function(part) if (is.null(part$of)) 0 else part$of, 0))
+    of = Reduce(`+`, lapply(parts, `[[`, "of"))
   )
 }
 
@@ -333,8 +333,8 @@ finish_imputations <- function(data, problem, made, settings, numbers, recipe, c
   used <- names(problem$variables)
   targets <- problem$targets
   values <- Map(typed_values, made$imputed[match(targets, used)], problem$columns[targets])
-  visits <- length(numbers) * settings$iterations * problem$n_groups
-  counts <- if (!is.null(made)) named_counts(made, used, visits)
+  visits <- length(numbers) * settings$iterations * problem$n_groups[used]
+  counts <- if (!is.null(made)) named_counts(made, used, unname(visits))
   new_imputations(
     data, stats::setNames(values, targets), length(numbers),
     numbers = numbers, method = problem$method, predictors = problem$predictors,

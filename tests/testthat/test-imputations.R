@@ -112,7 +112,10 @@ test_that("imputations describe themselves within 80 columns", {
   expect_match(paste(printed, collapse = " "),
     "4 rows of 5 columns, 0 of them complete (0.0%); 6 values imputed", fixed = TRUE)
   expect_match(capture.output(print(imp[2]))[[1]], "^Single imputation")
-  expect_match(capture.output(print(imp, rows = 1)), "and 3 more", all = FALSE)
+  expect_match(capture.output(print(imp, rows = 1)), "age to smoker (4)",
+    all = FALSE, fixed = TRUE)
+  imp$method <- c(id = "", age = "pmm", score = "norm", sex = "logreg", smoker = "logreg")
+  expect_match(capture.output(print(imp, rows = 1)), "and 3 more lines", all = FALSE)
   tidied <- generics::tidy(imp)
   expect_identical(tidied$variable, c("age", "score", "sex", "smoker"))
   expect_identical(tidied$n.missing, c(2L, 1L, 1L, 2L))

@@ -5,7 +5,7 @@ test_that("what the core counted becomes words, with how often", {
     decided = matrix(
       c(0L, 10L, 0L, 0L, 1L, 0L), 3, dimnames = list(names, c("few_donors", "separated"))
     ),
-    of = 10
+    of = c(10, 10, 10)
   )
   log <- counted_log(counts)
   expect_identical(log$variable, c("a", "b", "b", "b"))

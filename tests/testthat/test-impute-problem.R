@@ -151,7 +151,7 @@ test_that("groups and clusters are columns; groups are complete and have observe
   problem <- problem_of(data, by = ~arm, cluster = ~group)
   expect_identical(problem$data$group, c(1L, 2L, 1L, 2L, 1L, 2L))
   expect_identical(problem$data$cluster, c(1L, NA, 2L, NA, 1L, NA))
-  expect_identical(problem$n_groups, 2L)
+  expect_identical(problem$n_groups, c(age = 1, sex = 1, score = 1))
   expect_false(any(c("arm", "group") %in% names(problem$variables)))
 })
 
