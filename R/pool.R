@@ -22,16 +22,23 @@
 #' @section Degrees of freedom with complete data:
 #' What the tests of each fit use: of `lm`, of [fit_glm()] and of `glm` with an estimated
 #' dispersion those of the residuals; infinitely many, that is z, where the
-#' variance is known (binomial, Poisson and negative binomial families), for [fit_gee()]
-#' Satterthwaite's, for `coxph`, `geeglm` and others without `df.residual()` infinitely many. With
-#' `vcov = "CR2"` they are the mean over the fits of Satterthwaite's, contrast by contrast.
-#' `df.complete` sets them.
+#' variance is known (binomial, Poisson and negative binomial families); for [fit_gee()]
+#' Satterthwaite's; for `coxph`, `survreg`, `polr`, `geeglm` and others without `df.residual()`
+#' infinitely many. With `vcov = "CR2"` they are the mean over the fits of Satterthwaite's, contrast
+#' by contrast. `df.complete` sets them.
 #'
 #' `mice::pool()` takes the residual degrees of freedom for every model (for `coxph` events less
 #' coefficients), also where the test with complete data is z. Barnard and Rubin start from
 #' the t distribution that complete data would have, and Stata's `mi estimate` and SAS's MIANALYZE
 #' take z there as here. `df.complete = df.residual(fits[[1]])` gives mice's figures. mice keeps
 #' `lambda` above 0.0001 when it computes `df`; here nothing is cut off.
+#'
+#' @section Columns that depend on imputed values:
+#' `poly(x, 2)`, splines without given knots and `scale(x)` are made anew in each completed data set
+#' where x was imputed, so that their coefficients mean something else in each. A warning
+#' (`questrial_warning_basis`) says so. [predict()] and D3 of [anova.pooled_fit()] do not depend on
+#' it; for coefficients and D1 fix the columns: `poly(x, 2, raw = TRUE)`,
+#' `ns(x, knots =, Boundary.knots =)`.
 #'
 #' @param fits A list of fits: of [fit_glm()], [fit_gee()], [stats::lm()], [stats::glm()] or
 #'   anything else with `coef()` and `vcov()`, one a completed data set; also
@@ -67,6 +74,7 @@
 #' @export
 pool <- function(fits, df.complete = NULL) {
   call <- match.call()
+  imp <- attr(fits, "imp")
   fits <- read_fits(fits)
   check_df_complete(df.complete)
   if (length(fits) < 2) {
@@ -75,7 +83,7 @@ pool <- function(fits, df.complete = NULL) {
       length(fits), if (length(fits) == 1) "" else "s"
     ), value = length(fits))
   }
-  new_pooled_fit(fits, call, df.complete)
+  new_pooled_fit(fits, call, df.complete, imp)
 }
 
 # ---- Reading fits ----
@@ -97,7 +105,7 @@ read_fits <- function(fits) {
       if (is.list(fits)) "a single fit" else describe(fits)
     ))
   }
-  unname(unclass(fits))
+  lapply(seq_along(fits), function(i) fits[[i]])
 }
 
 is_data_sets <- function(x) {
@@ -231,7 +239,7 @@ complete_df <- function(fit) {
   family <- tryCatch(stats::family(fit)$family, error = function(e) "")
   known <- is.character(family) &&
     grepl("^(binomial|poisson|negative.binomial)", family[[1]], ignore.case = TRUE)
-  if (known || inherits(fit, c("gee", "geeglm"))) {
+  if (known || inherits(fit, c("gee", "geeglm", "polr", "survreg"))) {
     return(Inf)
   }
   df <- tryCatch(stats::df.residual(fit), error = function(e) NULL)
@@ -245,15 +253,20 @@ complete_df <- function(fit) {
 fit_imputations <- function(formula, imp, call, family, action, contrasts, method, threads) {
   expressions <- frame_expressions(call)
   seen <- new.env(parent = emptyenv())
+  bar <- if (interactive()) cli::cli_progress_bar("Fitting", total = imp$m)
   fits <- lapply(seq_len(imp$m), function(i) {
     data <- imp[[i]]
-    check_model_data(formula, data)
     one_call <- call
     one_call$data <- call("[[", call$data, i)
-    collect_warnings(seen, {
+    fit <- of_imputation(i, seen, {
+      check_model_data(formula, data)
       frame <- model_frame(formula, data, expressions, action, threads)
       build_fit(frame, one_call, family, contrasts, method, threads)
     })
+    if (!is.null(bar)) {
+      cli::cli_progress_update(id = bar)
+    }
+    fit
   })
   notes <- c(if (imp$m < 2) warn_single(), warn_once(seen, imp$m))
   new_pooled_fit(fits, call, imp = imp, notes = notes)
@@ -268,14 +281,23 @@ warn_single <- function() {
   text
 }
 
-# Warnings of m fits are kept with how often each came, to be given once.
-collect_warnings <- function(seen, expr) {
-  withCallingHandlers(expr, questrial_warning = function(w) {
-    key <- conditionMessage(w)
-    before <- seen[[key]]
-    seen[[key]] <- list(times = 1L + if (is.null(before)) 0L else before$times, condition = w)
-    invokeRestart("muffleWarning")
-  })
+# Warnings of m fits are kept with how often each came, to be given once; an error says in which
+# imputation it is (the first one's is most often that of all).
+of_imputation <- function(i, seen, expr) {
+  withCallingHandlers(expr,
+    questrial_warning = function(w) {
+      key <- conditionMessage(w)
+      before <- seen[[key]]
+      seen[[key]] <- list(times = 1L + if (is.null(before)) 0L else before$times, condition = w)
+      invokeRestart("muffleWarning")
+    },
+    questrial_error = function(e) {
+      if (i > 1) {
+        e$message <- sprintf("In imputation %d: %s", i, conditionMessage(e))
+        stop(e)
+      }
+    }
+  )
 }
 
 # The texts, each with the number of imputations.

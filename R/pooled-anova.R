@@ -153,6 +153,7 @@ as_single_fit <- function(fit) {
   single <- fit$fits[[1]]
   if (is.list(single)) {
     single$coefficients <- fit$coefficients
+    single$assign <- fit$assign
   }
   single
 }

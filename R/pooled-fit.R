@@ -17,7 +17,7 @@ new_pooled_fit <- function(fits, call, df.complete = NULL, imp = NULL, notes = N
     family = tryCatch(stats::family(first), error = function(e) NULL),
     df.complete = df.complete, estimates = do.call(cbind, estimates),
     n_each = vapply(fits, count_used, 0), n_out_each = vapply(fits, count_left_out, 0),
-    imp = imp, notes = notes
+    imp = imp, notes = c(notes, warn_of_bases(fits))
   )
   fit$n_used <- min(fit$n_each)
   class(fit) <- "pooled_fit"
@@ -29,6 +29,29 @@ new_pooled_fit <- function(fits, call, df.complete = NULL, imp = NULL, notes = N
   fit
 }
 
+# Terms such as poly(x, 2) whose columns are not the same functions in all fits; NULL if none.
+warn_of_bases <- function(fits) {
+  bases <- lapply(fits, function(fit) {
+    terms <- tryCatch(stats::terms(fit), error = function(e) NULL)
+    as.list(attr(terms, "predvars"))[-1]
+  })
+  differs <- vapply(seq_along(bases[[1]]), function(k) {
+    !all(vapply(bases, function(basis) identical(basis[k], bases[[1]][k]), NA))
+  }, NA)
+  if (!any(differs)) {
+    return(NULL)
+  }
+  names <- vapply(as.list(attr(stats::terms(fits[[1]]), "variables"))[-1], deparse1, "")
+  text <- sprintf(
+    paste(
+      "Columns of %s are made anew in each completed data set, so their coefficients mean",
+      "something else in each. Predictions hold; else fix the columns, as by raw = TRUE or knots."
+    ), enumerate(names[differs])
+  )
+  qst_warn("basis", text, value = names[differs])
+  text
+}
+
 # An element, or a slot's absence: S4 fits have no `$`.
 part_of <- function(fit, name) {
   if (is.list(fit)) fit[[name]]
@@ -37,6 +60,9 @@ part_of <- function(fit, name) {
 # The number of the term of each coefficient, 0 for the constant.
 fit_assign <- function(fit) {
   assign <- part_of(fit, "assign")
+  if (is.null(assign) && inherits(fit, "glm")) {
+    assign <- attr(stats::model.matrix(fit), "assign")
+  }
   if (is.numeric(assign)) assign
 }
 
@@ -320,23 +346,28 @@ print.summary.pooled_fit <- function(x, digits = max(3L, getOption("digits") - 3
 #' Imputed again with other random numbers, standard errors come out otherwise. Von Hippel (2020)
 #' says how many imputations keep that small.
 #'
-#' Over repetitions the standard error of a pooled estimate has a coefficient of variation of about
-#' \eqn{\gamma / \sqrt{2 (m - 1)}}{fmi / sqrt(2 (m - 1))}, \eqn{\gamma}{fmi} the fraction of
-#' missing information; so \eqn{m = 1 + (\gamma / cv)^2 / 2}{m = 1 + (fmi / cv)^2 / 2}
-#' imputations bring it to `cv`. The fraction is itself known roughly when m is
-#' small: its interval is that of its logit with standard error \eqn{\sqrt{2 / m}}{sqrt(2 / m)}
-#' (Harel 2007), and `m.needed` is for its upper end, as in the second stage of von Hippel's
-#' rule. At `cv` = 0.05 the second digit of a standard error may differ.
+#' The variance between imputations is known from m of them, so that over repetitions the standard
+#' error of a pooled estimate has a coefficient of variation of about
+#' \eqn{\lambda / \sqrt{2 (m - 1)}}{lambda / sqrt(2 (m - 1))}, with \eqn{\lambda}{lambda} the
+#' share of the variance that is due to missing values; so
+#' \eqn{m = 1 + (\lambda / cv)^2 / 2}{m = 1 + (lambda / cv)^2 / 2} imputations bring it to
+#' `cv`. The share is itself known roughly when m is small: its interval is that of its
+#' logit with standard error \eqn{\sqrt{2 / m}}{sqrt(2 / m)} (Harel 2007), and `m.needed` is for its
+#' upper end, as in the second stage of von Hippel's rule. At `cv` = 0.05 the second digit of a
+#' standard error may differ.
+#'
+#' Von Hippel writes the fraction of missing information, which in large samples is
+#' \eqn{\lambda}{lambda}. In small ones `fmi` of [pool()] is larger, however little is missing; it
+#' is what howManyImputations takes.
 #'
 #' @param fit A [pooled_fit].
 #' @param cv The coefficient of variation that is small enough, above 0.
-#' @param conf.level Level of the interval of the fraction of missing information.
+#' @param conf.level Level of the interval of lambda.
 #' @param vcov,cluster Which covariance, as in [summary.fit_glm()].
-#' @return A data frame, one row a coefficient: `term`, `fmi` and its limits `fmi.low` and
-#'   `fmi.high`, `mc.error` (Monte Carlo standard error of the estimate,
+#' @return A data frame, one row a coefficient: `term`, `lambda` and its limits `lambda.low` and
+#'   `lambda.high`, `mc.error` (Monte Carlo standard error of the estimate,
 #'   \eqn{\sqrt{B/m}}{sqrt(B / m)}), `cv` and `cv.high` (those of the standard error with the m
-#'   at hand, for `fmi` and `fmi.high`) and `m.needed` (at least 2). Without missing information
-#'   `fmi` and `cv` are 0.
+#'   at hand, for `lambda` and `lambda.high`) and `m.needed` (at least 2).
 #' @references
 #' Harel O (2007) Inferences on missing information under multiple imputation and two-stage
 #' multiple imputation. *Stat. Methodol.* 4:75-89.
@@ -362,14 +393,14 @@ imputations_needed <- function(fit, cv = 0.05, conf.level = 0.95, vcov = NULL, c
 }
 
 needed_table <- function(table, m, cv, conf.level) {
-  fmi <- ifelse(table$lambda == 0, 0, table$fmi)
+  lambda <- table$lambda
   reach <- stats::qnorm((1 + conf.level) / 2) * sqrt(2 / m)
-  high <- stats::plogis(stats::qlogis(fmi) + reach)
+  high <- stats::plogis(stats::qlogis(lambda) + reach)
   data.frame(
-    term = table$term, fmi = fmi, fmi.low = stats::plogis(stats::qlogis(fmi) - reach),
-    fmi.high = high, mc.error = table$mc.error, cv = fmi / sqrt(2 * (m - 1)),
-    cv.high = high / sqrt(2 * (m - 1)),
-    m.needed = pmax(ceiling(1 + (high / cv)^2 / 2), 2)
+    term = table$term, lambda = lambda,
+    lambda.low = stats::plogis(stats::qlogis(lambda) - reach), lambda.high = high,
+    mc.error = table$mc.error, cv = lambda / sqrt(2 * (m - 1)),
+    cv.high = high / sqrt(2 * (m - 1)), m.needed = pmax(ceiling(1 + (high / cv)^2 / 2), 2)
   )
 }
 
@@ -379,9 +410,8 @@ repeat_text <- function(fit, table = pooled_estimates(fit, default_covariance(fi
     return(NULL)
   }
   needed <- needed_table(table, fit$m, 0.05, 0.95)
-  needed <- needed[!is.na(needed$fmi), ]
-  worst <- needed[which.max(needed$fmi), ]
-  if (nrow(worst) == 0 || worst$fmi == 0) {
+  worst <- needed[which.max(needed$lambda), ]
+  if (nrow(worst) == 0 || worst$lambda == 0) {
     return(NULL)
   }
   now <- sprintf(

@@ -86,7 +86,7 @@ glance.pooled_fit <- function(x, vcov = NULL, cluster = NULL, ...) {
   check_no_dots(...)
   table <- pooled_estimates(x, fit_covariance(x, vcov, cluster))
   needed <- needed_table(table, x$m, 0.05, 0.95)
-  fmi <- max(needed$fmi, na.rm = TRUE)
+  fmi <- max(table$fmi, na.rm = TRUE)
   data.frame(
     m = x$m, nobs = x$n_used, left.out = max(x$n_out_each), fmi = fmi,
     efficiency = 1 / (1 + fmi / x$m), cv = max(needed$cv, na.rm = TRUE),
@@ -122,7 +122,7 @@ labels.pooled_fit <- function(object, ...) {
 # Of fit_glm() with imputations the call is made again; a list of fits has none of its own.
 #' @export
 update.pooled_fit <- function(object, formula., ..., evaluate = TRUE) {
-  if (is.null(object$imp)) {
+  if (is.null(object$call$data)) {
     refuse_pooled(
       "update()", "the fits were given as a list", "Update each of `fits` and pool() them again"
     )

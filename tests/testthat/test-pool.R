@@ -135,3 +135,76 @@ test_that("other packages' fits are pooled by coef() and vcov()", {
     expect_as_mice(pool(mixed), theirs)
   }
 })
+
+test_that("fit_glm() reads every argument in each completed data set", {
+  skip_if_not_installed("mice")
+  imp <- from_mids(mids_of("boys"))
+  pooled <- fit_glm(hgt ~ age + reg + offset(bmi),
+    data = imp, weights = wgt, subset = bmi > 15, offset = hc, contrasts = list(reg = "contr.sum")
+  )
+  by_hand <- lapply(as.list(imp), function(data) {
+    lm(hgt ~ age + reg + offset(bmi), data,
+      weights = wgt, subset = bmi > 15, offset = hc,
+      contrasts = list(reg = "contr.sum")
+    )
+  })
+  expect_equal(coef(pooled), coef(pool(by_hand)), tolerance = 1e-9)
+  expect_equal(vcov(pooled), vcov(pool(by_hand)), tolerance = 1e-9)
+  firth <- fit_glm(bmi > 18 ~ age, imp, family = binomial(), method = "firth")
+  one <- fit_glm(bmi > 18 ~ age, imp[[2]], family = binomial(), method = "firth")
+  expect_identical(coef(firth$fits[[2]]), coef(one))
+})
+
+test_that("a warning of many fits is given once, with how many", {
+  x <- c(1, 2, 3, 4, 5, NA)
+  data <- data.frame(x = x, y = c(0, 0, 0, 1, 1, 0))
+  imp <- new_imputations(data, list(x = matrix(c(2, 4.5, 1), 1)), 3)
+  expect_warning(
+    fit <- fit_glm(y ~ x, imp, family = binomial()), "In 2 of 3 imputations: Separation",
+    class = "questrial_warning_separation"
+  )
+  expect_output(print(fit), "In 2 of 3")
+})
+
+test_that("a level without rows in one imputation is named", {
+  data <- data.frame(y = 1:6 + sin(1:6), g = factor(c("a", "a", "b", "b", NA, NA), c("a", "b", "c")))
+  imp <- new_imputations(data, list(g = matrix(c(3L, 1L, 1L, 2L), 2)), 2)
+  error <- expect_error(fit_glm(y ~ g, imp), class = "questrial_error_argument")
+  expect_match(conditionMessage(error), "Fit 2 has no coefficient `gc`")
+})
+
+test_that("an error says in which imputation it is", {
+  data <- data.frame(y = c(1, 3, 2, NA), x = 1:4)
+  imp <- new_imputations(data, list(y = matrix(c(1, Inf, 2), 1)), 3)
+  expect_error(fit_glm(y ~ x, imp), "^In imputation 2: .*Inf in row 4",
+    class = "questrial_error_argument"
+  )
+  expect_error(fit_glm(y ~ z, imp), "^`formula`: there is no variable `z`")
+})
+
+test_that("columns that are the same in all imputations give no warning", {
+  data <- data.frame(y = c(1, 3, 2, NA, 5, 1, 2), x = c(1, 2, 4, 7, 9, 3, NA))
+  imp <- new_imputations(data, list(y = matrix(c(1, 4), 1), x = matrix(c(5, 6), 1)), 2)
+  expect_warning(fit_glm(y ~ poly(x, 2), imp), class = "questrial_warning_basis")
+  expect_silent(fit_glm(y ~ poly(x, 2, raw = TRUE), imp))
+  expect_silent(fit_glm(x ~ log(y), imp))
+})
+
+test_that("results of with() are pooled, and know their data", {
+  data <- data.frame(y = c(1, 3, 2, NA, 5, 1, 2), g = c(1, 1, 2, 2, 3, 3, 3), x = c(1:6, 3))
+  imp <- new_imputations(data, list(y = matrix(c(1, 4), 1)), 2)
+  pooled <- pool(with(imp, fit_glm(y ~ x)))
+  expect_equal(coef(pooled), coef(fit_glm(y ~ x, imp)))
+  expect_equal(vcov(pooled, "CR1", ~ g), vcov(fit_glm(y ~ x, imp, cluster = ~ g), "CR1"))
+})
+
+test_that("estimating equations are pooled with their covariances", {
+  skip_if_not_installed("mice")
+  data <- mice::complete(mids_of("airquality"), "all")
+  fits <- lapply(data, function(one) fit_gee(Ozone ~ Wind + Temp, one, cluster = ~ Month))
+  pooled <- pool(fits)
+  each <- lapply(fits, vcov, "MD")
+  between <- cov(t(vapply(fits, coef, coef(fits[[1]]))))
+  expect_equal(vcov(pooled, "MD"), Reduce(`+`, each) / 5 + 1.2 * between, tolerance = 1e-12)
+  expect_error(vcov(pooled, "HC3"), class = "questrial_error_argument")
+})

@@ -74,18 +74,29 @@ test_that("a single imputation is marked", {
   expect_output(print(summary(pooled)), "Single imputation")
 })
 
-# Von Hippel (2020, Methods): fraction .3 known exactly, cv .05 needs 1 + .5 * 36 = 19.
+# Von Hippel (2020, eq. 2): a fraction of .3, known exactly, needs 1 + 36 / 2 = 19 for cv .05.
 test_that("the number of imputations follows von Hippel's rule", {
-  table <- data.frame(term = "a", fmi = 0.3, lambda = 0.3, mc.error = 1)
-  expect_equal(needed_table(transform(table, fmi = 0.299), 1e12, 0.05, 0.95)$m.needed, 19)
+  table <- data.frame(term = "a", lambda = 0.3, mc.error = 1)
+  expect_equal(needed_table(transform(table, lambda = 0.299), 1e12, 0.05, 0.95)$m.needed, 19)
   expect_equal(needed_table(table, 1 + 18, 0.05, 0.95)$cv, 0.05)
   few <- needed_table(table, 5, 0.05, 0.95)
   high <- plogis(qlogis(0.3) + qnorm(0.975) * sqrt(2 / 5))
-  expect_equal(few$fmi.high, high)
+  expect_equal(few$lambda.high, high)
   expect_equal(few$cv.high, high / sqrt(8))
   expect_equal(few$m.needed, ceiling(1 + (high / 0.05)^2 / 2))
   none <- needed_table(transform(table, lambda = 0), 5, 0.05, 0.95)
-  expect_identical(c(none$fmi, none$m.needed), c(0, 2))
+  expect_identical(c(none$cv, none$m.needed), c(0, 2))
+})
+
+# The rule is that of the sampling distribution of B: m estimates from a normal distribution.
+test_that("standard errors vary over imputations as the rule says", {
+  withr::local_seed(3)
+  m <- 20
+  se <- replicate(4000, sqrt(0.7 + (1 + 1 / m) * var(rnorm(m, 0, sqrt(0.3)))))
+  lambda <- (1 + 1 / m) * 0.3 / (0.7 + (1 + 1 / m) * 0.3)
+  rule <- needed_table(data.frame(term = "a", lambda = lambda, mc.error = 1), m, 0.05, 0.95)$cv
+  # The Monte Carlo error of a coefficient of variation is about cv / sqrt(2 n).
+  expect_equal(sd(se) / mean(se), rule, tolerance = 3 / sqrt(8000) + 0.02)
 })
 
 test_that("print and summary fit in 80 columns and say how many rows", {
