@@ -256,8 +256,9 @@ refuse_likelihood <- function(what) {
 #' Errors of class `questrial_error_pooled` that say what to do instead: `fitted()`,
 #' `residuals()`, `weights()`, `model.frame()`, `model.matrix()`, `hatvalues()`, `cooks.distance()`
 #' and the other measures of influence, `simulate()`, `plot()`, `augment()`, `estfun()` and
-#' `bread()` belong to the rows of one completed data set; `logLik()`, `AIC()`, `BIC()` and `deviance()`
-#' have no counterpart (the mean of log likelihoods is none); `df.residual()` is not one number.
+#' `bread()` belong to the rows of one completed data set; `logLik()`, `AIC()`, `BIC()` and
+#' `deviance()` have no counterpart (the mean of log likelihoods is none); `df.residual()` is not
+#' one number.
 #' @export
 fitted.pooled_fit <- function(object, ...) refuse_rows("fitted()")
 
