@@ -3,6 +3,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
+/* A sum of squares that falls to this share of itself has lost too many digits. */
+#define TOL_LOSS 1e-6
+
 /* One worker's completed group of one imputation. Without a method that needs columns `x` and
  * `panel` are NULL. */
 typedef struct {
@@ -40,6 +43,17 @@ void qst_impute_settings_default(qst_impute_settings *settings)
 
 /* ---- A visit ---- */
 
+/* Codes, or the column of x if columns there are. */
+static const double *values_of(const qst__plan *p, const worker *w, ptrdiff_t v)
+{
+    if (p->codes_of[v] >= 0) {
+        return w->codes + p->codes_of[v] * p->n_rows_max;
+    }
+    return w->x != NULL && p->first_column[v] >= 0
+               ? w->x + p->first_column[v] * qst__up_to_4(p->n_rows_max)
+               : NULL;
+}
+
 static qst__visit visit_of(
     const qst__plan *p, worker *w, ptrdiff_t v, ptrdiff_t g, ptrdiff_t imputation)
 {
@@ -74,8 +88,7 @@ static qst__visit visit_of(
         .left_out = w->left_out,
         .decided_out = w->decided_now};
     if (w->rows != NULL) {
-        visit.y = visit.own >= 0 ? w->x : w->codes + p->codes_of[v] * p->n_rows_max;
-        visit.y += visit.own >= 0 && w->x != NULL ? visit.own * ld : 0;
+        visit.y = values_of(p, w, v);
         visit.state = w->states != NULL ? w->states + v * (p->data->n_clusters + 2) : NULL;
     }
     return visit;
@@ -119,7 +132,8 @@ static void put(const qst__plan *p, worker *w, ptrdiff_t row, ptrdiff_t column, 
 }
 
 /* The missing rows of a column become w->fresh, the cross-products follow: x'c changes by x'(new -
- * old), c'c by (new - old)'(new + old). */
+ * old), c'c by (new - old)'(new + old). Where next to nothing of c'c is left, its digits went with
+ * a large value, and all are formed anew. */
 static void replace_column(const qst__plan *p, worker *w, const qst__visit *visit, ptrdiff_t column)
 {
     const ptrdiff_t n_columns = p->n_columns;
@@ -133,9 +147,13 @@ static void replace_column(const qst__plan *p, worker *w, const qst__visit *visi
         w->gram[j + column * n_columns] += w->cross[j];
         w->gram[column + j * n_columns] = w->gram[j + column * n_columns];
     }
+    const double before = w->gram[column + column * n_columns] - w->cross[column];
     w->gram[column + column * n_columns] += own;
     for (ptrdiff_t k = 0; k < visit->n_missing; k++) {
         put(p, w, visit->missing[k], column, w->fresh[k]);
+    }
+    if (w->gram[column + column * n_columns] < TOL_LOSS * before) {
+        qst__gram_rows(visit->rows, w->gram);
     }
 }
 

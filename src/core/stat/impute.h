@@ -34,7 +34,8 @@ typedef struct {
     qst_cmat gram;    /* x'x of all rows and all columns of x */
     qst_cmat panel;   /* the missing rows of x, then rows of 0 up to a multiple of 4 */
     ptrdiff_t own;    /* column of x that y is, for a number */
-    const double *y;  /* n_rows: values less `centre`, or codes 1 .. n_levels, as they stand */
+    const double *y;  /* n_rows: values less `centre`, or codes 1 .. n_levels, as they stand;
+                       * NULL where rows alone are taken */
     double centre;    /* add it to what is drawn for a number */
     int32_t n_levels; /* of a factor */
     /* Rows, ascending; both at least one. The observed are not listed for PREDICT and NORM without

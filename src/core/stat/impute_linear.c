@@ -132,7 +132,7 @@ static bool gram_by_difference(const qst__visit *visit, fit *f)
             f->gram[i + j * f->size] = whole[f->which[i]] - f->other[i + j * f->size];
         }
         const double left = f->gram[j + j * f->size], all = whole[f->which[j]];
-        is_exact = is_exact && (left >= TOL_DIFFERENCE * all || left == 0.0);
+        is_exact = is_exact && left >= TOL_DIFFERENCE * all;
     }
     return is_exact;
 }
