@@ -19,7 +19,8 @@
 #' change; so does EMA (2015). Without randomisation the three answer different
 #' questions (Lord's paradox).
 #'
-#' @param data A data frame, one row a participant.
+#' @param data A data frame, one row a participant, or `imputations` of one: the fits of the
+#'   completed data sets are then pooled, see [pool()], and there are columns `fmi`, `riv`, `lambda`.
 #' @param baseline,followup Names of the columns with the two measurements.
 #' @param arm The arm: name of a column, or `~ arm`.
 #' @param covariates Further covariates of all three: names, or `~ sex + age`.
@@ -50,7 +51,9 @@
 #' @export
 ancova_panel <- function(data, baseline, followup, arm, covariates = NULL, reference = NULL,
                          vcov = NULL, cluster = NULL, conf.level = 0.95) {
-  check_data_frame(data)
+  imputed <- inherits(data, "imputations")
+  sets <- if (imputed) as.list(data) else list(check_data_frame(data))
+  data <- sets[[1]]
   check_number(conf.level, "conf.level", min = 0, max = 1)
   check_numeric_column(data, baseline, "baseline")
   check_numeric_column(data, followup, "followup")
@@ -59,35 +62,36 @@ ancova_panel <- function(data, baseline, followup, arm, covariates = NULL, refer
     covariates <- all.vars(covariates)
   }
   covariates <- check_columns(data, as.character(covariates), "covariates")
-  rows <- panel_rows(data, baseline, followup, arm, covariates, reference)
+  each <- lapply(sets, panel_rows, baseline, followup, arm, covariates, reference)
+  frames <- lapply(each, `[[`, "frame")
+  at <- each[[1]]$at
   if (inherits(cluster, "formula")) {
-    cluster <- data[rows$at, check_columns(data, all.vars(cluster), "cluster"), drop = FALSE]
+    cluster <- data[at, check_columns(data, all.vars(cluster), "cluster"), drop = FALSE]
   } else if (!is.null(cluster)) {
-    cluster <- cluster[rows$at]
+    cluster <- cluster[at]
   }
-  fits <- panel_fits(rows$frame, covariates)
-  others <- levels(rows$frame$arm)[-1]
+  fits <- panel_fits(frames, covariates, imputed)
+  arms <- frames[[1]]$arm
+  others <- levels(arms)[-1]
   parts <- lapply(names(fits), function(name) {
-    panel_effects(fits[[name]], name, rows$frame$arm, vcov, cluster, conf.level)
+    panel_effects(fits[[name]], name, arms, vcov, cluster, conf.level)
   })
   table <- do.call(rbind, parts)
   table <- table[order(match(table$contrast, table$contrast)), ]
   ancova <- table$analysis == "ancova"
   best <- stats::setNames(table$std.error[ancova], table$contrast[ancova])
   table$efficiency <- unname((best[table$contrast] / table$std.error)^2)
-  moments <- within_arms(rows$frame)
+  moments <- mean_moments(lapply(frames, within_arms))
   notes <- c(
     panel_notes(moments, baseline, covariates), covariance_note(
       fit_covariance(fits$ancova, vcov, cluster), table$df
     ),
-    sprintf("%s rows used%s.", count_text(nrow(rows$frame)),
-      left_out_text(nrow(data) - nrow(rows$frame))
-    )
+    sprintf("%s rows used%s.", count_text(length(at)), left_out_text(nrow(data) - length(at)))
   )
   structure(
     panel_table(table, others, followup, conf.level, notes),
-    correlation = moments$correlation, slope = stats::coef(fits$ancova)[["baseline"]],
-    fits = fits
+    correlation = moments$correlation, slope = fits$ancova$coefficients[["baseline"]],
+    fits = fits, m = fits_pooled(fits$ancova)
   )
 }
 
@@ -119,11 +123,13 @@ panel_rows <- function(data, baseline, followup, arm, covariates, reference) {
   list(frame = frame, at = at)
 }
 
-panel_fits <- function(frame, covariates) {
+panel_fits <- function(frames, covariates, imputed) {
   terms <- c("arm", sprintf("x%d", seq_along(covariates)))
   treatment <- list(arm = "contr.treatment")
   fit <- function(outcome, terms) {
-    fit_glm(stats::reformulate(terms, outcome), frame, contrasts = treatment)
+    formula <- stats::reformulate(terms, outcome)
+    fits <- lapply(frames, function(frame) fit_glm(formula, frame, contrasts = treatment))
+    if (imputed) new_pooled_fit(fits, sys.call()) else fits[[1]]
   }
   list(
     ancova = fit("followup", c(terms, "baseline")), change = fit("change", terms),
@@ -150,6 +156,13 @@ within_arms <- function(frame) {
     correlation = sum(before * after) / sqrt(sum(before^2) * sum(after^2)),
     sd = sqrt(c(sum(before^2), sum(after^2)) / df)
   )
+}
+
+# Over imputations: of correlations as Fisher's z, of SDs as variances.
+mean_moments <- function(moments) {
+  correlations <- vapply(moments, `[[`, 0, "correlation")
+  variances <- vapply(moments, function(one) one$sd^2, c(0, 0))
+  list(correlation = tanh(mean(atanh(correlations))), sd = sqrt(rowMeans(variances)))
 }
 
 panel_notes <- function(moments, baseline, covariates) {

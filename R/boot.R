@@ -72,6 +72,13 @@ boot_ci <- function(data, statistic, formula = NULL,
                     type = c("bca", "percentile", "basic", "normal", "studentised"),
                     conf.level = 0.95, strata = NULL, cluster = NULL, replicates = 9999,
                     seed = NULL, threads = NULL) {
+  refuse_imputations(data, "data",
+    "draws samples, and each sample must be imputed anew",
+    paste(
+      "Give the incomplete data and a `statistic` that imputes and pools, or use",
+      "fit_glm(formula, imp), whose intervals hold what imputing leaves open."
+    )
+  )
   type <- check_boot_types(type, missing(type))
   check_number(conf.level, "conf.level", min = 0, max = 1)
   check_replicates(replicates, 19, 1e8)

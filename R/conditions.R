@@ -29,6 +29,7 @@ qst_core_abort <- function(kind, message, at, value) {
 # ---- Checks of arguments: each returns its value or says what is wrong ----
 
 check_data_frame <- function(data, arg = "data", min_rows = 1L) {
+  refuse_imputations(data, arg)
   if (!is.data.frame(data)) {
     qst_abort("argument", sprintf(
       "`%s` must be a data frame, not %s. Wrap a matrix in as.data.frame().",
@@ -42,6 +43,22 @@ check_data_frame <- function(data, arg = "data", min_rows = 1L) {
     ))
   }
   data
+}
+
+# Where completed data sets would each give a result and nothing says how to pool them.
+refuse_imputations <- function(data, arg, why = "looks at one data frame", cure = NULL) {
+  if (inherits(data, "imputations")) {
+    qst_abort("argument", sprintf(
+      "`%s` are imputations, but this function %s. %s", arg, why, if (is.null(cure)) {
+        paste(
+          "Ask one of them (imp[[1]]), each (with(imp, ...)), or a model that is pooled:",
+          "fit_glm(formula, imp)."
+        )
+      } else {
+        cure
+      }
+    ))
+  }
 }
 
 # `columns` must be names of columns of `data`; says which are missing and

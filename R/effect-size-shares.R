@@ -167,6 +167,7 @@ printed_f <- function(f, df, df.residual, n) {
 }
 
 comparison_f <- function(x) {
+  refuse_pooled_f(x)
   if (!identical(attr(x, "test"), "anova")) {
     qst_abort("argument", sprintf(
       "Test \"%s\" of the comparison has no F of pooled variance. Use test = \"anova\".",
@@ -211,7 +212,18 @@ anova_f <- function(x) {
   )
 }
 
+# D1 is no ratio of sums of squares of any data.
+refuse_pooled_f <- function(x) {
+  if (inherits(x, "pooled_fit") || !is.null(attr(x, "m"))) {
+    qst_abort("argument", paste(
+      "`x` is pooled over imputations: its F (D1) is no ratio of sums of squares, so there is no",
+      "share of variance. Report the contrasts, or the shares of each fit in `fits`."
+    ))
+  }
+}
+
 anova_of_fit <- function(x) {
+  refuse_pooled_f(x)
   gaussian <- inherits(x, c("lm", "fit_glm")) && identical(stats::family(x)$family, "gaussian")
   if (!gaussian || inherits(x, "aovlist")) {
     qst_abort("argument", sprintf(

@@ -132,6 +132,12 @@ paired_parts <- function(x, type) {
 }
 
 arm_parts <- function(x, data, reference, type) {
+  if (inherits(data, "imputations") || !is.null(attr(x, "m"))) {
+    qst_abort("argument", paste(
+      "`x` is pooled over imputations, and the noncentral t that gives d its interval is that of",
+      "one data set. Use compare_arms(formula, imp), whose `g` is pooled."
+    ))
+  }
   if (inherits(x, "formula")) {
     x <- compare_arms(x, data, "student", reference = reference)
   }

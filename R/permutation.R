@@ -93,6 +93,10 @@ permutation_test <- function(formula, data,
                              alternative = c("two.sided", "greater", "less"), covariates = NULL,
                              strata = NULL, cluster = NULL, allocation = NULL, replicates = 9999,
                              exact = NULL, conf.level = 0.95, seed = NULL, threads = NULL) {
+  refuse_imputations(data, "data",
+    "re-allocates arms that the imputations already used, and its P values cannot be pooled",
+    "Use compare_arms(formula, imp), or fit_glm(formula, imp) with wald_test()."
+  )
   how <- permutation_settings(statistic, alternative, exact, conf.level, allocation, cluster)
   check_replicates(replicates, most = 1e8)
   how$seed <- draw_seed(seed)

@@ -21,8 +21,9 @@
 #'   order; `.` for all other columns. `~ sex + age` makes one column of all,
 #'   without tests.
 #'   Only columns of `data`: transform them there.
-#' @param data A data frame, one row a participant. Labels are the attribute
-#'   `"label"` of a column, or its name.
+#' @param data A data frame, one row a participant, or `imputations` of one: the table then shows
+#'   the values that were observed, as a table of who took part should, and says so. Labels are
+#'   the attribute `"label"` of a column, or its name.
 #' @param within Named character vector: numbers to be shown also within the
 #'   categories of a factor, as `c(score = "sex")`. A name may be repeated.
 #' @param total Add columns for all arms together?
@@ -70,7 +71,8 @@ baseline_table <- function(formula, data, within = NULL, total = FALSE, test = T
                            labels = NULL, digits = c(percent = 1, mean = 1, sd = 1, statistic = 3),
                            p_style = c("significant", "decimals"), dialect = c("r", "spss"),
                            caption = "Baseline characteristics") {
-  data <- as.data.frame(check_data_frame(data))
+  imputed <- inherits(data, "imputations")
+  data <- as.data.frame(check_data_frame(if (imputed) data$data else data))
   check_labels(labels)
   check_string(caption, "caption")
   options <- baseline_options(total, test, smd, missing, percent, digits, p_style, dialect)
@@ -87,6 +89,7 @@ baseline_table <- function(formula, data, within = NULL, total = FALSE, test = T
     kind = "baseline",
     caption = caption,
     notes = c(
+      if (imputed) "Values as observed; the imputed ones are for the analysis and not shown.",
       baseline_notes(data, columns, arm, labels, options),
       if (options$test) approximate_note(rows)
     )

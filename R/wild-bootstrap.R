@@ -62,6 +62,12 @@
 wild_bootstrap <- function(fit, term, cluster = NULL, replicates = 9999,
                            weights = c("rademacher", "webb"), impose_null = TRUE,
                            conf.int = FALSE, conf.level = 0.95, seed = NULL, threads = NULL) {
+  if (inherits(fit, "pooled_fit")) {
+    refuse_pooled("The wild bootstrap",
+      "its P values have no standard error by which they could be pooled",
+      "Use wald_test(fit, term, vcov = \"CR2\"), which is made for few clusters"
+    )
+  }
   check_fit(fit)
   check_wild_fit(fit)
   weights <- check_choice(weights, c("rademacher", "webb"), "weights")
