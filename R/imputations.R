@@ -191,7 +191,7 @@ print.imputation_results <- function(x, ...) {
   cat(sprintf("Results of %d completed data sets: %s\n\n", length(x), call))
   print(unclass(x)[[1]])
   if (length(x) > 1) {
-    cat(sprintf("\n(the first; the others are x[[2]] to x[[%d]]; pool(x) joins them)\n", length(x)))
+    cat(sprintf("\n(the first; the others are x[[2]] to x[[%d]]; pool(x) pools fits)\n", length(x)))
   }
   invisible(x)
 }

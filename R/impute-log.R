@@ -3,7 +3,7 @@
 # What is known before the first draw.
 problem_log <- function(columns, method, pool, sets, groups, plan) {
   rbind(
-    pool_log(columns, pool, sets),
+    pool_log(columns, pool, sets, method),
     level_log(columns, method),
     constant_log(columns, method),
     if (!is.null(groups$cluster)) cluster_log(method)
@@ -19,9 +19,10 @@ log_rows <- function(variable, decision, predictor = NA_character_, visits = NA_
   ))
 }
 
-# Columns that predict nothing unless they were asked for.
-pool_log <- function(columns, pool, sets) {
-  out <- names(pool)[pool != "" & !names(pool) %in% unlist(sets)]
+# Columns that predict nothing unless they were asked for; of constants that are completed
+# constant_log() tells.
+pool_log <- function(columns, pool, sets, method) {
+  out <- names(pool)[pool != "" & !names(pool) %in% unlist(sets) & method != "constant"]
   words <- c(
     by = "predicts nothing: each of its groups is completed by itself",
     cluster = "predicts nothing: it is the cluster",

@@ -182,9 +182,10 @@ asked_methods <- function(method, columns) {
   unknown <- setdiff(method, known)
   if (length(unknown) > 0) {
     qst_abort("argument", sprintf(
-      "`method`: there is no method %s.%s The methods are %s.", describe(unknown[[1]]),
+      "`method`: there is no method %s.%s The methods are %s.%s", describe(unknown[[1]]),
       nearest(unknown[[1]], known[nzchar(known)]),
-      enumerate(known[nzchar(known)], " or ", most = Inf)
+      enumerate(known[nzchar(known)], " or ", most = Inf),
+      if (startsWith(unknown[[1]], "2l.")) " For clusters give `cluster = `." else ""
     ), value = unknown[[1]])
   }
   if (is.null(names(method))) {
@@ -248,8 +249,8 @@ abort_not_imputable <- function(column, name) {
     "Make it a number, a factor or a logical"
   }
   qst_abort("argument", sprintf(
-    "`%s` is %s and has %d missing values, which cannot be imputed. %s; or leave it as it is: %s.",
-    name, column_words(column), column$n_missing, cure,
+    "`%s` is %s and has %s, which cannot be imputed. %s; or leave it as it is: %s.",
+    name, column_words(column), count_words(column$n_missing, "missing value"), cure,
     sprintf("method = c(%s = \"none\")", name_text(name))
   ), column = name)
 }

@@ -52,10 +52,10 @@ test_that("columns that cannot be completed are named, with what to do", {
   refused(impute(data[2, "age", drop = FALSE]), "`age` has no observed value in 1 row,", "no_data")
   data <- incomplete()
   data$town <- c("Paris", NA, "Lille", "Lyon", "Lyon", "Brest")
-  refused(impute(data), "`town` is character and has 1 missing values, which cannot be imputed.")
+  refused(impute(data), "`town` is character and has 1 missing value, which cannot be imputed.")
   refused(impute(data), "data$town <- factor(data$town)")
   data$town <- as.Date(c("2020-01-01", NA, rep("2020-02-01", 4)))
-  refused(impute(data), "`town` is of class Date and has 1 missing values")
+  refused(impute(data), "`town` is of class Date and has 1 missing value")
   data$town <- NULL
   data$two <- cbind(c(1, NA, 3:6), 1:6)
   refused(impute(data), "`two` is of class matrix")
@@ -76,6 +76,7 @@ test_that("infinite values are named where they would enter a model, and only th
 test_that("methods are checked by name, by column and by what the column is", {
   data <- incomplete()
   refused(impute(data, method = "pnm"), "there is no method \"pnm\". Did you mean `pmm`?")
+  refused(impute(data, method = c(age = "2l.norm")), "For clusters give `cluster = `.")
   refused(impute(data, method = "cart"), "The methods are `pmm`, `norm`")
   refused(impute(data, method = c(agee = "pmm")), "no column `agee` in the data. Did you mean `age`?")
   refused(impute(data, method = c("pmm", "logreg")), "methods named by column")
@@ -192,7 +193,10 @@ test_that("unused levels are not imputed and said; a single observed value is", 
   expect_identical(
     said$decision[said$variable == "kept"], "levels `a` and `d` never occur, and are never imputed"
   )
-  expect_true("only one value is observed: it is imputed" %in% said$decision)
+  expect_identical(
+    said$decision[said$variable == "flag"],
+    c("value `FALSE` never occurs, and is never imputed", "only one value is observed: it is imputed")
+  )
 })
 
 test_that("variables are visited from the least to the most incomplete", {
