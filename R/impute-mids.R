@@ -56,7 +56,7 @@ as_mids <- function(imp) {
   names <- names(data)
   predictors <- mids_predictors(imp$predictors, names)
   method <- stats::setNames(imp$method[names], names)
-  method[is.na(method) | method == "computed"] <- ""
+  method[is.na(method) | method %in% c("computed", "given")] <- ""
   blocks <- mice::make.blocks(data)
   structure(
     list(
@@ -171,8 +171,8 @@ check_imputations <- function(imp, arg = "imp") {
 }
 
 plain_data_frame <- function(data) {
-  structure(lapply(unclass(data), codes_to_na), names = names(data), row.names = attr(data, "row.names"),
-    class = "data.frame"
+  structure(lapply(unclass(data), codes_to_na),
+    names = names(data), row.names = attr(data, "row.names"), class = "data.frame"
   )
 }
 
@@ -239,7 +239,8 @@ own_traces <- function(traces, targets) {
   }
   traces <- traces[known, , , drop = FALSE]
   dimnames(traces) <- list(
-    variable = known, iteration = seq_len(dim(traces)[[2]]), imputation = NULL
+    variable = known, iteration = seq_len(dim(traces)[[2]]),
+    imputation = seq_len(dim(traces)[[3]])
   )
   traces
 }
@@ -308,9 +309,9 @@ gather_completed <- function(completed, data) {
   for (name in names) {
     values <- unname(lapply(completed, `[[`, name))
     imp <- if (name %in% names(data)) {
-      put_column(imp, name, data[[name]], imputed_values(data[[name]], values, name))
+      put_column(imp, name, data[[name]], imputed_values(data[[name]], values, name), "given")
     } else {
-      set_column(imp, name, values[[1]], values)
+      set_column(imp, name, values[[1]], values, "given")
     }
   }
   imp

@@ -193,21 +193,21 @@ name_imputed_fault <- function(expr, rows, instrument) {
 # ---- A new column of imputations ----
 
 # `x` with NA where values are imputed, `drawn` those values, one column an imputation. What is
-# missing in all of them is not imputed at all. More imputations would have the column as a
-# predictor: update() has no recipe for that.
-put_column <- function(imp, name, x, drawn) {
+# missing in all of them is not imputed at all. More imputations would lack the column, or have it
+# as a predictor: update() has no recipe for that.
+put_column <- function(imp, name, x, drawn, method = "computed") {
   imp$recipe <- NULL
   imp$data[[name]] <- x
   imp$imputed[[name]] <- if (!all(is.na(drawn))) drawn
-  imp$method[[name]] <- if (is.null(imp$imputed[[name]])) "" else "computed"
-  # More imputations of these data would lack the column.
-  imp$recipe <- NULL
+  imp$method <- c(imp$method[setdiff(names(imp$method), name)], stats::setNames(
+    if (is.null(imp$imputed[[name]])) "" else method, name
+  ))
   imp
 }
 
 # `original`: the values computed from the data before imputation, or NULL; `values`: a list
 # of those of each completed data set.
-set_column <- function(imp, name, original, values) {
+set_column <- function(imp, name, original, values, method = "computed") {
   check_same_kind(values, name)
   x <- values[[1]]
   known <- rep(FALSE, length(x))
@@ -220,7 +220,7 @@ set_column <- function(imp, name, original, values) {
   x[!known] <- NA
   drawn <- vapply(values, function(value) plain_values(value)[!known], plain_values(x)[!known])
   drawn <- matrix(drawn, sum(!known), imp$m)
-  put_column(imp, name, x, drawn)
+  put_column(imp, name, x, drawn, method)
 }
 
 # As `imputed` of imputations holds them.

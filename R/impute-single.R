@@ -44,7 +44,9 @@ carry_forward <- function(data, columns, direction = c("forward", "baseline")) {
     imputed <- c(imputed, carried_values(lapply(unclass(data)[names], codes_to_na), direction))
   }
   imported_imputations(data, imputed, 1L,
-    method = stats::setNames(rep(direction, length(imputed)), names(imputed)),
+    method = stats::setNames(
+      ifelse(names(data) %in% names(imputed), direction, ""), names(data)
+    ),
     call = match.call()
   )
 }

@@ -87,6 +87,7 @@ test_that("other shapes of the same data sets give the same imputations", {
     expect_identical(imp$m, want$m)
   }
   expect_identical(as_imputations(want), want)
+  expect_output(print(shapes[[1]]), "hyp +given +8 +32.0")
 })
 
 test_that("the long form may come in any order of its rows", {
