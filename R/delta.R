@@ -80,7 +80,8 @@ delta_adjust <- function(imp, delta, variable = NULL, arm = NULL, where = NULL, 
   for (name in names(deltas)) {
     check_shiftable(imp, name)
     check_delta(deltas[[name]], name, imp$data, arm)
-    imp <- shift_variable(imp, before, name, deltas[[name]], arm, where, seed)
+    odds <- if (!is.numeric(imp$data[[name]])) shifted_odds(before, name, seed)
+    imp <- shift_variable(imp, before, name, deltas[[name]], arm, where, odds)
   }
   new <- utils::tail(imp$adjustments, length(deltas))
   if (all(new$n == 0)) {
@@ -92,6 +93,8 @@ delta_adjust <- function(imp, delta, variable = NULL, arm = NULL, where = NULL, 
   if (nrow(new) == nrow(imp$adjustments)) {
     imp$assumed <- stated_attribute(imp$estimand, "intercurrent")
   }
+  # update() would make others without the shift.
+  imp$recipe <- NULL
   imp$estimand <- fill_estimand(estimand, without_attribute(imp$estimand, "intercurrent"), list(
     population = sprintf("all %d rows of the data", nrow(imp$data)),
     treatment = treatment_words(imp$data, arm), variable = join_words(names(deltas)),
@@ -215,8 +218,8 @@ suggest_level <- function(name, known) {
 # ---- Shifting ----
 
 # Deltas and rows are evaluated in the completed data as they were `before`: so shifts of
-# several visits do not depend on their order.
-shift_variable <- function(imp, before, name, delta, arm, where, seed) {
+# several visits do not depend on their order. `odds` as of shifted_odds(), for two levels.
+shift_variable <- function(imp, before, name, delta, arm, where, odds) {
   missing <- which(missing_cells(imp$data[[name]]))
   shifts <- vapply(seq_len(imp$m), function(i) {
     data <- before[[i]]
@@ -226,11 +229,7 @@ shift_variable <- function(imp, before, name, delta, arm, where, seed) {
   }, numeric(length(missing)))
   shifts <- matrix(shifts, length(missing))
   values <- imp$imputed[[name]]
-  imp$imputed[[name]] <- if (is.numeric(imp$data[[name]])) {
-    values + shifts
-  } else {
-    shift_odds(before, name, values, shifts, seed)
-  }
+  imp$imputed[[name]] <- if (is.null(odds)) values + shifts else odds(values, shifts)
   imp$adjustments <- rbind(imp$adjustments, data.frame(
     variable = name, delta = delta_words(delta, where), n = as.integer(max(colSums(shifts != 0))),
     mean = if (any(shifts != 0)) mean(shifts[shifts != 0]) else 0
@@ -288,18 +287,19 @@ rows_where <- function(where, data) {
 
 # ---- Two levels ----
 
-# Values (codes, or logical) drawn anew with shifted log-odds.
-shift_odds <- function(imp, name, values, shifts, seed) {
-  column <- imp$data[[name]]
-  second <- if (is.factor(column)) values == 2 else values
-  probability <- vapply(seq_len(imp$m), function(i) {
-    imputed_probability(imp, name, i)
-  }, numeric(nrow(values)))
-  drawn <- .Call(
-    C_qstr_delta_shift, second + 0L, matrix(probability, nrow(values)), shifts, draw_seed(seed)
-  )
-  values[] <- if (is.factor(column)) drawn + 1L else drawn == 1L
-  values
+# A function of values (codes, or logical) and shifts that draws them anew with shifted log-odds.
+shifted_odds <- function(imp, name, seed) {
+  seed <- draw_seed(seed)
+  is_factor <- is.factor(imp$data[[name]])
+  n <- nrow(imp$imputed[[name]])
+  probability <- vapply(seq_len(imp$m), function(i) imputed_probability(imp, name, i), numeric(n))
+  probability <- matrix(probability, n)
+  function(values, shifts) {
+    second <- if (is_factor) values == 2 else values
+    drawn <- .Call(C_qstr_delta_shift, second + 0L, probability, shifts, seed)
+    values[] <- if (is_factor) drawn + 1L else drawn == 1L
+    values
+  }
 }
 
 # Of the second level in the rows where it was imputed, by a logistic model of the others.

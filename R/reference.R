@@ -129,8 +129,8 @@ impute_reference <- function(data, outcomes, arm, reference = NULL, covariates =
   parts <- list(
     y, x, as.integer(group), nlevels(group), match(reference, levels(group)), kept, by_arm
   )
-  settings <- list(match(method, c("MAR", "J2R", "CR", "CIR")) - 1L, iterations, 0L, m, seed)
-  values <- reference_values(parts, settings, outcomes, threads)
+  number <- match(method, c("MAR", "J2R", "CR", "CIR")) - 1L
+  values <- reference_values(parts, number, iterations, m, seed, threads)
   imp <- new_imputations(data, split_by_visit(values, y), m,
     method = reference_methods(data, y, method), iterations = as.integer(iterations), seed = seed,
     call = call
@@ -274,10 +274,17 @@ kept_visits <- function(data, y, ice) {
 
 # ---- The core ----
 
-reference_values <- function(parts, settings, outcomes, threads) {
+# A column an imputation: the missing outcomes, visit by visit.
+reference_values <- function(parts, method, iterations, m, seed, threads) {
+  outcomes <- colnames(parts[[1]])
   n_missing <- sum(is.na(parts[[1]]))
+  threads <- threads_to_use(threads)
+  run <- function(first, n) {
+    settings <- list(method, iterations, first, n, seed)
+    .Call(C_qstr_reference_impute, parts, settings, n_missing, threads)
+  }
   tryCatch(
-    .Call(C_qstr_reference_impute, parts, settings, n_missing, threads_to_use(threads)),
+    in_pieces(m, 5e6 * threads / (1 + n_missing * iterations), "Imputing", run),
     questrial_error_no_data = function(e) {
       refuse_reference(e, "no_data", outcomes, "Use fewer covariates or visits, or by_arm = FALSE.")
     },

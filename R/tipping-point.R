@@ -83,12 +83,10 @@ tipping_point <- function(imp, formula, arm, delta = NULL, variable = NULL, term
   arm <- column_name(arm, imp$data, "arm")
   variable <- tipping_variable(imp, formula, variable)
   shifts <- tipping_shifts(imp, arm, delta, variable, where)
-  if (!is.numeric(imp$data[[variable]])) {
-    seed <- draw_seed(seed)
-  }
+  odds <- if (!is.numeric(imp$data[[variable]])) shifted_odds(imp, variable, seed)
   question <- list(
     imp = imp, formula = formula, arm = arm, variable = variable, arms = names(shifts),
-    family = family, vcov = vcov, cluster = cluster, where = where, seed = seed,
+    family = family, vcov = vcov, cluster = cluster, where = where, odds = odds,
     conf.level = conf.level, sd = within_sd(imp$data, variable, arm)
   )
   plain <- fit_shifted(question, 0 * seq_along(shifts))
@@ -218,7 +216,7 @@ fit_shifted <- function(question, at) {
   if (any(at != 0)) {
     delta <- stats::setNames(at, question$arms)
     imp <- shift_variable(imp, imp, question$variable, delta, question$arm, question$where,
-      question$seed)
+      question$odds)
   }
   fit_glm(question$formula, imp, family = question$family)
 }
@@ -239,10 +237,17 @@ effect_parts <- function(fit, question) {
 # A function of a matrix of deltas (a row a place, a column an arm) that gives the parts there, a
 # row a place; attribute `exact` as documented.
 tipping_answers <- function(question, shifts, plain) {
+  known <- new.env(parent = emptyenv())
   refit <- function(at) {
-    parts <- lapply(seq_len(nrow(at)), function(i) {
-      effect_parts(if (all(at[i, ] == 0)) plain else fit_shifted(question, at[i, ]), question)
-    })
+    parts <- vector("list", nrow(at))
+    for (i in cli::cli_progress_along(parts, "Fitting shifted data")) {
+      key <- paste(format(at[i, ], digits = 17), collapse = " ")
+      if (is.null(known[[key]])) {
+        fit <- if (all(at[i, ] == 0)) plain else fit_shifted(question, at[i, ])
+        known[[key]] <- effect_parts(fit, question)
+      }
+      parts[[i]] <- known[[key]]
+    }
     do.call(rbind, parts)
   }
   linear <- is.numeric(question$imp$data[[question$variable]]) &&

@@ -44,6 +44,12 @@ test_that("shifts add up and are printed with the estimand", {
   expect_match(lines, "treatment policy", all = FALSE)
 })
 
+test_that("more imputations without the shift cannot be added", {
+  made <- impute(lossy_trial()[-1], m = 2, iterations = 2, seed = 1)
+  shifted <- delta_adjust(made, -1, "month6")
+  expect_error(update(shifted, m = 3), "were changed since", class = "questrial_error_argument")
+})
+
 test_that("scores are shifted after scoring, items are refused", {
   items <- data.frame(a1 = c(1, 2, 3, 4, 5, NA), a2 = c(2, 2, NA, 4, 5, 1))
   scored <- drawn_imputations(items)
