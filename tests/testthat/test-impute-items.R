@@ -228,6 +228,29 @@ test_that("an item that nobody answered stays missing and is logged", {
   expect_false(anyNA(got[[1]]$total))
 })
 
+test_that("change scores go into a pooled fit as those of each completed data set", {
+  skip_if_not_installed("mice")
+  occasions <- list(
+    t0 = on_columns("jse-s", paste0("t0_", 1:20)), t1 = on_columns("jse-s", paste0("t1_", 1:20))
+  )
+  students <- balint[setdiff(names(balint), c("id", "group", "absences"))]
+  imp <- impute(students, m = 4, iterations = 3, instrument = occasions, seed = 11)
+  fit <- imp |>
+    score("t0", name = "before") |>
+    score("t1", name = "after") |>
+    transform(change = after - before) |>
+    (\(x) fit_glm(change ~ arm + sex, x))()
+  by_hand <- lapply(as.list(imp), function(one) {
+    one$change <- score(one, occasions$t1) - score(one, occasions$t0)
+    lm(change ~ arm + sex, one)
+  })
+  want <- summary(mice::pool(by_hand))
+  got <- generics::tidy(fit)
+  expect_equal(got$estimate, want$estimate, tolerance = 1e-10)
+  expect_equal(got$std.error, want$std.error, tolerance = 1e-10)
+  expect_equal(got$df, want$df, tolerance = 1e-6)
+})
+
 # Both are draws from nearly the same posterior. Means over imputations are compared within four
 # standard errors of their difference, from the variances between imputations.
 test_that("totals are distributed as with passive imputation in mice", {
