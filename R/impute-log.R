@@ -63,7 +63,7 @@ constant_log <- function(columns, method) {
 }
 
 cluster_log <- function(method) {
-  without <- names(method)[nzchar(method) & !method %in% c("pmm", "norm", "constant")]
+  without <- names(method)[nzchar(method) & !method %in% c("pmm", "norm", "logreg", "constant")]
   log_rows(without, sprintf("no cluster effects: %s has none", method[without]))
 }
 

@@ -152,4 +152,9 @@ qst_status qst__draw_ordered(const qst__visit *visit, qst_err *err);
 ptrdiff_t qst__draw_cluster_room(const qst__visit *shape);
 qst_status qst__draw_cluster(const qst__visit *visit, qst_err *err);
 
+/* ---- impute_cluster_logistic.c: LOGREG with a random intercept a cluster, but for the cluster
+ * means as above; state[1] and the effects are on the scale of log odds ---- */
+ptrdiff_t qst__draw_cluster_logistic_room(const qst__visit *shape);
+qst_status qst__draw_cluster_logistic(const qst__visit *visit, qst_err *err);
+
 #endif

@@ -112,8 +112,8 @@ static ptrdiff_t place_of(const qst__levels *levels, double code)
     return low;
 }
 
-/* A panel of rows first .. of `rows`, standardised, zeros beyond the last. */
-static void gather(const qst__levels *levels, const ptrdiff_t *rows, ptrdiff_t n, double *panel)
+void qst__levels_gather(
+    const qst__levels *levels, const ptrdiff_t *rows, ptrdiff_t n, double *panel)
 {
     const qst_cmat x = levels->visit->x;
     for (ptrdiff_t k = 0; k < levels->n_columns; k++) {
@@ -134,7 +134,8 @@ static void gather_observed(qst__levels *levels)
     const qst__visit *visit = levels->visit;
     for (ptrdiff_t first = 0; first < visit->n_observed; first += QST__BLOCK) {
         const ptrdiff_t n = qst__min(visit->n_observed - first, QST__BLOCK);
-        gather(levels, visit->observed + first, n, levels->panels + first * levels->n_columns);
+        qst__levels_gather(
+            levels, visit->observed + first, n, levels->panels + first * levels->n_columns);
     }
 }
 
@@ -202,8 +203,7 @@ static void add_rows(qst__levels *levels)
     }
 }
 
-/* Gives observed rows this weight each, added rows their total weight of p + 1 times `added`. */
-static void weigh(const qst__levels *levels, double observed, double added)
+void qst__levels_weigh(const qst__levels *levels, double observed, double added)
 {
     const double p = (double)(levels->n_columns - 1);
     for (ptrdiff_t row = 0; row < levels->n_data; row++) {
@@ -234,7 +234,7 @@ static void make_rows(qst__levels *levels)
         levels->weight[i] = 0.0;
     }
     add_rows(levels);
-    weigh(levels, 1.0, 1.0);
+    qst__levels_weigh(levels, 1.0, 1.0);
 }
 
 /* ---- The mode ---- */
@@ -300,7 +300,7 @@ static bool find_mode(const qst__levels *levels)
 static void take_off_added(const qst__levels *levels)
 {
     const ptrdiff_t n = levels->n;
-    weigh(levels, 0.0, 1.0);
+    qst__levels_weigh(levels, 0.0, 1.0);
     levels->model->evaluate(levels, levels->at, levels->n_data / QST__BLOCK);
     for (ptrdiff_t k = 0; k < n; k++) {
         levels->gradient[k] = levels->at_mode[k] - levels->gradient[k];
@@ -322,7 +322,7 @@ static void take_off_added(const qst__levels *levels)
 static bool is_separated(const qst__levels *levels)
 {
     take_off_added(levels);
-    weigh(levels, 1.0, 0.0);
+    qst__levels_weigh(levels, 1.0, 0.0);
     for (int i = 0; i < MOST_SEPARATED; i++) {
         find_step(levels);
         if (levels->model->largest_change(levels, levels->at, levels->step) < 1.0) {
@@ -331,6 +331,19 @@ static bool is_separated(const qst__levels *levels)
         climb(levels, LEAST);
     }
     return true;
+}
+
+void qst__levels_keep_mode(const qst__levels *levels)
+{
+    const size_t n = (size_t)levels->n;
+    memcpy(levels->at_mode, levels->gradient, n * sizeof(double));
+    memcpy(levels->at_mode + n, levels->information, n * n * sizeof(double));
+}
+
+void qst__levels_decide_separated(const qst__levels *levels)
+{
+    levels->visit->decided_out[QST_DECIDED_SEPARATED] =
+        levels->n_columns > 1 && is_separated(levels);
 }
 
 /* ---- Draws ---- */
@@ -367,7 +380,7 @@ static void draw_rows(const qst__levels *levels)
     const qst__visit *visit = levels->visit;
     for (ptrdiff_t first = 0; first < visit->n_missing; first += QST__BLOCK) {
         const ptrdiff_t n = qst__min(visit->n_missing - first, QST__BLOCK);
-        gather(levels, visit->missing + first, n, levels->panels);
+        qst__levels_gather(levels, visit->missing + first, n, levels->panels);
         levels->model->predict(levels, levels->drawn, levels->panels);
         for (ptrdiff_t i = 0; i < n; i++) {
             const ptrdiff_t row = visit->row_numbers[visit->missing[first + i]];
@@ -422,12 +435,9 @@ void qst__levels_fit(
 
 static void draw_model(const qst__levels *levels)
 {
-    const size_t n = (size_t)levels->n;
-    memcpy(levels->at_mode, levels->gradient, n * sizeof(double));
-    memcpy(levels->at_mode + n, levels->information, n * n * sizeof(double));
+    qst__levels_keep_mode(levels);
     levels->model->draw(levels);
-    levels->visit->decided_out[QST_DECIDED_SEPARATED] =
-        levels->n_columns > 1 && is_separated(levels);
+    qst__levels_decide_separated(levels);
     draw_rows(levels);
 }
 

@@ -70,6 +70,18 @@ ptrdiff_t qst__levels_room(const qst__visit *shape, const qst__level_model *mode
 void qst__levels_fit(
     const qst__visit *visit, const qst__level_model *model, qst__levels *levels_out);
 
+/* After a fit, in this order: keeps gradient and information, which what comes then may
+ * overwrite; decides SEPARATED, which leaves other weights of the rows and another levels->at. */
+void qst__levels_keep_mode(const qst__levels *levels);
+void qst__levels_decide_separated(const qst__levels *levels);
+
+/* A panel of n rows of visit->x, standardised, zeros beyond the last. */
+void qst__levels_gather(
+    const qst__levels *levels, const ptrdiff_t *rows, ptrdiff_t n, double *panel);
+
+/* Gives observed rows this weight each, added rows their total weight of p + 1 times `added`. */
+void qst__levels_weigh(const qst__levels *levels, double observed, double added);
+
 /* Imputes the visit's missing rows. */
 void qst__levels_draw(const qst__visit *visit, const qst__level_model *model);
 

@@ -279,6 +279,11 @@ qst__method qst__method_of(const qst__plan *p, ptrdiff_t v)
     case QST_IMPUTE_PREDICT:
         return (qst__method){qst__draw_linear, qst__draw_linear_room, false, false};
     case QST_IMPUTE_LOGREG:
+        if (p->data->cluster != NULL) {
+            return (qst__method){
+                qst__draw_cluster_logistic, qst__draw_cluster_logistic_room, true, true};
+        }
+        return (qst__method){qst__draw_logistic, qst__draw_logistic_room, true, true};
     case QST_IMPUTE_POLYREG:
         return (qst__method){qst__draw_logistic, qst__draw_logistic_room, true, true};
     case QST_IMPUTE_POLR:
