@@ -8,6 +8,9 @@ check_model_data <- function(formula, data) {
       if (is.data.frame(formula)) " It comes before `data`." else ""
     ))
   }
+  if (inherits(data, "mids")) {
+    qst_abort("argument", "`data` are imputations of mice. Give as_imputations(data).")
+  }
   if (is.data.frame(data) || !(is.environment(data) || is.list(data))) {
     check_data_frame(data)
   }

@@ -25,7 +25,8 @@
 #' variance is known (binomial, Poisson and negative binomial families); for [fit_gee()]
 #' Satterthwaite's; for `coxph`, `survreg`, `polr`, `geeglm` and others without `df.residual()`
 #' infinitely many. With `vcov = "CR2"` they are the mean over the fits of Satterthwaite's, contrast
-#' by contrast. `df.complete` sets them.
+#' by contrast. `df.complete` sets them, for fits of [fit_glm()] with imputations too:
+#' `pool(pooled$fits, df.complete = 100)`.
 #'
 #' `mice::pool()` takes the residual degrees of freedom for every model (for `coxph` events less
 #' coefficients), also where the test with complete data is z. Barnard and Rubin start from

@@ -305,8 +305,10 @@ likelihood_parts <- function(fit, number) {
   none <- is.null(family) || inherits(fit, "geeglm") || startsWith(family$family, "quasi")
   if (none || penalised) {
     qst_abort("argument", sprintf(
-      "Fit %d has no likelihood (%s), so there is no \"D3\". Use \"D1\".", number,
-      if (penalised) "Firth's penalty" else class(fit)[[1]]
+      paste(
+        "\"D3\" needs the likelihood of fit_glm(), lm() or glm(); fit %d is %s. Use \"D1\", or",
+        "\"D2\"."
+      ), number, if (penalised) "by Firth's penalty" else paste("of class", class(fit)[[1]])
     ), row = number)
   }
   frame <- stats::model.frame(fit)

@@ -127,13 +127,55 @@ test_that("other packages' fits are pooled by coef() and vcov()", {
     theirs <- mice::pool(mice::as.mira(cox), dfcom = Inf)
     expect_as_mice(pool(cox), theirs)
   }
-  if (requireNamespace("lme4", quietly = TRUE) && requireNamespace("broom.mixed", quietly = TRUE)) {
-    mixed <- lapply(mice::complete(mids_of("boys"), "all"), function(data) {
-      lme4::lmer(hgt ~ age + (1 | reg), data)
-    })
-    theirs <- mice::pool(mice::as.mira(mixed))
-    expect_as_mice(pool(mixed), theirs)
-  }
+})
+
+test_that("mixed models are pooled by their fixed effects, as by mitml", {
+  skip_if_not_installed("mice")
+  skip_if_not_installed("mitml")
+  skip_if_not_installed("lme4")
+  mixed <- lapply(mice::complete(mids_of("airquality"), "all"), function(data) {
+    lme4::lmer(Ozone ~ Wind + (1 | Month), data)
+  })
+  df <- df.residual(mixed[[1]])
+  theirs <- mitml::testEstimates(mixed, df.com = df)$estimates
+  ours <- tidy_of(pool(mixed))
+  columns <- c("estimate", "std.error", "statistic", "df", "p.value", "riv", "fmi")
+  expect_equal(unname(as.matrix(ours[columns])), unname(theirs), ignore_attr = TRUE)
+  expect_error(anova(pool(mixed), pool(mixed), method = "D3"), class = "questrial_error_argument")
+})
+
+test_that("other packages' fits have the degrees of freedom of their tests", {
+  data <- transform(airquality, Ozone = ifelse(is.na(Ozone), 40, Ozone))
+  expect_identical(complete_df(lm(Ozone ~ Wind, data)), 151)
+  expect_identical(complete_df(glm(Ozone ~ Wind, Gamma, data)), 151)
+  expect_identical(complete_df(glm(Ozone ~ Wind, quasipoisson, data)), 151)
+  expect_identical(complete_df(glm(round(Ozone) ~ Wind, poisson, data)), Inf)
+  expect_identical(complete_df(glm(Ozone > 40 ~ Wind, binomial, data)), Inf)
+  skip_if_not_installed("MASS")
+  expect_identical(complete_df(MASS::glm.nb(round(Ozone) ~ Wind, data)), Inf)
+})
+
+test_that("ordinal and multinomial fits are pooled with all their coefficients", {
+  skip_if_not_installed("mice")
+  skip_if_not_installed("MASS")
+  data <- mice::complete(mids_of("airquality"), "all")
+  ordinal <- lapply(data, function(one) MASS::polr(Month ~ Ozone, one, Hess = TRUE))
+  expect_named(coef(pool(ordinal)), rownames(vcov(ordinal[[1]])))
+  within <- Reduce(`+`, lapply(ordinal, vcov)) / 5
+  between <- cov(t(vapply(ordinal, function(fit) c(fit$coefficients, fit$zeta), numeric(5))))
+  expect_equal(vcov(pool(ordinal)), within + 1.2 * between, tolerance = 1e-12)
+  skip_if_not_installed("nnet")
+  nominal <- lapply(data, function(one) nnet::multinom(Month ~ Ozone, one, trace = FALSE))
+  pooled <- pool(nominal)
+  expect_named(coef(pooled), rownames(vcov(nominal[[1]])))
+  expect_equal(coef(pooled)[["7:Ozone"]], mean(vapply(nominal, function(x) coef(x)["7", 2], 0)))
+})
+
+test_that("imputations of mice are to be traded first", {
+  skip_if_not_installed("mice")
+  expect_error(fit_glm(chl ~ bmi, mids_of("nhanes2")), "as_imputations",
+    class = "questrial_error_argument"
+  )
 })
 
 test_that("fit_glm() reads every argument in each completed data set", {
