@@ -201,7 +201,7 @@ answered_scales <- function(instrument, unanswered) {
 item_predictors <- function(instrument, never, scores) {
   scales <- answered_scales(instrument, never)
   scales <- lapply(scales[order(lengths(scales))], function(members) instrument$items[members])
-  items <- unique(unlist(scales, use.names = FALSE))
+  items <- as.character(unique(unlist(scales, use.names = FALSE)))
   sets <- lapply(items, function(item) {
     holding <- Filter(function(members) item %in% members, scales)
     totals <- Filter(function(total) {
@@ -221,6 +221,9 @@ item_totals <- function(instrument, occasion, unanswered) {
     any(vapply(scales[-i], function(other) all(other %in% scales[[i]]), NA))
   }, NA)
   scales <- scales[!holds_other]
+  if (length(scales) == 0) {
+    return(list())
+  }
   totals <- Map(function(members, name) {
     c(linear_score(instrument, name, members), list(occasion = occasion, scale = name))
   }, scales, names(scales))

@@ -107,6 +107,19 @@ test_that("what nobody answered is neither predictor nor part", {
   expect_false(any(c("a1", "b3", "b4") %in% c(names(plan$predictors), unlist(plan$predictors))))
 })
 
+test_that("an occasion that nobody answered has no totals", {
+  data <- mood_data()
+  data[paste0("b", 1:5)] <- NA
+  plan <- item_plan(mood_twice, data)
+  expect_named(plan$scores, c("t0_low", "t0_high"))
+  expect_named(plan$predictors, paste0("a", 1:4))
+  imp <- scores(impute(data, m = 2, instrument = mood_twice, iterations = 2, seed = 1))
+  expect_false(anyNA(imp[[2]]$t0_low))
+  expect_true(all(is.na(imp[[2]]$t1_low)))
+  data[paste0("a", 1:5)] <- NA
+  expect_length(item_plan(mood_twice, data)$scores, 0)
+})
+
 test_that("totals never take the name of a column", {
   data <- mood_data()
   data$t0_low <- 1
