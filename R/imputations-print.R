@@ -27,13 +27,19 @@ glance.imputations <- function(x, ...) {
   data.frame(
     m = x$m, iterations = if (is.null(x$iterations)) NA_real_ else as.double(x$iterations),
     nobs = nrow(x$data), n.complete = n_complete(x$data),
-    n.missing = sum(vapply(x$imputed, nrow, 0L)), single = is_single(x),
+    n.missing = n_imputed(x), single = is_single(x),
     seed = if (is.null(x$seed)) NA_real_ else x$seed
   )
 }
 
 n_complete <- function(data) {
   sum(!Reduce(`|`, lapply(data, missing_cells)))
+}
+
+# Values a data set; those of columns computed from others are not counted again.
+n_imputed <- function(x) {
+  computed <- names(x$method)[x$method %in% "computed"]
+  sum(vapply(x$imputed[setdiff(names(x$imputed), computed)], nrow, 0L))
 }
 
 # Do analyses of it leave out what is not known of the missing values?
@@ -53,7 +59,10 @@ print.imputations <- function(x, rows = 20, ...) {
   if (length(shown) > rows + 1) {
     cat(sprintf("... and %d more lines: generics::tidy(x) has all.\n", length(shown) - rows - 1))
   }
-  cat(imputations_notes(x), sep = "\n")
+  notes <- imputations_notes(x)
+  if (length(notes) > 0) {
+    cat(notes, sep = "\n")
+  }
   print_assumptions(x)
   invisible(x)
 }
@@ -75,7 +84,7 @@ imputations_title <- function(x) {
     strwrap(sprintf(
       "%s of %s, %s of them complete (%.1f%%); %s imputed in each completed data set.",
       count_words(n, "row"), count_words(length(x$data), "column"), count_text(complete),
-      100 * complete / n, count_words(sum(vapply(x$imputed, nrow, 0L)), "value")
+      100 * complete / n, count_words(n_imputed(x), "value")
     ), 79)
   )
 }

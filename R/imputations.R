@@ -203,10 +203,10 @@ update.imputations <- function(object, m = object$m, iterations = object$iterati
                                threads = NULL, lapply = NULL, ...) {
   check_no_dots(...)
   recipe <- object$recipe
-  if (is.null(recipe)) {
+  if (is.null(recipe) || !is.null(object$adjustments)) {
     qst_abort("argument", paste(
-      "These imputations were not made by impute(), or were changed since: there is nothing to",
-      "make more of them by. Call impute() with the `m` wanted."
+      "These imputations were not made by impute(), or were changed since (by score(), transform()",
+      "or delta_adjust()). Update first and change then, or call impute() with the `m` wanted."
     ))
   }
   if (!identical(as.integer(numbers_of(object)), seq_len(object$m))) {

@@ -153,6 +153,17 @@ test_that("tables of data.table can be added to by reference", {
 })
 
 test_that("what was not made by impute() cannot be updated", {
-  expect_error(update(by_hand(), m = 5), "were not made by impute\\(\\)",
-    class = "questrial_error_argument")
+  refuses <- function(imp) {
+    expect_error(update(imp, m = 5), "were not made by impute\\(\\), or were changed since",
+      class = "questrial_error_argument")
+  }
+  refuses(by_hand())
+  imp <- impute(airquality, m = 2, iterations = 2, seed = 1)
+  refuses(transform(imp, double = 2 * Ozone))
+  refuses(delta_adjust(imp, 5, "Ozone"))
+})
+
+test_that("computed columns are not counted as imputed", {
+  imp <- transform(impute(airquality, m = 2, iterations = 2, seed = 1), double = 2 * Ozone)
+  expect_identical(generics::glance(imp)$n.missing, sum(is.na(airquality)))
 })

@@ -147,6 +147,21 @@ test_that("unused levels are never imputed and stay levels", {
   expect_match(imp$log$decision, "level `b` never occurs, and is never imputed", all = FALSE)
 })
 
+test_that("NA as a level is a level, and no missing value", {
+  data <- some_missing()[c("y", "x", "two")]
+  data$two <- addNA(data$two)
+  imp <- impute(data, m = 2, iterations = 2, seed = 1)
+  expect_identical(names(imp$imputed), "y")
+  expect_identical(imp[[1]]$two, data$two)
+  codes <- replace(as.integer(data$two), c(3, 7), NA)
+  data$two <- structure(codes, levels = levels(data$two), class = "factor")
+  imp <- impute(data, m = 2, iterations = 2, seed = 1)
+  expect_identical(rownames(imp$predictors), c("y", "two"))
+  done <- as.integer(imp[[2]]$two)
+  expect_true(all(done %in% 1:3))
+  expect_identical(done[-c(3, 7)], codes[-c(3, 7)])
+})
+
 test_that("groups are completed by themselves", {
   withr::local_seed(3)
   data <- data.frame(arm = rep(c("a", "b"), each = 30), x = stats::rnorm(60))
