@@ -906,14 +906,14 @@ typedef enum {
 
 /* Room is the caller's. */
 typedef struct {
-    /* One array a variable (NULL where nothing is missing): n_missing x n_imputations, the
-     * missing rows in their order, values or codes. */
+    /* One array a variable (NULL where nothing is missing and for scores): n_missing x
+     * n_imputations, the missing rows in their order, values or codes. */
     double *const *imputed;
     /* n_variables x n_iterations x n_imputations, the first index running fastest: mean and SD
      * (divisor n - 1) of a variable's imputed values or codes after each cycle. */
     double *mean, *sd;
-    int32_t *left_out; /* n_variables x n_variables: visits to i that left out predictor j as
-                          constant or collinear */
+    int32_t *left_out; /* n_variables x n_variables: visits to i that left out predictor j, all of
+                          its columns, as constant or collinear or for want of rows */
     int32_t *decided;  /* n_variables x QST_N_DECIDED: visits */
 } qst_impute_result;
 
@@ -925,11 +925,31 @@ typedef struct {
  * of its own (seed, imputation, variable, iteration, row), so imputation k is
  * the same bits whatever else is made, where, when, and by how many threads.
  *
+ * A linear model has the posterior of a flat prior without ridge (Rubin 1987,
+ * p. 167). Predictors of which those before them leave 1e-8 or less of their
+ * sum of squares are left out. With fewer than five residual degrees of
+ * freedom only the intercept and the n / 3 - 1 predictors that correlate most
+ * with the variable stay, of n observed rows, and the error variance is drawn
+ * as with five at least. PMM matches by type 1: the estimate for observed rows,
+ * the draw for missing ones; ties are broken at random for each row.
+ *
+ * Values that nobody observed are put on the nearest allowed one. Drawing from
+ * a truncated normal instead would move the mean further from the one the model
+ * predicts: beyond a limit at distance b (in SD) clamping moves it by phi(b) - b
+ * (1 - Phi(b)), truncation by phi(b) / Phi(b), which is always more. Both cost
+ * more bias than no limits (Rodwell et al. 2014, BMC Med. Res. Methodol. 14:57);
+ * PMM needs none.
+ *
  * QST_ENODATA when a variable to be completed has no observed value in a
  * group (row: the first row of the group, column: the variable). QST_ERANGE
- * for an infinite value (row, column, value). QST_EARGUMENT for a method that
- * the column's type cannot have. Threaded over imputations and groups. Work
- * memory: about twice the data for each thread.
+ * for a value that is infinite or beyond 1e100 (row, column, value), for more
+ * than 2^12 variables or imputations, or 2^16 - 1 iterations or groups.
+ * QST_EARGUMENT for a method that the column's type cannot have, a variable
+ * predicted by itself or a score of it, one with missing values that is used
+ * but not visited, a code that is none. Threaded over imputations and groups;
+ * the poll is heard within a task too. Work memory for each thread: the data
+ * as doubles once, twice if a method is not linear or has clusters, and a
+ * column's missing rows.
  */
 QST_MUST_USE qst_status qst_impute(const qst_ctx *ctx, const qst_impute_settings *settings,
     const qst_impute_data *data, const qst_impute_result *result, qst_err *err);

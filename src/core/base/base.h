@@ -36,6 +36,13 @@
 #define QST__IS_WIDE false
 #endif
 
+/* What stands at `address` will be read soon. */
+#if defined(__GNUC__)
+#define QST__PREFETCH(address) __builtin_prefetch(address)
+#else
+#define QST__PREFETCH(address) ((void)0)
+#endif
+
 /* Four doubles for one register, by the vectors of GNU C, which every compiler that R is built with
  * has: compilers keep sums written as arrays in memory. Loaded from wherever doubles may stand. */
 typedef double qst__four __attribute__((vector_size(32), aligned(8), may_alias));

@@ -3,6 +3,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
+/* Rows that are loaded together. */
+#define RUN 64
+
 /* A sum of squares that falls to this share of itself has lost too many digits. */
 #define TOL_LOSS 1e-6
 
@@ -24,6 +27,7 @@ typedef struct {
     int32_t *out_sums; /* as result->left_out */
     int32_t *decided;  /* n_variables x QST_N_DECIDED, a variable's together */
     double *room;      /* of any method */
+    ptrdiff_t loaded;  /* the group whose observed values are in rows and x, from 1; 0: none */
     qst__ticker ticker;
 } worker;
 
@@ -290,17 +294,16 @@ static void draw_first(const qst__plan *p, worker *w, const qst__visit *visit, p
     }
 }
 
-/* Values of row i of the group, in all columns of the variable. */
+/* Number or code of row i of group g, in all columns of the variable. */
 static void put_value(
-    const qst__plan *p, worker *w, const qst__visit *visit, ptrdiff_t i, double value)
+    const qst__plan *p, worker *w, ptrdiff_t v, ptrdiff_t g, ptrdiff_t i, double value)
 {
-    const ptrdiff_t v = visit->variable_index;
+    const ptrdiff_t first = p->first_column[v];
     if (p->codes_of[v] >= 0) {
         w->codes[i + p->codes_of[v] * p->n_rows_max] = value;
     }
-    const ptrdiff_t first = p->first_column[v];
-    if (visit->n_levels == 0) {
-        put(p, w, i, first, value - visit->centre);
+    if (!qst__is_factor(&p->data->variables[v])) {
+        put(p, w, i, first, value - qst__share_of(p, v, g)->centre);
         return;
     }
     for (ptrdiff_t c = 0; c < p->column_count[v]; c++) {
@@ -308,17 +311,56 @@ static void put_value(
     }
 }
 
+static bool has_values(const qst__plan *p, ptrdiff_t v)
+{
+    const bool is_kept = p->first_column[v] >= 0 || p->codes_of[v] >= 0;
+    return is_kept && !qst__is_score(&p->data->variables[v]);
+}
+
+static void load_rows(const qst__plan *p, worker *w, ptrdiff_t g, ptrdiff_t begin, ptrdiff_t end)
+{
+    const ptrdiff_t *rows = p->rows + p->group_starts[g];
+    for (ptrdiff_t i = begin; i < end; i++) {
+        put(p, w, i, 0, 1.0);
+    }
+    for (ptrdiff_t v = 0; v < p->data->n_variables; v++) {
+        for (ptrdiff_t i = begin; i < end && has_values(p, v); i++) {
+            const double value = qst__value_at(&p->data->variables[v], rows[i]);
+            if (!isnan(value)) {
+                put_value(p, w, v, g, i, value);
+            }
+        }
+    }
+}
+
+/* The observed values, which stay from imputation to imputation: a few rows at a time, since they
+ * come by columns. */
+static void load_group(const qst__plan *p, worker *w, ptrdiff_t g)
+{
+    const ptrdiff_t n = p->group_starts[g + 1] - p->group_starts[g];
+    if (w->loaded == g + 1) {
+        return;
+    }
+    for (ptrdiff_t i = 0; i < n; i += RUN) {
+        load_rows(p, w, g, i, qst__min(i + RUN, n));
+    }
+    for (ptrdiff_t j = 0; j < p->n_columns && w->x != NULL; j++) {
+        for (ptrdiff_t i = n; i < qst__up_to_4(n); i++) {
+            w->x[i + j * qst__up_to_4(p->n_rows_max)] = 0.0;
+        }
+    }
+    w->loaded = g + 1;
+}
+
 static void start_variable(const run *r, ptrdiff_t task, worker *w, const qst__visit *visit)
 {
     const qst__plan *p = r->plan;
     const ptrdiff_t v = visit->variable_index, g = visit->group;
     draw_first(p, w, visit, g);
-    ptrdiff_t n_drawn = 0;
-    for (ptrdiff_t i = 0; i < visit->x.n_rows; i++) {
-        const double value = qst__value_at(visit->variable, visit->row_numbers[i]);
-        put_value(p, w, visit, i, isnan(value) ? w->drawn[n_drawn++] : value);
+    for (ptrdiff_t k = 0; k < visit->n_missing; k++) {
+        put_value(p, w, v, g, visit->missing[k], w->drawn[k]);
     }
-    if (visit->n_missing == 0 || !is_drawn_once(p, v, g)) {
+    if (!is_drawn_once(p, v, g)) {
         return;
     }
     for (int32_t t = 0; t < p->settings->n_iterations; t++) {
@@ -345,17 +387,9 @@ static void start_group(const run *r, ptrdiff_t task, worker *w, ptrdiff_t g, pt
 {
     const qst__plan *p = r->plan;
     const ptrdiff_t n = p->group_starts[g + 1] - p->group_starts[g];
-    for (ptrdiff_t j = 0; j < p->n_columns && w->x != NULL; j++) {
-        for (ptrdiff_t i = n; i < qst__up_to_4(n); i++) {
-            w->x[i + j * qst__up_to_4(p->n_rows_max)] = 0.0;
-        }
-    }
-    for (ptrdiff_t i = 0; i < n; i++) {
-        put(p, w, i, 0, 1.0);
-    }
+    load_group(p, w, g);
     for (ptrdiff_t v = 0; v < p->data->n_variables; v++) {
-        const bool has_values = p->first_column[v] >= 0 || p->codes_of[v] >= 0;
-        if (has_values && !qst__is_score(&p->data->variables[v])) {
+        if (has_values(p, v) && qst__share_of(p, v, g)->n_missing > 0) {
             const qst__visit visit = visit_of(p, w, v, g, imputation);
             start_variable(r, task, w, &visit);
         }
