@@ -24,7 +24,10 @@
 #'
 #' Predictive mean matching (`pmm`, Little 1988) is near by predictions: from drawn parameters for
 #' the row with the missing value, from estimated ones for its donors. Logistic regression
-#' has rows added that keep it finite under perfect prediction (White, Daniel & Royston 2010). Give
+#' has rows added that keep it finite under perfect prediction (White, Daniel & Royston 2010): here
+#' with levels as frequent as observed, in mice with all levels equally frequent, which in small or
+#' well predicted data draws levels towards each other; and mice draws no parameters for `polyreg`
+#' and `polr`. Give
 #' one method for all columns or name columns, as in `c(age = "norm", id = "none")`;
 #' columns not named have the default. A column with a single observed value is completed with it
 #' (`"constant"`).
