@@ -127,8 +127,9 @@ deltas_by_variable <- function(imp, delta, variable) {
 check_shiftable <- function(imp, name) {
   if (is.null(imp$imputed[[name]]) || nrow(imp$imputed[[name]]) == 0) {
     qst_abort("argument", sprintf(
-      "`%s` has no imputed values, so there is nothing to shift. Imputed are %s.",
-      name, enumerate(names(imp$imputed))
+      "`%s` has no imputed values, so there is nothing to shift. %s.", name,
+      if (length(imp$imputed) == 0) "Nothing was imputed" else
+        sprintf("Imputed are %s", enumerate(names(imp$imputed)))
     ), column = name)
   }
   if (name %in% instrument_items(imp)) {
@@ -229,12 +230,21 @@ shift_variable <- function(imp, before, name, delta, arm, where, odds) {
   }, numeric(length(missing)))
   shifts <- matrix(shifts, length(missing))
   values <- imp$imputed[[name]]
-  imp$imputed[[name]] <- if (is.null(odds)) values + shifts else odds(values, shifts)
+  imp$imputed[[name]] <- if (is.null(odds)) shift_numbers(values, shifts) else odds(values, shifts)
   imp$adjustments <- rbind(imp$adjustments, data.frame(
     variable = name, delta = delta_words(delta, where), n = as.integer(max(colSums(shifts != 0))),
     mean = if (any(shifts != 0)) mean(shifts[shifts != 0]) else 0
   ))
   imp
+}
+
+# Whole numbers stay integers where shifts are whole.
+shift_numbers <- function(values, shifts) {
+  shifted <- values + shifts
+  if (is.integer(values) && all(abs(shifted) <= .Machine$integer.max & shifted == round(shifted))) {
+    storage.mode(shifted) <- "integer"
+  }
+  shifted
 }
 
 # One number a row of the data.

@@ -14,7 +14,7 @@
 #' | `"MAR"` | own means | own means | went on as in the own arm (missing at random) |
 #' | `"J2R"` | own means | reference's means | jump to reference: the effect is lost |
 #' | `"CR"` | reference's means | reference's means | copy reference: never was in another arm |
-#' | `"CIR"` | own means | own last mean before, plus the reference's changes | copy increments: it stays |
+#' | `"CIR"` | own means | own last mean before + the reference's changes | copy increments: kept |
 #'
 #' with means at the person's own covariates. `"MAR"` has its own arm's regression. A person
 #' with no visit before has the reference's means under the last three. In the reference arm all
@@ -39,7 +39,9 @@
 #' Rubin's rules of `fit_glm(formula, imp)` give, under the last three methods, about the standard
 #' error of the analysis under missing at random. That is larger than the standard
 #' deviation of the estimate in repeated trials, which gets *smaller* the more is
-#' imputed, since imputed values borrow the reference arm's. Cro, Carpenter & Kenward (2019) call
+#' imputed, since imputed values borrow the reference arm's: with 400 simulated people and 30% of
+#' one arm lost, 0.112 by Rubin's rules, as under missing at random, and 0.080 in repeated trials.
+#' Cro, Carpenter & Kenward (2019) call
 #' Rubin's information-anchored, since missing values do not add information; intervals
 #' cover more than they say (Bartlett 2023). rbmi offers both: Rubin's with
 #' `method_bayes()`, the frequentist one with `method_condmean()` (jackknife or

@@ -187,6 +187,9 @@ tipping_contrast <- function(fit, term, arm, question) {
       shifted <- levels[[2]]
     }
     term <- paste0(arm, shifted)
+    if (length(levels) == 2 && arm %in% names(fit$coefficients)) {
+      term <- arm # coded as a number
+    }
     if (length(shifted) != 1 || !term %in% names(fit$coefficients)) {
       qst_abort("argument", sprintf(
         "`term` must say which effect is concluded about. The coefficients are %s.",
@@ -244,7 +247,7 @@ tipping_answers <- function(question, shifts, plain) {
       key <- paste(format(at[i, ], digits = 17), collapse = " ")
       if (is.null(known[[key]])) {
         fit <- if (all(at[i, ] == 0)) plain else fit_shifted(question, at[i, ])
-        known[[key]] <- effect_parts(fit, question)
+        assign(key, effect_parts(fit, question), known)
       }
       parts[[i]] <- known[[key]]
     }

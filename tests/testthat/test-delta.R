@@ -44,6 +44,13 @@ test_that("shifts add up and are printed with the estimand", {
   expect_match(lines, "treatment policy", all = FALSE)
 })
 
+test_that("whole shifts of integers are integers", {
+  counts <- drawn_imputations(data.frame(x = c(1:9, NA)))
+  expect_type(delta_adjust(counts, -1, "x")[[1]]$x, "integer")
+  half <- delta_adjust(counts, -0.5, "x")
+  expect_equal(half[[2]]$x[[10]], counts[[2]]$x[[10]] - 0.5)
+})
+
 test_that("more imputations without the shift cannot be added", {
   made <- impute(lossy_trial()[-1], m = 2, iterations = 2, seed = 1)
   shifted <- delta_adjust(made, -1, "month6")

@@ -53,6 +53,21 @@ test_that("with one visit estimates are those of the closed form", {
   expect_gt(abs(share - 1) * abs(means[["group"]] - means[["usual"]]), 8 * jump[["error"]])
 })
 
+# What the help page says: Rubin's rules do not gain information from the reference arm.
+test_that("standard errors under J2R are about those under missing at random", {
+  withr::local_seed(4)
+  n <- 400
+  data <- data.frame(arm = gl(2, n / 2), x = stats::rnorm(n))
+  data$y <- data$x + 0.5 * (data$arm == 2) + stats::rnorm(n)
+  data$y[data$arm == 2 & stats::runif(n) < 0.3] <- NA
+  error <- function(method) {
+    imp <- impute_reference(data, "y", "arm", covariates = "x", method = method, m = 200, seed = 1)
+    sqrt(diag(vcov(fit_glm(y ~ arm + x, imp))))[["arm2"]]
+  }
+  # B of 200 imputations has a relative error of sqrt(2 / 199), and is under a half of T.
+  expect_lt(abs(error("J2R") / error("MAR") - 1), 0.05 + 2 * sqrt(2 / 199) / 4)
+})
+
 # Two visits without gaps: with the parameters at their maximum likelihood the mean of the lost at
 # the second is their regression on the first, centred as the method says.
 test_that("with two visits mean imputations are those of known parameters", {
@@ -109,7 +124,9 @@ test_that("visits after an event are told by number or by name", {
   expect_identical(one("number")$imputed, one(~name)$imputed)
   expect_match(stated_attribute(one("name")$estimand, "intercurrent"), "from `name` on")
   data$number[5] <- 3
-  expect_error(one("number"), "`ice`: row 5 has \"3\", which is no visit", class = "questrial_error_argument")
+  expect_error(
+    one("number"), "`ice`: row 5 has \"3\", which is no visit", class = "questrial_error_argument"
+  )
 })
 
 test_that("an estimand says what is assumed of those who stop", {

@@ -107,6 +107,22 @@ test_that("with two arms shifts are found where none are given", {
   expect_equal(attr(tip, "sd"), pooled)
 })
 
+test_that("an arm may be text, logical or a number", {
+  two <- trial[trial$arm != "letter", ]
+  two$text <- as.character(two$arm)
+  two$yes <- two$arm == "group"
+  two$number <- as.integer(two$yes)
+  tips <- lapply(c("text", "yes", "number"), function(arm) {
+    imp <- impute_reference(two, "month6", arm, covariates = "before", m = 3, seed = 2,
+      reference = if (arm == "text") "usual")
+    model <- stats::reformulate(arm, "month6")
+    tipping_point(imp, model, arm, if (arm == "text") list(group = c(-4, 2)) else c(-4, 2),
+      term = if (arm == "text") "-textusual")
+  })
+  expect_equal(generics::tidy(tips[[2]])[-1], generics::tidy(tips[[3]])[-1])
+  expect_identical(attr(tips[[1]], "effect"), "-textusual")
+})
+
 test_that("an effect that never changes is said to hold", {
   tip <- tipping_point(imp, month6 ~ arm + before, "arm", list(group = c(-0.01, 0.01)))
   expect_output(print(tip), "The conclusion holds at all shifts of arm group from -0.01 to 0.01")
