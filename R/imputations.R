@@ -20,7 +20,8 @@ new_imputations <- function(data, imputed, m, ...) {
 #' * `imp[[i]]`: completed data set `i`: `data` with its missing values filled, every
 #'   column of its own type. `as.list(imp)`: all of them; so `lapply(imp, f)` works.
 #' * `imp[i]`: some of the imputations, as an object of the same class.
-#' * `length(imp)`: m.
+#' * `length(imp)`: m. `print(imp, rows = 20)`: of more columns than `rows`, those one after the
+#'   other with one method share a line.
 #' * `as.data.frame(imp, i)`: as `imp[[i]]`; `as.data.frame(imp, "long")`: all below each
 #'   other after two columns `.imp` (number of the imputation) and `.id` (number of the row).
 #'   Plain `as.data.frame(imp)` is an error.
