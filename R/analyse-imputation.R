@@ -50,6 +50,28 @@ imputation_frame <- function(plan, data, cohort, items) {
   frame
 }
 
+# n, mean and SD of the outcome by arm, the means pooled.
+imputed_summary <- function(plan, imp) {
+  parts <- lapply(as.list(imp), function(data) {
+    groups <- split(data$outcome, data[[plan$arm]])
+    data.frame(
+      arm = names(groups), n = lengths(groups), mean = vapply(groups, mean, 0),
+      sd = vapply(groups, stats::sd, 0), row.names = NULL
+    )
+  })
+  joined <- rubin_answer(lapply(parts, function(part) {
+    single_answers(part$mean, part$sd / sqrt(part$n), part$n - 1)
+  }))
+  rows <- with_inference(
+    linear_estimates(joined$estimate, joined$jacobian, joined$covariance), plan$conf.level
+  )
+  variance <- rowMeans(vapply(parts, function(part) part$sd^2, numeric(nrow(rows))))
+  data.frame(
+    parts[[1]][c("arm", "n")], mean = rows$estimate, sd = sqrt(variance),
+    rows[c("std.error", "df", "conf.low", "conf.high", "fmi")]
+  )
+}
+
 # ---- The part of the analysis ----
 
 # The imputations with what a report says of them: what was missing in each arm, the model's
@@ -96,7 +118,7 @@ imputation_precision <- function(plan, model) {
   )
 }
 
-precision_words <- function(plan, precision, m) {
+precision_words <- function(precision, m) {
   share <- max(precision$mc.error / precision$std.error)
   sprintf(
     paste(
@@ -115,7 +137,7 @@ print.trial_imputation <- function(x, ...) {
   cat("\n")
   print(x$missing)
   cat("\n")
-  cat(strwrap(precision_words(NULL, x$precision, imp$m), 79), sep = "\n")
+  cat(strwrap(precision_words(x$precision, imp$m), 79), sep = "\n")
   cat(sprintf("Seed %.0f. The data sets are $imputations.\n", imp$seed))
   invisible(x)
 }

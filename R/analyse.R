@@ -5,6 +5,15 @@
 #' model, interactions, attendance. It then adds sensitivity analyses, each
 #' marked as prespecified or not.
 #'
+#' With `method = "mi"` in the plan all randomised participants are analysed in their arms: missing
+#' covariates, baseline and follow-up (single answers where the plan has them) are imputed by
+#' [impute()], scores, change and outcome are made in each completed data set, and every part is
+#' pooled: contrasts by [compare_arms()] of imputations, the model and its tests by [pool()], Table
+#' 1 as observed. `$imputation` says what was missing in which arm and what imputing again would
+#' change; the flow diagram says in each box for how many what was imputed, and nobody leaves it.
+#' The analysis of complete cases is a sensitivity analysis, `complete.cases`; with `method =
+#' "complete"` and `imputation` given, multiple imputation is one, `imputed`.
+#'
 #' Participants without a score at follow-up are *lost*; those of the others
 #' without a covariate (or, if the plan says so, without a baseline score) are
 #' *excluded*; the rest are *analysed*, and every part is made from the same
@@ -36,9 +45,13 @@
 #'   * `flow`: a [flow()]; `completion`: [compare_counts()] of those lost;
 #'   * `reliability`: list of two [reliability()], `baseline` and `followup`,
 #'     or `NULL` where a visit is a ready-made score;
+#'   * `imputation`: `NULL`, or a list that prints itself: `imputations` (with the columns of
+#'     `data`), `missing` (a [missing_table()] by arm), `precision` (Monte Carlo error and
+#'     fraction of missing information of the effects of the arm), `words`;
 #'   * `baseline`: a [baseline_table()];
-#'   * `change`: data frame of `n`, `mean`, `sd` of the outcome by arm;
-#'   * `contrasts`: a [compare_arms()]; `model`: a [fit_glm()];
+#'   * `change`: data frame of `n`, `mean`, `sd` of the outcome by arm, after imputation
+#'     with pooled means, `std.error`, `df`, `conf.low`, `conf.high` and `fmi`;
+#'   * `contrasts`: a [compare_arms()]; `model`: a [fit_glm()], or a [pooled_fit];
 #'   * `interaction`, `attendance`: data frames of F tests;
 #'   * `sensitivity`: data frame, one row a contrast of each analysis.
 #' @seealso [report()] makes one page of it, [reproduce()] compares it with
@@ -245,7 +258,7 @@ imputed_flow <- function(plan, cohort) {
       )),
       "Analysed" = flow_step(note = c(
         stats::setNames(list(!anybody), if (plan$imputation$level == "item") {
-          "Nothing but single answers imputed"
+          "No score or covariate imputed"
         } else {
           "Nothing imputed"
         }),
@@ -261,10 +274,14 @@ trial_baseline <- function(plan, rows) {
   variables <- unique(c(plan$covariates, plan$subgroups, plan$attendance, "baseline"))
   within <- stats::setNames(plan$subgroups, rep("baseline", length(plan$subgroups)))
   factors <- !vapply(rows[plan$subgroups], is.numeric, NA)
-  baseline_table(trial_formula(plan$arm, variables), rows,
+  table <- baseline_table(trial_formula(plan$arm, variables), rows,
     within = if (any(factors)) within[factors],
     labels = c(plan$labels, baseline = outcome_label(plan)), dialect = plan$dialect
   )
+  if (imputes(plan)) {
+    attr(table, "notes") <- c("All randomised, values as observed.", attr(table, "notes"))
+  }
+  table
 }
 
 # Why somebody with a follow-up score is not analysed: the first covariate
@@ -297,8 +314,7 @@ trial_reliability <- function(plan, data) {
 
 arm_summary <- function(plan, rows) {
   if (inherits(rows, "imputations")) {
-    compared <- compare_arms(trial_formula("outcome", plan$arm), rows)
-    return(attr(compared, "arms"))
+    return(imputed_summary(plan, rows))
   }
   groups <- split(rows$outcome, rows[[plan$arm]])
   data.frame(
@@ -420,6 +436,8 @@ print.analysis <- function(x, ...) {
   print(x$contrasts)
   cat("\nAdjusted model\n")
   print(effects_table(x$model, labels = x$plan$labels))
-  cat("\nParts: $", paste(names(unclass(x)), collapse = " $"), "\n", sep = "")
+  parts <- names(Filter(Negate(is.null), unclass(x)))
+  cat("\n")
+  cat(strwrap(paste0("Parts: $", paste(parts, collapse = " $")), 79), sep = "\n")
   invisible(x)
 }

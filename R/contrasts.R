@@ -25,7 +25,7 @@
 #' exactly and errs by less than 0.0005. Where the contrasts differ in degrees
 #' of freedom, the fewest are used.
 #'
-#' @param fit A fit of [fit_glm()].
+#' @param fit A fit of [fit_glm()] or [fit_gee()], or one pooled over imputations ([pool()]).
 #' @param contrasts What to estimate: texts such as `"armbalint - armletter"`,
 #'   `"2 * wt + hp = 0"` (one a contrast, with the names of coefficients; `=` and
 #'   a right-hand side are optional), a list of vectors of numbers named by
@@ -42,7 +42,10 @@
 #'   ratios, rate ratios)? `std.error` stays on the scale of the coefficients.
 #' @return A data frame that prints as a table ([questrial_table]): `contrast`,
 #'   `estimate`, `std.error`, `statistic`, `df` (`Inf` for z), `p.value`,
-#'   `conf.low`, `conf.high`; and `null.value` before them where one is not 0.
+#'   `conf.low`, `conf.high`; and `null.value` before them where one is not 0. Of a pooled fit
+#'   also `fmi`, `riv` and `lambda` of each contrast, with Barnard and Rubin's `df`, and
+#'   the attribute `m`. That is the pooled contrast of the fits, and the contrast of the pooled
+#'   coefficients, which are the same.
 #' @section Errors:
 #' `questrial_error_argument` for a coefficient that the model does not have and
 #' a text that is not linear in coefficients.

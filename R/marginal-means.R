@@ -44,10 +44,22 @@
 #' and `"single-step"` the maximum of the correlated \eqn{|t|}; these and
 #' `"bonferroni"` adjust intervals too. See [linear_contrast()].
 #'
+#' @section After imputation:
+#' Of a pooled fit ([pool()]) each mean and contrast is asked of each completed data set and pooled by
+#' Rubin's rules: on the link scale where means are averaged there (then transformed back), as
+#' it is for `"counterfactual"`. There is one reference grid: numbers stand at their mean, and
+#' combinations count, over the rows of all completed data sets; counterfactual predictions are
+#' averaged over the rows of each. Columns `fmi`, `riv` and `lambda` are added.
+#' `emmeans()` of mice's `mira` gives the same estimates and standard errors for equal weights,
+#' but tests with the degrees of freedom of the first fit (as of version 1.8.4) and takes the
+#' frequencies of factors, for `weights = "proportional"`, from the first completed data set;
+#' `emmeans()` of a pooled fit of ours has the degrees of freedom of Barnard and Rubin and the
+#' frequencies of all.
+#'
 #' @section Not estimable:
 #' A mean that rests on an empty cell is `NA`, with a note.
 #'
-#' @param fit A fit of [fit_glm()].
+#' @param fit A fit of [fit_glm()] or [fit_gee()], or one pooled over imputations.
 #' @param specs The variables whose levels are wanted: `~ arm`,
 #'   `~ arm + sex` (each combination), `~ arm | sex` (each arm within each sex),
 #'   or their names.
@@ -59,7 +71,8 @@
 #' @param vcov,cluster Which covariance, as in [linear_contrast()].
 #' @param conf.level Level of the intervals.
 #' @param data The data that were fitted. Needed only when they cannot be found
-#'   again by the call of the fit and the formula has terms like `log(x)`.
+#'   again by the call of the fit and the formula has terms like `log(x)`; of a pooled fit
+#'   imputations, or a list of its completed data sets.
 #' @return `marginal_means()`: a data frame that prints as a table
 #'   ([questrial_table]), a row for each combination of levels (the first
 #'   variable fastest): the variables, `estimate`, `std.error`, `df`, `conf.low`,

@@ -80,15 +80,18 @@ imputed_words <- function(plan) {
 }
 
 predictor_words <- function(plan) {
-  others <- label_of(plan, imputation_covariates(plan))
+  others <- in_sentence(label_of(plan, imputation_covariates(plan)))
   others <- if (length(others) > 0) paste(" and", join_words(others)) else ""
   if (plan$imputation$level == "item") {
     sprintf(
       paste(
-        "An answer is predicted by the other answers of its own scale at that visit, the totals",
-        "of other scales and of the other visit%s; totals are recomputed whenever an answer is",
-        "drawn."
-      ), others
+        "An answer is predicted by the other answers of its own scale at that visit, the %s%s;",
+        "totals are recomputed whenever an answer is drawn."
+      ), if (length(plan$instrument$scales) > 1) {
+        "totals of the other scales and of the other visit"
+      } else {
+        "total of the other visit"
+      }, others
     )
   } else {
     sprintf("Each is predicted by all others: the scores of both visits%s.", others)
@@ -99,10 +102,10 @@ method_words <- function(plan) {
   own <- plan$imputation$method
   paste0(
     sprintf(
-      "Numbers by predictive mean matching (%d donors), two levels by logistic, ",
+      "Numbers are drawn by predictive mean matching (%d donors), factors of two levels by ",
       plan$imputation$donors
     ),
-    "several by multinomial and ordered ones by proportional odds regression",
+    "logistic, of several by multinomial, ordered ones by proportional odds regression",
     if (length(own) > 0) sprintf(" (but %s)", join_words(paste(names(own), "by", own))), "."
   )
 }

@@ -49,6 +49,35 @@ report_references <- c(
     "hypothesis testing in fixed effects models. Journal of Business and Economic Statistics",
     "2018;36:672-683."
   ),
+  tarmos = paste(
+    "Lee KJ, Tilling KM, Cornish RP, et al. Framework for the treatment and reporting of missing",
+    "data in observational studies: the TARMOS framework. Journal of Clinical Epidemiology",
+    "2021;134:79-88."
+  ),
+  fcs = paste(
+    "White IR, Royston P, Wood AM. Multiple imputation using chained equations: issues and",
+    "guidance for practice. Statistics in Medicine 2011;30:377-399."
+  ),
+  byarm = paste(
+    "Sullivan TR, White IR, Salter AB, Ryan P, Lee KJ. Should multiple imputation be the method",
+    "of choice for handling missing data in randomized trials? Statistical Methods in Medical",
+    "Research 2018;27:2610-2626."
+  ),
+  items = paste(
+    "Eekhout I, de Vet HCW, Twisk JWR, et al. Missing data in a multi-item instrument were best",
+    "handled by multiple imputation at the item score level. Journal of Clinical Epidemiology",
+    "2014;67:335-342."
+  ),
+  rubin = "Rubin DB. Multiple imputation for nonresponse in surveys. New York: Wiley; 1987.",
+  barnard = paste(
+    "Barnard J, Rubin DB. Small-sample degrees of freedom with multiple imputation. Biometrika",
+    "1999;86:948-955."
+  ),
+  li = paste(
+    "Li KH, Raghunathan TE, Rubin DB. Large-sample significance levels from multiply imputed data",
+    "using moment-based statistics and an F reference distribution. Journal of the American",
+    "Statistical Association 1991;86:1065-1073."
+  ),
   r = paste(
     "R Core Team. R: a language and environment for statistical computing. Vienna: R Foundation",
     "for Statistical Computing."
@@ -157,8 +186,12 @@ subgroup_methods <- function(plan) {
 }
 
 missing_methods <- function(analysis) {
+  if (imputes(analysis$plan)) {
+    return(imputation_methods(analysis))
+  }
   paste(
     missing_words(analysis$plan), imputed_sentence(analysis),
+    if (!is.null(analysis$imputation)) imputation_methods(analysis),
     if (analysis$plan$baseline_missing == "mean") {
       paste(
         "In a randomised trial this does not bias the comparison of the arms, because the arm",
@@ -174,8 +207,14 @@ sensitivity_methods <- function(plan) {
     "Beside the planned analysis stand the score at follow-up and the analysis of covariance,",
     "which is the more precise use of the baseline [@ancova]; Welch's t test, which does not",
     "assume equal variances [@welch]; P values adjusted for the number of contrasts after Holm",
-    "[@holm]; one test of all arms by F and by Welch's F [@welch.f]; the analysis without those",
-    "whose baseline score was missing, and that of everybody followed up.",
+    if (imputes(plan)) {
+      "[@holm]; one test of all arms by F; and the analysis of complete cases."
+    } else {
+      paste(
+        "[@holm]; one test of all arms by F and by Welch's F [@welch.f]; the analysis without those",
+        "whose baseline score was missing, and that of everybody followed up."
+      )
+    },
     if (!is.null(plan$cluster)) {
       paste(
         "One more has standard errors that allow for the groups, of the type CR2 with",

@@ -101,8 +101,13 @@ baseline_section <- function(analysis) {
 
 outcome_section <- function(analysis) {
   plan <- analysis$plan
+  observed <- if (imputes(plan)) {
+    stats::na.omit(analysis$imputation$imputations$data[c(plan$arm, "outcome")])
+  } else {
+    analysis_rows(analysis$data)
+  }
   figure <- plot_change(
-    analysis_rows(analysis$data), "outcome", plan$arm,
+    observed, "outcome", plan$arm,
     labels = c(outcome = paste0(outcome_label(plan), ", ", outcome_noun(plan))),
     conf.level = plan$conf.level
   )
@@ -110,7 +115,11 @@ outcome_section <- function(analysis) {
     heading_block("Outcome by arm"),
     figure_block(figure, paste0(
       sentence_case(outcome_words(plan)),
-      ": every participant analysed, with the mean of each arm and its interval."
+      if (imputes(plan)) {
+        ": every participant with all answers observed, with their mean by arm and its interval."
+      } else {
+        ": every participant analysed, with the mean of each arm and its interval."
+      }
     )),
     table_block(change_table(analysis))
   )
@@ -213,6 +222,16 @@ references_section <- function(methods) {
   )
 }
 
+seed_words <- function(analysis) {
+  if (is.null(analysis$imputation)) {
+    return("none was needed: no step of this analysis draws random numbers")
+  }
+  sprintf(
+    "%.0f, of the imputations; the same bits for any number of threads",
+    analysis$imputation$imputations$seed
+  )
+}
+
 session_section <- function(analysis, date) {
   list(
     heading_block("How to do it again"),
@@ -220,7 +239,7 @@ session_section <- function(analysis, date) {
       "Date" = date,
       "Package" = generator(),
       "R" = sprintf("%s on %s", R.version.string, R.version$platform),
-      "Seed" = "none was needed: no step of this analysis draws random numbers",
+      "Seed" = seed_words(analysis),
       "Data" = sprintf(
         "%d participants; SHA-256 %s", nrow(analysis$data), analysis$data_hash
       )

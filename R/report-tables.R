@@ -72,9 +72,11 @@ items_by_visit <- function(analysis) {
 change_table <- function(analysis) {
   plan <- analysis$plan
   means <- analysis$change
-  half <- stats::qt((1 + plan$conf.level) / 2, means$n - 1) * means$sd / sqrt(means$n)
-  means$conf.low <- means$mean - half
-  means$conf.high <- means$mean + half
+  if (!imputes(plan)) {
+    half <- stats::qt((1 + plan$conf.level) / 2, means$n - 1) * means$sd / sqrt(means$n)
+    means$conf.low <- means$mean - half
+    means$conf.high <- means$mean + half
+  }
   new_questrial_table(
     means,
     kind = "change",
@@ -85,7 +87,14 @@ change_table <- function(analysis) {
       number_column(plan, "Mean", "mean", 2),
       number_column(plan, "SD", "sd", 2),
       ci_column(plan)
-    )
+    ),
+    notes = if (imputes(plan)) pooled_table_note(analysis)
+  )
+}
+
+pooled_table_note <- function(analysis) {
+  sprintf(
+    "Pooled over %d imputations (Rubin's rules; df of Barnard and Rubin).", analysis$model$m
   )
 }
 
@@ -95,7 +104,10 @@ contrasts_table <- function(analysis) {
     as.data.frame(analysis$contrasts),
     kind = "contrasts",
     caption = sprintf("%s: differences between arms", outcome_label(plan)),
-    notes = paste0(sentence_case(test_words(plan$test)), "; not adjusted for their number."),
+    notes = c(
+      paste0(sentence_case(test_words(plan$test)), "; not adjusted for their number."),
+      if (imputes(plan)) pooled_table_note(analysis)
+    ),
     columns = list(
       table_column("Contrast", "contrast"),
       number_column(plan, "Difference", "estimate", 2),
@@ -124,6 +136,7 @@ tests_table <- function(analysis) {
     rbind(analysis$interaction[shown], attendance[shown]),
     kind = "tests",
     caption = "Interaction and attendance",
+    notes = if (imputes(plan)) paste(pooled_table_note(analysis), "F: D1."),
     columns = list(
       table_column("Term", "term"),
       number_column(plan, "F", "statistic", 3),
@@ -149,7 +162,10 @@ sensitivity_table <- function(analysis) {
     all[order(match(all$analysis, heads$analysis)), ],
     kind = "sensitivity",
     caption = "Sensitivity analyses",
-    notes = "Statistic: t, or F where there are two df.",
+    notes = c(
+      "Statistic: t, or F where there are two df.",
+      if (!is.null(plan$imputation)) "Rows of all randomised are pooled over the imputations."
+    ),
     columns = list(
       table_column("Analysis", "label"),
       table_column("In the plan", "planned"),

@@ -119,6 +119,9 @@ arms_with_n <- function(n) {
 
 flow_sentences <- function(analysis) {
   n <- set_counts(analysis)
+  if (imputes(analysis$plan)) {
+    return(imputed_flow_sentences(analysis, n))
+  }
   total <- colSums(n)
   paste(
     sprintf("%d participants were randomised: %s.", sum(n), arms_with_n(rowSums(n))),
@@ -132,6 +135,23 @@ flow_sentences <- function(analysis) {
       "Every box of the diagram balances: %d = %d + %d + %d, and the last boxes hold the same %s",
       sum(n), total[["analysed"]], total[["excluded"]], total[["lost"]],
       "participants as the tables and the model."
+    )
+  )
+}
+
+# The sets are those of the complete cases.
+imputed_flow_sentences <- function(analysis, n) {
+  total <- colSums(n)
+  paste(
+    sprintf("%d participants were randomised: %s.", sum(n), arms_with_n(rowSums(n))),
+    sprintf(
+      "%d had no score at follow-up and %d others lacked a covariate; what they lack was imputed,",
+      total[["lost"]], total[["excluded"]]
+    ),
+    "and all randomised were analysed.", completion_sentence(analysis),
+    sprintf(
+      "The last boxes of the diagram hold the same %d participants as the tables and the model.",
+      sum(n)
     )
   )
 }
@@ -165,7 +185,7 @@ missing_sentences <- function(analysis) {
 
 imputed_sentence <- function(analysis) {
   n <- sum(analysis$data$baseline_imputed)
-  if (n == 0) {
+  if (n == 0 || imputes(analysis$plan)) {
     return(NULL)
   }
   sprintf(

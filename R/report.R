@@ -105,6 +105,7 @@ report_document <- function(analysis, title, published, deviations, date) {
     flow_section(analysis),
     reliability_section(analysis),
     missing_section(analysis),
+    imputation_section(analysis),
     baseline_section(analysis),
     outcome_section(analysis),
     contrasts_section(analysis),

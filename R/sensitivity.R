@@ -55,7 +55,7 @@ sensitivity_analyses <- function() {
       "complete"
     ),
     complete.cases = list(
-      "Complete cases: nothing imputed but the baseline score, as planned for them",
+      "Complete cases, without multiple imputation, model as planned",
       function(plan, on) {
         arm_effects(plan, analysis_rows(on$cohort), "outcome", adjustment(plan))
       },

@@ -38,7 +38,7 @@
 #' centred. `"unconditional"` and `"ye"` then count the sampling of their means
 #' too, which `estimatr::lm_lin()` does not (`"ge"` with `vcov = "HC2"` is the same).
 #'
-#' @param fit A fit of [fit_glm()] of any family.
+#' @param fit A fit of [fit_glm()] of any family, or one pooled over imputations.
 #' @param arm The arm: its name, or `~ arm`.
 #' @param reference The arm compared with; the first level when `NULL`.
 #' @param measure Any of `"difference"`, `"ratio"`, `"odds.ratio"`; `NULL`: all that
@@ -53,7 +53,9 @@
 #'   frame of `arm`, `n`, `estimate`, `std.error`, `conf.low`, `conf.high`),
 #'   `covariance` (of the means) and `variance`.
 #' @section Missing values, weights:
-#' Rows used are those of the fit. Predictions and scores are weighted by the
+#' Rows used are those of the fit. Of a fit pooled over imputations ([pool()]) each measure is found
+#' in each completed data set and pooled on the scale of its test, ratios and odds ratios as
+#' logarithms; columns `fmi`, `riv` and `lambda` are added. Predictions and scores are weighted by the
 #' prior weights; `"ye"` takes none.
 #' @section Errors:
 #' `questrial_error_argument` for an arm that is not in the model, a variance

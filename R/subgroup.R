@@ -17,7 +17,7 @@
 #' averaged over its rows. Factors are cut at their levels; a number with more
 #' than two values is refused, since where to cut it is a choice.
 #'
-#' @param fit A fit of [fit_glm()] with the arm as a term.
+#' @param fit A fit of [fit_glm()] with the arm as a term, or one pooled over imputations.
 #' @param arm The arm: its name, or `~ arm`.
 #' @param subgroups The subgroup variables: `~ sex + specialty` or their names.
 #'   They need not be in the model; then their main effect is added too.
@@ -34,7 +34,9 @@
 #'   `conf.low`, `conf.high`, and on the first row of each subgroup
 #'   `p.interaction`. For `plot()` see [plot.subgroup_table()].
 #' @section Missing values:
-#' A row without a value of a subgroup variable is left out of that subgroup's
+#' Of a fit pooled over imputations the effects in the levels are found in each completed data set
+#' and pooled ([pool()]), the interaction is tested by D1, and numbers are means over
+#' the imputations where a subgroup was imputed. Otherwise a row without a value of a subgroup variable is left out of that subgroup's
 #' fit only; a note says how many. A level without rows in one of the arms is
 #' `NA`, with a note.
 #' @section Errors:

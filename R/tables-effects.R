@@ -264,16 +264,19 @@ imputed_rows_note <- function(fit) {
   paste(c(pooled_rows_text(fit)[[1]], how), collapse = " ")
 }
 
-# "Missing values of change, living (137 and 13 of 392) imputed by pmm and polyreg."
+# "Imputed by chained equations (pmm and polyreg)."
 imputed_by <- function(imp) {
   if (is.null(imp$method)) {
     return(NULL)
   }
+  used <- sort(unique(unname(drawn_by(imp))))
+  if (length(used) > 0) sprintf("Imputed by chained equations (%s).", join_words(used))
+}
+
+# The methods, by name, of the variables that were drawn, not computed from those.
+drawn_by <- function(imp) {
   used <- imp$method[intersect(names(imp$imputed), names(imp$method))]
-  used <- used[nzchar(used) & !used %in% c("none", "score")]
-  if (length(used) > 0) {
-    sprintf("Imputed by chained equations (%s).", join_words(sort(unique(unname(used)))))
-  }
+  used[!used %in% c("", "none", "score", "computed")]
 }
 
 effects_printed <- function(effects, conf.level, digits, p_style, dialect) {

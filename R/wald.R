@@ -16,9 +16,12 @@
 #'   model, \eqn{F = (\eta - q + 1) / (\eta q) Q}{F = (eta - q + 1) / (eta q) Q}
 #'   on q and \eqn{\eta - q + 1}{eta - q + 1} (Pustejovsky & Tipton 2018, eq. 11
 #'   and 12; clubSandwich's `"HTZ"`). For one equation this is the t test on
-#'   Satterthwaite's degrees of freedom.
+#'   Satterthwaite's degrees of freedom;
+#' * of a fit pooled over imputations: D1 (Li, Raghunathan & Rubin 1991) of the mean covariance of
+#'   that type, with Reiter's (2007) degrees of freedom; one equation by the t test of
+#'   its contrast. See [pool()].
 #'
-#' @param fit A fit of [fit_glm()].
+#' @param fit A fit of [fit_glm()] or [fit_gee()], or one pooled over imputations.
 #' @param hypothesis What is tested to be 0. Texts name terms of the formula (all their
 #'   coefficients), coefficients, or equations of them such as `"armbalint = armletter"` or
 #'   `"wt + hp = 2"`; what one character vector names is tested at once. A matrix has
@@ -27,7 +30,7 @@
 #' @param vcov,cluster Which covariance, as in [summary.fit_glm()].
 #' @return A data frame that prints as a table ([questrial_table]), one row a
 #'   test: `hypothesis`, `statistic` (F), `df` (q), `df.residual` (`Inf` for
-#'   chi-square), `p.value`. `NA` where V has no inverse in the directions tested,
+#'   chi-square), `p.value`, and after imputation `riv`. `NA` where V has no inverse in the directions tested,
 #'   as with more equations than clusters.
 #' @section Not estimable:
 #' Aliased coefficients of a term are left out of its test. An equation that involves

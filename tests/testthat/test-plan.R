@@ -37,3 +37,39 @@ test_that("what cannot be planned is refused by name", {
 test_that("a score without a name is called a score", {
   expect_identical(protocol(invented_plan())[["Outcome"]] |> substr(1, 6), "Score:")
 })
+
+test_that("a plan with multiple imputation says in words what is imputed from what", {
+  plan <- invented_plan(method = "mi", imputation = list(m = 7, seed = 3, iterations = 4))
+  expect_identical(plan$imputation$level, "item")
+  lines <- capture.output(print(plan))
+  expect_true(all(nchar(lines) <= 80))
+  text <- gsub(" +", " ", paste(lines, collapse = " "))
+  for (words in c(
+    "All randomised participants", "imputed 7 times", "4 iterations", "each arm by itself", "seed 3",
+    "other answers of its own scale", "total of the other visit", "sex and age",
+    "predictive mean matching (5 donors)", "Rubin's rules"
+  )) {
+    expect_match(text, words, fixed = TRUE)
+  }
+  scores <- invented_plan(method = "mi", imputation = list(level = "score", by_arm = FALSE))
+  expect_match(protocol(scores)[["Imputation"]], "scores at baseline and follow-up")
+  expect_match(protocol(scores)[["Imputation"]], "both visits and arm, sex and age")
+  expect_null(invented_plan()$imputation)
+  expect_false("Imputation" %in% names(protocol(invented_plan())))
+})
+
+test_that("imputation that cannot be planned is refused by name", {
+  refused <- function(words, ...) {
+    expect_error(invented_plan(...), words, class = "questrial_error_argument")
+  }
+  refused("`imputation` must be a list named by .*`ms`", method = "mi", imputation = list(ms = 3))
+  refused("`m` must be", method = "mi", imputation = list(m = 0))
+  refused("`imputation\\$by_arm`", method = "mi", imputation = list(by_arm = 2))
+  refused("no groups", method = "mi", imputation = list(cluster = TRUE))
+  refused("ready-made scores",
+    method = "mi", imputation = list(level = "item"), baseline = "a1", followup = "b1"
+  )
+  refused("`baseline.observed`.*\"mi\"", method = "mi", prespecified = "baseline.observed")
+  refused("`imputed`.*without `imputation`", prespecified = "imputed")
+  refused("`method` must be one of", method = "multiple")
+})
