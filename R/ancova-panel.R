@@ -20,7 +20,7 @@
 #' questions (Lord's paradox).
 #'
 #' @param data A data frame, one row a participant, or `imputations` of one: the fits of the
-#'   completed data sets are then pooled, see [pool()], and there are columns `fmi`, `riv`, `lambda`.
+#'   completed data sets are then pooled, see [pool()], with columns `fmi`, `riv`, `lambda`.
 #' @param baseline,followup Names of the columns with the two measurements.
 #' @param arm The arm: name of a column, or `~ arm`.
 #' @param covariates Further covariates of all three: names, or `~ sex + age`.

@@ -9,7 +9,7 @@ imputation_section <- function(analysis) {
     heading_block("Multiple imputation"),
     text_block(
       if (imputes(analysis$plan)) {
-        "All analyses but that of complete cases are of all randomised, with missing values imputed."
+        "All analyses but that of complete cases are of all randomised, missing values imputed."
       } else {
         "As a sensitivity analysis, missing values of all randomised were imputed multiply."
       },

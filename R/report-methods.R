@@ -211,8 +211,8 @@ sensitivity_methods <- function(plan) {
       "[@holm]; one test of all arms by F; and the analysis of complete cases."
     } else {
       paste(
-        "[@holm]; one test of all arms by F and by Welch's F [@welch.f]; the analysis without those",
-        "whose baseline score was missing, and that of everybody followed up."
+        "[@holm]; one test of all arms by F and by Welch's F [@welch.f]; the analysis without",
+        "those whose baseline score was missing, and that of everybody followed up."
       )
     },
     if (!is.null(plan$cluster)) {

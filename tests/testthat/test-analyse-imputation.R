@@ -122,7 +122,7 @@ test_that("a report describes the imputation", {
     "Multiple imputation", "item 21c", "TARMOS", "imputed 6 times by chained equations",
     "with seed 5", "Monte Carlo error", "Missing values of the randomised, by arm",
     "predictive mean matching", "Complete cases", "Barnard J, Rubin DB", "pooled over 6 imputations",
-    "The largest R-hat", "the same bits for any number of threads"
+    "the same bits for any number of threads"
   )) {
     expect_match(page, words, fixed = TRUE)
   }
