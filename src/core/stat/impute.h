@@ -1,7 +1,8 @@
 /*
  * What the files of multiple imputation share: impute.c (cycles, working
- * columns, cross-products), impute_linear.c, impute_logistic.c,
- * impute_ordered.c, impute_cluster.c (how one variable is drawn).
+ * columns, cross-products), impute_check.c and impute_plan.c (what comes
+ * before), impute_linear.c, impute_logistic.c, impute_ordered.c,
+ * impute_cluster.c (how one variable is drawn), impute_match.c.
  */
 #ifndef QST_IMPUTE_H
 #define QST_IMPUTE_H
