@@ -379,7 +379,10 @@ covariance_note <- function(covariance, df) {
   label <- if (!nzchar(covariance$label)) "from the model" else covariance$label
   label <- sub("^(standard errors )?", "", label)
   tested <- if (!is.null(covariance$fractions)) {
-    " (Rubin's rules; df of Barnard and Rubin). FMI: fraction of missing information"
+    paste0(
+      " (Rubin's rules; df of Barnard and Rubin)",
+      if (length(df) > 0) ". FMI: fraction of missing information"
+    )
   } else if (length(df) == 0 || grepl("df", label)) {
     ""
   } else if (all(is.infinite(df))) {

@@ -62,15 +62,11 @@
 #' Rubin DB (1987) *Multiple Imputation for Nonresponse in Surveys*. Wiley.
 #' @seealso [fit_glm()], [pooled_fit] for its methods, [imputations_needed()]
 #' @examples
-#' # Two made-up completions of airquality: the missing ozone drawn from the observed.
-#' complete <- function(seed) {
-#'   set.seed(seed)
-#'   missing <- is.na(airquality$Ozone)
-#'   transform(airquality, Ozone = replace(Ozone, missing, sample(Ozone[!missing], sum(missing))))
-#' }
-#' fits <- lapply(1:5, function(i) fit_glm(Ozone ~ Wind + Temp, complete(i)))
-#' pooled <- pool(fits)
+#' imp <- impute(airquality, m = 5, seed = 1)
+#' pooled <- pool(with(imp, lm(Ozone ~ Wind + Temp)))
 #' pooled
+#' # The same, and every covariance of fit_glm():
+#' pooled <- fit_glm(Ozone ~ Wind + Temp, imp)
 #' confint(pooled, vcov = "HC3")
 #' @export
 pool <- function(fits, df.complete = NULL) {

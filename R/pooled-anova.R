@@ -70,17 +70,9 @@
 #' multiple imputation for missing data. *Biometrika* 94:502-508.
 #' @seealso [wald_test()], [pool()]
 #' @examples
-#' complete <- function(seed) {
-#'   set.seed(seed)
-#'   missing <- is.na(airquality$Ozone)
-#'   transform(airquality,
-#'     Ozone = replace(Ozone, missing, sample(Ozone[!missing], sum(missing))),
-#'     Month = factor(Month)
-#'   )
-#' }
-#' data <- lapply(1:5, complete)
-#' large <- pool(lapply(data, function(one) fit_glm(Ozone ~ Wind + Month, one)))
-#' small <- pool(lapply(data, function(one) fit_glm(Ozone ~ Wind, one)))
+#' imp <- impute(airquality, m = 5, seed = 1)
+#' large <- fit_glm(Ozone ~ Wind + factor(Month), imp)
+#' small <- fit_glm(Ozone ~ Wind, imp)
 #' anova(large, type = "II")
 #' anova(small, large, method = "D3")
 #' @export

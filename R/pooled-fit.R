@@ -275,6 +275,17 @@ pooled_rows_text <- function(fit) {
   c(paste0(rows, out, "."), fit$notes)
 }
 
+# What summary.fit_glm() says of clusters that its standard errors do not look at.
+pooled_cluster_text <- function(fit, covariance) {
+  clusters <- part_of(fit$fits[[1]], "cluster")
+  if (inherits(fit$fits[[1]], "fit_glm") && !is.null(clusters) && covariance$type == "model") {
+    paste(
+      "They are as if rows were independent.", cluster_text(fit$fits[[1]]),
+      "vcov = \"CR2\" allows for them."
+    )
+  }
+}
+
 imputation_words <- function(m) {
   sprintf("%s imputation%s", count_text(m), if (m == 1) "" else "s")
 }
@@ -302,7 +313,8 @@ summary.pooled_fit <- function(object, vcov = NULL, cluster = NULL, ...) {
       call = object$call, coefficients = pooled_matrix(table), aliased = !kept_terms(object),
       m = object$m, vcov = covariance[c("type", "label")], family = object$family,
       text = c(
-        covariance_note(covariance, table$df), pooled_rows_text(object),
+        covariance_note(covariance, table$df), pooled_cluster_text(object, covariance),
+        pooled_rows_text(object),
         repeat_text(object, table)
       )
     ),
@@ -376,13 +388,8 @@ print.summary.pooled_fit <- function(x, digits = max(3L, getOption("digits") - 3
 #' quadratic rule. *Sociol. Methods Res.* 49:699-718, <doi:10.1177/0049124117747303>.
 #' @seealso [pool()], [fit_glm()]
 #' @examples
-#' complete <- function(seed) {
-#'   set.seed(seed)
-#'   missing <- is.na(airquality$Ozone)
-#'   transform(airquality, Ozone = replace(Ozone, missing, sample(Ozone[!missing], sum(missing))))
-#' }
-#' fits <- lapply(1:5, function(i) fit_glm(Ozone ~ Wind + Temp, complete(i)))
-#' imputations_needed(pool(fits))
+#' imp <- impute(airquality, m = 5, seed = 1)
+#' imputations_needed(fit_glm(Ozone ~ Wind + Temp, imp))
 #' @export
 imputations_needed <- function(fit, cv = 0.05, conf.level = 0.95, vcov = NULL, cluster = NULL) {
   check_fit(fit, makers = "pooled_fit")

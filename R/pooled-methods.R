@@ -33,16 +33,11 @@
 #'   \eqn{1 / (1 + fmi / m)}), `cv` and `m.needed` (see [imputations_needed()]).
 #' @seealso [pool()], [imputations_needed()]
 #' @examples
-#' complete <- function(seed) {
-#'   set.seed(seed)
-#'   missing <- is.na(airquality$Ozone)
-#'   transform(airquality, Ozone = replace(Ozone, missing, sample(Ozone[!missing], sum(missing))))
-#' }
-#' fits <- lapply(1:5, function(i) fit_glm(Ozone ~ Wind + Temp, complete(i)))
-#' pooled <- pool(fits)
+#' imp <- impute(airquality, m = 5, seed = 1)
+#' pooled <- fit_glm(Ozone ~ Wind + Temp, imp)
 #' summary(pooled)
 #' summary(pooled, vcov = "CR2", cluster = ~ Month)
-#' confint(pooled)
+#' predict(pooled, data.frame(Wind = 10, Temp = c(60, 90)), interval = "confidence")
 #' @name pooled_fit
 NULL
 

@@ -108,6 +108,12 @@ test_that("print and summary fit in 80 columns and say how many rows", {
   expect_match(text, "HC2, robust to unequal variances, pooled over", all = FALSE)
 })
 
+test_that("summary() says when clusters are not looked at", {
+  pooled <- fit_glm(Ozone ~ Wind, imp_of("airquality"), cluster = ~ Month)
+  expect_output(print(summary(pooled)), "Clusters: 5 of Month")
+  expect_no_match(capture.output(print(summary(pooled, vcov = "CR1"))), "as if rows")
+})
+
 test_that("glance() has one row", {
   skip_if_not_installed("generics")
   pooled <- fit_glm(chl ~ age + bmi, imp_of("nhanes2"))
