@@ -51,19 +51,19 @@
 #'
 #' @section Clusters:
 #' With `cluster`, numbers are drawn from a model with a random intercept for each cluster
-#' (`pmm` and `norm`); rows whose cluster is `NA` are on their own, as a control
-#' arm without groups. So are factors of two levels (`logreg`), the effects being on the scale of
-#' log odds; those of more are drawn without cluster effects, and the log says so.
-#' For numbers each draw takes the ratio of the two variances from its posterior, coefficients and effects
-#' integrated out, and then all the rest; the ratio of the standard deviations (between over
-#' within) has a half-Cauchy prior of scale 1 (Gelman 2006), which is proper with few clusters.
-#' Cluster means of the predictors that vary within clusters enter too, as a joint model
-#' wants it (Grund, Luedtke & Robitzsch 2018), when there are ten observed clusters for each
-#' column. This is what mice's `2l.pan` does with type 3 for all predictors (or, with fewer
-#' clusters, type 1), but for its prior. `logreg` has no cluster means; coefficients and effects
-#' are drawn from the normal approximation of their posterior given the variance of the effects,
-#' and that variance given them, a few times in turn, its root having the same prior. With fewer than two observed clusters there are no
-#' effects, and the log says so.
+#' (`pmm` and `norm`); rows whose cluster is `NA` are on their own, as a control arm without
+#' groups. So are factors of two levels (`logreg`), the effects being on the scale of log odds;
+#' those of more are drawn without cluster effects, and the log says so. For numbers each draw
+#' takes the ratio of the two variances from its posterior, coefficients and effects integrated
+#' out, and then all the rest; the ratio of the standard deviations (between over within) has a
+#' half-Cauchy prior of scale 1 (Gelman 2006), which is proper with few clusters. Cluster means
+#' of the predictors that vary within clusters enter too, as a joint model wants it (Grund,
+#' Luedtke & Robitzsch 2018), when there are ten observed clusters for each column. This is
+#' what mice's `2l.pan` does with type 3 for all predictors (or, with fewer clusters, type 1),
+#' but for its prior. `logreg` has no cluster means; coefficients and effects are drawn from
+#' the normal approximation of their posterior given the variance of the effects, and that
+#' variance given them, a few times in turn, its root having the same prior. With fewer than
+#' two observed clusters there are no effects, and the log says so.
 #'
 #' @section Many workers:
 #' `lapply` may be any function that is called as `lapply(X, FUN)` and returns
