@@ -4,18 +4,23 @@
 # Everything about the model that does not depend on m: `variables` and `data` as the core reads
 # them, `columns` (facts about the columns of the data), `targets` (those to be completed),
 # `method`, `predictors` (0/1, a row a target) and `log`.
-impute_problem <- function(data, method, predictors, by, cluster, instrument) {
+impute_problem <- function(data, method, predictors, by, cluster, instrument, model = NULL) {
   plan <- if (is.null(instrument)) NULL else item_plan(instrument, data)
   columns <- lapply(data, read_column)
   groups <- list(
     by = grouping_columns(by, data, "by"), cluster = grouping_columns(cluster, data, "cluster")
   )
-  method <- choose_methods(method, columns, c(plan$never, groups$cluster))
+  model <- model_plan(model, columns, cluster, instrument)
+  asked <- asked_methods(method, columns)
+  method <- choose_methods(asked, columns, c(plan$never, groups$cluster))
+  method <- compatible_methods(method, asked, model)
   targets <- names(method)[nzchar(method)]
   check_can_complete(columns[targets])
   pool <- predictor_pool(columns, method, groups, plan)
   sets <- predictor_sets(predictors, targets, pool, columns, plan)
-  used <- used_variables(sets, targets, names(data), plan)
+  sets <- compatible_sets(sets, model)
+  check_model_complete(model, columns, method)
+  used <- used_variables(sets, targets, names(data), plan, c(model$outcome, model$covariates))
   check_finite(columns[intersect(used, names(columns))])
   check_parts(plan$scores[intersect(used, names(plan$scores))], pool)
   group <- group_codes(groups$by, data, columns[targets])
@@ -23,11 +28,16 @@ impute_problem <- function(data, method, predictors, by, cluster, instrument) {
     variables = core_variables(used, columns, method, sets, plan),
     data = list(
       n_rows = as.double(nrow(data)), visits = visit_order(targets, used, columns),
-      group = group, cluster = cluster_codes(groups$cluster, data)
+      group = group, cluster = cluster_codes(groups$cluster, data),
+      outcome = if (!is.null(model)) core_outcome(model, used, columns)
     ),
     columns = columns, targets = targets, method = method, groups = groups,
     predictors = set_matrix(sets, used), n_groups = groups_visited(columns[targets], group),
-    log = problem_log(columns, method, pool, sets, groups, plan), items = plan
+    log = rbind(
+      problem_log(columns, method, pool, sets, groups, plan),
+      if (!is.null(model)) compatible_log(model, method)
+    ),
+    items = plan
   )
 }
 
@@ -155,10 +165,9 @@ methods_for <- function(column) {
   }
 }
 
-# One method a column by name: "" where nothing is completed. `never`: columns that stay as they
-# are, whatever is said for all.
-choose_methods <- function(method, columns, never) {
-  asked <- asked_methods(method, columns)
+# One method a column by name: "" where nothing is completed. `asked`: as asked_methods() says;
+# `never`: columns that stay as they are, whatever is said for all.
+choose_methods <- function(asked, columns, never) {
   incomplete <- vapply(columns, function(column) column$n_missing > 0, NA)
   found <- Map(function(column, name, incomplete) {
     if (!incomplete || name %in% never) "" else column_method(asked[name], column, name)
@@ -488,8 +497,8 @@ check_predictors <- function(set, target, columns, pool, plan) {
 }
 
 # Columns in their order, then scores: what is completed, what predicts it, and parts of scores.
-used_variables <- function(sets, targets, columns, plan) {
-  named <- unique(c(targets, unlist(sets)))
+used_variables <- function(sets, targets, columns, plan, modelled = NULL) {
+  named <- unique(c(targets, unlist(sets), modelled))
   scores <- intersect(names(plan$scores), named)
   parts <- unlist(lapply(plan$scores[scores], `[[`, "parts"))
   used <- c(intersect(columns, c(named, parts)), scores)

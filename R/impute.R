@@ -65,6 +65,18 @@
 #' variance given them, a few times in turn, its root having the same prior. With fewer than
 #' two observed clusters there are no effects, and the log says so.
 #'
+#' @section Squares and interactions:
+#' With a square or an interaction in the analysis, no regression of a covariate on the outcome is
+#' right, and effects are drawn towards 0 or to each other. `model` names that analysis: a linear
+#' (outcome a number) or logistic (two levels) model whose terms are columns, their powers and
+#' products. Its covariates with missing values are then drawn as Bartlett et al. (2015) do:
+#' a value is proposed by the covariate's regression on its other predictors, the outcome not
+#' among them, and accepted with the likelihood that the model gives the outcome; levels are drawn
+#' from the product of both. Numbers are drawn by `norm`, levels by `logreg` and
+#' `polyreg`, and a missing outcome by the model itself. Lower-order parts of a product always
+#' enter. Columns that are not in the model are imputed as without it; as predictors of
+#' covariates they are taken to say nothing more about the outcome.
+#'
 #' @section Many workers:
 #' `lapply` may be any function that is called as `lapply(X, FUN)` and returns
 #' the list of what `FUN` returned: `parallel::mclapply`, `future.apply::future_lapply`,
@@ -103,6 +115,9 @@
 #'   others, which are recomputed whenever an item changes; see [on_columns()].
 #' @param cluster `NULL`, or `~ column` or names of columns: see *Clusters*.
 #' @param lapply `NULL`, or a function: see *Many workers*.
+#' @param model `NULL`, or the formula of the analysis, such as `y ~ arm * x + I(x^2)`, with which
+#'   covariates are to be compatible: see *Squares and interactions*. Not together with `cluster`
+#'   or `instrument`.
 #' @return An object of class [imputations]: `length(imp)` is m, `imp[[i]]` a completed data frame
 #'   with the columns of `data` and their types.
 #' @section Errors:
@@ -119,6 +134,10 @@
 #' alone; one seed gives one result, whatever the number of workers. `future.apply` and
 #' friends take the place of `futuremice()`.
 #' @references
+#' Bartlett JW, Seaman SR, White IR, Carpenter JR (2015) Multiple imputation of covariates by fully
+#' conditional specification: accommodating the substantive model. *Statistical Methods in Medical
+#' Research* 24:462-487. \doi{10.1177/0962280214521348}
+#'
 #' Gelman A (2006) Prior distributions for variance parameters in hierarchical models. *Bayesian
 #' Analysis* 1:515-533. \doi{10.1214/06-BA117A}
 #'
@@ -149,16 +168,22 @@
 #'   m = 2, seed = 1, method = c(Solar.R = "norm"),
 #'   predictors = list(Ozone = c("Wind", "Temp"))
 #' )
+#'
+#' # An interaction with a covariate that is incomplete
+#' model <- Ozone ~ Wind * Temp + I(Solar.R^2)
+#' imp <- impute(airquality, m = 5, seed = 1, model = model)
+#' fit_glm(model, imp)
 #' @export
 impute <- function(data, m = 20, method = NULL, iterations = 10, donors = 5, predictors = NULL,
                    by = NULL, seed = NULL, threads = NULL, instrument = NULL, cluster = NULL,
-                   lapply = NULL) {
+                   lapply = NULL, model = NULL) {
   check_settings(m, iterations, donors)
   check_imputable_data(data)
   settings <- list(iterations = iterations, donors = donors, seed = draw_seed(seed))
   threads <- threads_to_use(threads)
   recipe <- list(
-    method = method, predictors = predictors, by = by, cluster = cluster, instrument = instrument
+    method = method, predictors = predictors, by = by, cluster = cluster, instrument = instrument,
+    model = model
   )
   problem <- do.call(impute_problem, c(list(data), recipe))
   check_single(problem$method, m)

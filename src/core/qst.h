@@ -871,6 +871,23 @@ typedef struct {
     int32_t n_parts;
 } qst_impute_variable;
 
+/*
+ * A linear (outcome a double) or logistic (a factor with two levels) model of
+ * an outcome: its covariates with missing values are drawn as Bartlett et al.
+ * (2015) do, compatible with its squares and interactions, and the outcome
+ * itself from the model. Term t is the product of factors starts[t] ..
+ * starts[t + 1] - 1, each a variable (no score) and, of a factor, the level
+ * that is indicated, from 2; of a number 0. Term 0 is the empty product. Numbers
+ * enter less a constant, so with a product all products of some of its factors
+ * must be terms. Covariates with missing values have the method NORM, LOGREG
+ * or POLYREG, the outcome NORM or LOGREG; fewer than 2048 variables.
+ */
+typedef struct {
+    int32_t variable;
+    int32_t n_terms;
+    const int32_t *starts, *factors, *levels; /* n_terms + 1; the others starts[n_terms] */
+} qst_impute_outcome;
+
 typedef struct {
     const qst_impute_variable *variables;
     int32_t n_variables;
@@ -881,6 +898,7 @@ typedef struct {
     int32_t n_groups;       /* 1 without groups */
     const int32_t *cluster; /* n_rows: 1 .. n_clusters, missing for a row on its own; or NULL */
     int32_t n_clusters;
+    const qst_impute_outcome *outcome; /* a model to be compatible with, or NULL */
 } qst_impute_data;
 
 typedef struct {

@@ -78,6 +78,29 @@ static const int32_t *codes_arg(SEXP codes, ptrdiff_t n, const char *argument, i
     return out;
 }
 
+/* list(variable, starts, factors, levels), or NULL */
+static const qst_impute_outcome *outcome_arg(SEXP outcome, int n_variables)
+{
+    if (outcome == R_NilValue) {
+        return NULL;
+    }
+    SEXP variable = qstr_element(outcome, "variable");
+    SEXP starts = qstr_element(outcome, "starts"), factors = qstr_element(outcome, "factors");
+    if (Rf_length(variable) != 1) {
+        qstr_refuse("`variable` must be one number.");
+    }
+    qst_impute_outcome *out = (qst_impute_outcome *)R_alloc(1, sizeof *out);
+    *out = (qst_impute_outcome){.variable = indices_arg(variable, n_variables, "variable")[0],
+        .n_terms = Rf_length(starts) - 1,
+        .starts = qstr_ints(starts, -1, "starts"),
+        .factors = indices_arg(factors, n_variables, "factors"),
+        .levels = qstr_ints(qstr_element(outcome, "levels"), Rf_length(factors), "levels")};
+    if (out->n_terms < 1 || out->starts[out->n_terms] != Rf_length(factors)) {
+        qstr_refuse("`starts` must end where `factors` do.");
+    }
+    return out;
+}
+
 static qst_impute_data data_arg(SEXP variables, SEXP data)
 {
     if (TYPEOF(variables) != VECSXP) {
@@ -96,6 +119,7 @@ static qst_impute_data data_arg(SEXP variables, SEXP data)
         .n_visits = Rf_length(visits),
         .n_groups = 1};
     out.group = codes_arg(qstr_element(data, "group"), out.n_rows, "group", &out.n_groups);
+    out.outcome = outcome_arg(qstr_element(data, "outcome"), n);
     out.cluster = codes_arg(qstr_element(data, "cluster"), out.n_rows, "cluster", &out.n_clusters);
     return out;
 }

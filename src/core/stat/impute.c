@@ -72,6 +72,8 @@ static qst__visit visit_of(
         .gram = {w->gram, p->n_columns, p->n_columns, p->n_columns},
         .panel = {w->panel, qst__up_to_4(s->n_missing), p->n_columns, qst__up_to_4(s->n_missing)},
         .own = qst__is_factor(variable) ? -1 : first,
+        .first = first,
+        .outcome = p->outcomes != NULL && p->is_modelled[v] ? &p->outcomes[g] : NULL,
         .centre = s->centre,
         .n_levels = qst__is_factor(variable) ? variable->column.n_levels : 0,
         .observed = w->observed,

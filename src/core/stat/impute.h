@@ -21,6 +21,21 @@ enum {
 };
 
 /*
+ * The model that covariates are to be compatible with, in one group. Column c
+ * of its design is the product of those of x that stand from
+ * factors[starts[c]] to factors[starts[c + 1] - 1]; column 0 is the empty
+ * product. The outcome is column y of x: a number, or, if binary, the
+ * indicator of its second level.
+ */
+typedef struct {
+    bool is_binary;
+    ptrdiff_t y, n_columns;
+    const ptrdiff_t *starts, *factors;
+    const ptrdiff_t *missing; /* rows without the outcome */
+    ptrdiff_t n_missing;
+} qst__outcome;
+
+/*
  * One variable of one completed data set, to be drawn anew. Rows are those of
  * the group, 0 .. n_rows - 1; the working columns x hold 1 in column 0, then
  * numbers centred at their observed means, factors as indicators of their
@@ -35,6 +50,7 @@ typedef struct {
     qst_cmat gram;    /* x'x of all rows and all columns of x */
     qst_cmat panel;   /* the missing rows of x, then rows of 0 up to a multiple of 4 */
     ptrdiff_t own;    /* column of x that y is, for a number */
+    ptrdiff_t first;  /* the first of x that is made of the variable */
     const double *y;  /* n_rows: values less `centre`, or codes 1 .. n_levels, as they stand;
                        * NULL where rows alone are taken */
     double centre;    /* add it to what is drawn for a number */
@@ -50,6 +66,7 @@ typedef struct {
     /* Kept from cycle to cycle for this variable, 0 at first: state[0] residual variance, state[1]
      * variance between clusters, then the effects; n_clusters + 2. NULL without clusters. */
     double *state;
+    const qst__outcome *outcome; /* it, or a covariate of its model, is visited; or NULL */
     /* Addresses. */
     uint64_t seed;
     uint32_t imputation, variable_index, iteration;
@@ -157,5 +174,14 @@ qst_status qst__draw_cluster(const qst__visit *visit, qst_err *err);
  * means as above; state[1] and the effects are on the scale of log odds ---- */
 ptrdiff_t qst__draw_cluster_logistic_room(const qst__visit *shape);
 qst_status qst__draw_cluster_logistic(const qst__visit *visit, qst_err *err);
+
+/* ---- impute_compatible.c: NORM, LOGREG and POLYREG of the covariates of a model with squares and
+ * interactions, and of its outcome ---- */
+
+/* Variables have indices below this. */
+#define QST__MOST_COMPATIBLE 2048
+
+ptrdiff_t qst__draw_compatible_room(const qst__visit *shape);
+qst_status qst__draw_compatible(const qst__visit *visit, qst_err *err);
 
 #endif

@@ -160,6 +160,38 @@ static qst_status check_variable(const qst_impute_data *d, ptrdiff_t index, qst_
     return status == QST_OK ? check_predictors(d, index, err) : status;
 }
 
+static bool is_term_factor(const qst_impute_data *d, int32_t variable, int32_t level)
+{
+    if (variable < 0 || variable >= d->n_variables || variable == d->outcome->variable ||
+        qst__is_score(&d->variables[variable])) {
+        return false;
+    }
+    const qst_col *column = &d->variables[variable].column;
+    return column->type == QST_COL_FACTOR ? level >= 2 && level <= column->n_levels : level == 0;
+}
+
+static qst_status check_outcome(const qst_impute_data *d, qst_err *err)
+{
+    const qst_impute_outcome *o = d->outcome;
+    bool is_fine = o->variable >= 0 && o->variable < d->n_variables && o->n_terms >= 1 &&
+                   d->n_variables < QST__MOST_COMPATIBLE && o->starts[0] == 0 &&
+                   o->starts[1] == 0 && d->cluster == NULL;
+    if (is_fine) {
+        const qst_impute_variable *v = &d->variables[o->variable];
+        is_fine = !qst__is_score(v) && (!qst__is_factor(v) || v->column.n_levels == 2);
+    }
+    for (int32_t t = 0; t < o->n_terms && is_fine; t++) {
+        is_fine = o->starts[t + 1] >= o->starts[t];
+        for (int32_t k = o->starts[t]; k < o->starts[t + 1] && is_fine; k++) {
+            is_fine = is_term_factor(d, o->factors[k], o->levels[k]);
+        }
+    }
+    return is_fine ? QST_OK
+                   : qst__fail(err, QST_EARGUMENT,
+                         "the model is not one of a number or two levels given products of others, "
+                         "without clusters");
+}
+
 qst_status qst__impute_check(
     const qst_impute_settings *settings, const qst_impute_data *d, qst_err *err)
 {
@@ -173,6 +205,9 @@ qst_status qst__impute_check(
     }
     if (status == QST_OK) {
         status = check_codes(d->cluster, d->n_rows, d->n_clusters, true, "cluster", err);
+    }
+    if (status == QST_OK && d->outcome != NULL) {
+        status = check_outcome(d, err);
     }
     return status;
 }

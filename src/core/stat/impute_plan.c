@@ -169,6 +169,9 @@ static qst_status note_used(qst__plan *p, const bool *is_visited, qst_err *err)
         }
     }
     for (ptrdiff_t v = 0; v < d->n_variables; v++) {
+        p->column_count[v] |= p->is_modelled != NULL && p->is_modelled[v];
+    }
+    for (ptrdiff_t v = 0; v < d->n_variables; v++) {
         const qst_impute_variable *score = &d->variables[v];
         for (int32_t j = 0; p->column_count[v] > 0 && qst__is_score(score) && j < score->n_parts;
              j++) {
@@ -242,6 +245,51 @@ static qst_status list_predictors(qst__plan *p, ptrdiff_t v, qst__arena *arena, 
     return status;
 }
 
+/* The model's variables. */
+static qst_status note_modelled(qst__plan *p, qst__arena *arena, qst_err *err)
+{
+    const qst_impute_outcome *o = p->data->outcome;
+    const qst_status status = QST__MAKE(p->is_modelled, p->data->n_variables);
+    if (status == QST_OK) {
+        p->is_modelled[o->variable] = true;
+        for (int32_t k = 0; k < o->starts[o->n_terms]; k++) {
+            p->is_modelled[o->factors[k]] = true;
+        }
+    }
+    return status;
+}
+
+/* Its terms in working columns, the same for every group but for missing outcomes. */
+static qst_status plan_outcome(qst__plan *p, qst__arena *arena, qst_err *err)
+{
+    const qst_impute_outcome *o = p->data->outcome;
+    ptrdiff_t *starts = NULL, *factors = NULL;
+    qst_status status = QST__MAKE(starts, o->n_terms + 1);
+    status = status == QST_OK ? QST__MAKE(factors, o->starts[o->n_terms]) : status;
+    status = status == QST_OK ? QST__MAKE(p->outcomes, p->data->n_groups) : status;
+    if (status != QST_OK) {
+        return status;
+    }
+    for (int32_t t = 0; t <= o->n_terms; t++) {
+        starts[t] = o->starts[t];
+    }
+    for (int32_t k = 0; k < o->starts[o->n_terms]; k++) {
+        factors[k] = p->first_column[o->factors[k]] + (o->levels[k] > 0 ? o->levels[k] - 2 : 0);
+    }
+    for (ptrdiff_t g = 0; g < p->data->n_groups; g++) {
+        const qst__share *s = qst__share_of(p, o->variable, g);
+        p->outcomes[g] =
+            (qst__outcome){.is_binary = qst__is_factor(&p->data->variables[o->variable]),
+                .y = p->first_column[o->variable],
+                .n_columns = o->n_terms,
+                .starts = starts,
+                .factors = factors,
+                .missing = s->missing,
+                .n_missing = s->n_missing};
+    }
+    return QST_OK;
+}
+
 static qst_status plan_columns(qst__plan *p, qst__arena *arena, qst_err *err)
 {
     const qst_impute_data *d = p->data;
@@ -254,12 +302,18 @@ static qst_status plan_columns(qst__plan *p, qst__arena *arena, qst_err *err)
     status = status == QST_OK ? QST__MAKE(p->n_predicting, n) : status;
     status = status == QST_OK ? QST__MAKE(p->codes_of, n) : status;
     status = status == QST_OK ? note_visits(p, is_visited, err) : status;
+    if (status == QST_OK && d->outcome != NULL) {
+        status = note_modelled(p, arena, err);
+    }
     status = status == QST_OK ? note_used(p, is_visited, err) : status;
     if (status == QST_OK) {
         number_columns(p);
     }
     for (int32_t k = 0; k < d->n_visits && status == QST_OK; k++) {
         status = list_predictors(p, d->visits[k], arena, err);
+    }
+    if (status == QST_OK && d->outcome != NULL) {
+        status = plan_outcome(p, arena, err);
     }
     return status;
 }
@@ -268,7 +322,13 @@ static qst_status plan_columns(qst__plan *p, qst__arena *arena, qst_err *err)
 
 qst__method qst__method_of(const qst__plan *p, ptrdiff_t v)
 {
-    switch (p->data->variables[v].method) {
+    const qst_impute_method asked = p->data->variables[v].method;
+    const bool can_be_compatible =
+        asked == QST_IMPUTE_NORM || asked == QST_IMPUTE_LOGREG || asked == QST_IMPUTE_POLYREG;
+    if (p->is_modelled != NULL && p->is_modelled[v] && can_be_compatible) {
+        return (qst__method){qst__draw_compatible, qst__draw_compatible_room, true, true};
+    }
+    switch (asked) {
     case QST_IMPUTE_NORM:
     case QST_IMPUTE_PMM:
         if (p->data->cluster != NULL) {

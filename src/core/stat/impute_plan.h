@@ -38,6 +38,8 @@ typedef struct {
     ptrdiff_t *codes_of;     /* n_variables: place among the codes of factors to be completed; -1 */
     ptrdiff_t n_coded;
     ptrdiff_t n_rows_max, n_missing_max; /* of a group */
+    qst__outcome *outcomes;              /* n_groups; NULL without a model to be compatible with */
+    bool *is_modelled;                   /* n_variables: the outcome and its covariates */
     bool has_columns;                    /* some method needs x and panel */
 } qst__plan;
 
