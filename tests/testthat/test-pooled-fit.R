@@ -30,7 +30,9 @@ test_that("df with complete data are those of the covariance", {
   skip_if_not_installed("generics")
   expect_df("model", 150)
   expect_df("CR1", 4)
-  satterthwaite <- vapply(pooled$fits, function(fit) generics::tidy(fit, vcov = "CR2")$df, numeric(3))
+  satterthwaite <- vapply(pooled$fits, function(fit) {
+    generics::tidy(fit, vcov = "CR2")$df
+  }, numeric(3))
   expect_df("CR2", rowMeans(satterthwaite))
 })
 
