@@ -90,7 +90,7 @@ forest_block <- function(rows, labels, digits) {
   }
   levels <- forest_line(
     if (overall) "overall" else "level", if (overall) name else rows$level,
-    count_cells(rows$n.arm), count_cells(rows$n.reference), numbers, "", rows$estimate,
+    format_number(rows$n.arm, 0), format_number(rows$n.reference, 0), numbers, "", rows$estimate,
     rows$conf.low, rows$conf.high, rows$std.error
   )
   if (overall) {

@@ -82,7 +82,10 @@ subgroup_effects <- function(fit, arm, subgroups, reference = NULL, vcov = NULL,
   notes <- c(
     interaction_note(fit, how), estimable_note(paste(rows$subgroup, rows$level), rows$estimate),
     if (exponentiate) "Estimates are exponentials.",
-    covariance_note(fit_covariance(fit, vcov, cluster), rows$df), rows_text(fit),
+    # There is no column of it.
+    sub(" FMI: .*", "", covariance_note(fit_covariance(fit, vcov, cluster), rows$df)),
+    rows_text(fit),
+    if (any(rows$n.arm != round(rows$n.arm))) "n: means over the imputations.",
     unlist(lapply(parts, `[[`, "note"))
   )
   subgroup_table(rows, fit, how, exponentiate, notes)
@@ -261,7 +264,13 @@ interaction_term <- function(fit, arm, name) {
 interaction_note <- function(fit, how) {
   sprintf(
     "Each subgroup: the model with its interaction with %s. P of interaction by %s.", how$arm,
-    if (uses_t(fit)) "F" else "Wald's chi-square"
+    if (inherits(fit, "pooled_fit")) {
+      "D1"
+    } else if (uses_t(fit)) {
+      "F"
+    } else {
+      "Wald's chi-square"
+    }
   )
 }
 
