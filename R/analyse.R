@@ -299,7 +299,11 @@ exclusion_reason <- function(plan, cohort) {
   factor(reason, sprintf("%s missing", label_of(plan, needed)))
 }
 
+# NULL where nobody was lost: there is nothing to compare.
 trial_completion <- function(plan, cohort) {
+  if (!any(cohort$set == "lost")) {
+    return(NULL)
+  }
   compare_counts(table(cohort[[plan$arm]], cohort$set == "lost"))
 }
 

@@ -16,10 +16,11 @@ compare_imputed <- function(formula, imp, how) {
   }
   frame <- parts[[1]]$frame
   notes <- c(
-    sprintf(
-      "%s (Rubin's rules, df of Barnard and Rubin).",
-      if (imp$m == 1) "Single imputation" else sprintf("Pooled over %d imputations", imp$m)
-    ),
+    if (imp$m == 1) {
+      "Single imputation: standard errors take imputed values for observed ones and are too small."
+    } else {
+      sprintf("Pooled over %d imputations (Rubin's rules, df of Barnard and Rubin).", imp$m)
+    },
     if (how$test != "anova") "g: mean over the imputations, large-sample variance."
   )
   result <- finish_comparison(

@@ -378,7 +378,7 @@ covariance_note <- function(covariance, df) {
   df <- stats::na.omit(df)
   label <- if (!nzchar(covariance$label)) "from the model" else covariance$label
   label <- sub("^(standard errors )?", "", label)
-  tested <- if (!is.null(covariance$fractions)) {
+  tested <- if (isTRUE(covariance$m > 1)) {
     paste0(
       " (Rubin's rules; df of Barnard and Rubin)",
       if (length(df) > 0) ". FMI: fraction of missing information"

@@ -60,7 +60,7 @@ imputes <- function(plan) {
 # The protocol's paragraph: what is imputed, from what, how, how often.
 imputing_words <- function(plan) {
   how <- plan$imputation
-  paste(
+  paste(c(
     sprintf(
       "Missing values (%s) are imputed %d times by chained equations, %d iterations%s%s.",
       imputed_words(plan), how$m, how$iterations,
@@ -70,7 +70,7 @@ imputing_words <- function(plan) {
     predictor_words(plan), method_words(plan),
     if (how$cluster) "Scores and answers of people in one group share a random intercept.",
     "Results are pooled by Rubin's rules with the degrees of freedom of Barnard and Rubin."
-  )
+  ), collapse = " ")
 }
 
 imputed_words <- function(plan) {

@@ -102,7 +102,7 @@ rubin_covariance <- function(estimates, parts, df.complete = NULL) {
     result
   }
   covariance <- list(
-    matrix = full(core$total), type = parts[[1]]$type, label = pooled_label(parts[[1]], m),
+    m = m, matrix = full(core$total), type = parts[[1]]$type, label = pooled_label(parts[[1]], m),
     n_clusters = parts[[1]]$n_clusters, estimate = core$estimate, within = full(core$within),
     between = full(core$between), df_complete = complete_df_of(df.complete, parts),
     joint_complete = joint_complete_of(df.complete, parts)

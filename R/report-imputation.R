@@ -107,7 +107,7 @@ precision_table <- function(analysis) {
 imputation_methods <- function(analysis) {
   plan <- analysis$plan
   imp <- analysis$imputation$imputations
-  paste(
+  paste(c(
     if (imputes(plan)) {
       paste(
         "All randomised participants were analysed in the arm they were allocated to (CONSORT",
@@ -135,5 +135,5 @@ imputation_methods <- function(analysis) {
     "Estimates were pooled by Rubin's rules [@rubin] with the degrees of freedom of Barnard and",
     "Rubin [@barnard], tests of several coefficients by D1 [@li].",
     sprintf("The imputations were made by %s with seed %.0f.", generator(), imp$seed)
-  )
+  ), collapse = " ")
 }

@@ -78,7 +78,7 @@ wald_test <- function(fit, hypothesis = NULL, vcov = NULL, cluster = NULL) {
 wald_note <- function(covariance) {
   sprintf(
     "Covariance: %s; %s.", if (nzchar(covariance$label)) covariance$label else "from the model",
-    if (!is.null(covariance$joint)) {
+    if (isTRUE(covariance$m > 1)) {
       "D1 (Li, Raghunathan and Rubin 1991)"
     } else if (is.null(covariance$small_sample)) {
       "F = Q / q"

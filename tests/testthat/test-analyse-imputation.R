@@ -133,3 +133,16 @@ test_that("a report describes the imputation", {
   report(imputed_trial("complete")$analysis, beside, date = "2024-05-01")
   expect_match(paste(readLines(beside), collapse = " "), "As a sensitivity analysis")
 })
+
+test_that("a trial without missing values is analysed as it is, imputed or not", {
+  data <- invented_trial()
+  data <- data[stats::complete.cases(data), ]
+  plan <- function(...) invented_plan(imputation = list(m = 3, iterations = 2, seed = 1), ...)
+  complete <- analyse(plan(), data)
+  mi <- analyse(plan(method = "mi"), data)
+  expect_null(complete$completion)
+  expect_equal(coef(mi$model), coef(complete$model), tolerance = 1e-12)
+  expect_equal(vcov(mi$model), vcov(complete$model), tolerance = 1e-12)
+  expect_equal(mi$contrasts$estimate, complete$contrasts$estimate)
+  expect_output(print(mi$imputation), "Monte Carlo error")
+})
