@@ -18,8 +18,8 @@
 #' Ratios (odds ratios, risk ratios, and what was given with `exponentiate`) are
 #' tested on the log scale; their margins are ratios, such as 0.8 and 1.25.
 #'
-#' @param x A fit of [fit_glm()], also pooled over imputations (then `contrasts` says which effects), or a
-#'   result of [linear_contrast()], [marginal_contrasts()],
+#' @param x A fit of [fit_glm()], also pooled over imputations (then `contrasts` says which
+#' effects), or a result of [linear_contrast()], [marginal_contrasts()],
 #'   [standardised_effects()], [subgroup_effects()], [compare_arms()], or a data
 #'   frame with `estimate`, `std.error` and perhaps `df`. Adjusted P values play
 #'   no part.

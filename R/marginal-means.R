@@ -45,8 +45,9 @@
 #' `"bonferroni"` adjust intervals too. See [linear_contrast()].
 #'
 #' @section After imputation:
-#' Of a pooled fit ([pool()]) each mean and contrast is asked of each completed data set and pooled by
-#' Rubin's rules: on the link scale where means are averaged there (then transformed back), as
+#' Of a pooled fit ([pool()]) each mean and contrast is asked of each completed data set and
+#' pooled by Rubin's rules: on the link scale where means are averaged there (then transformed
+#' back), as
 #' it is for `"counterfactual"`. There is one reference grid: numbers stand at their mean, and
 #' combinations count, over the rows of all completed data sets; counterfactual predictions are
 #' averaged over the rows of each. Columns `fmi`, `riv` and `lambda` are added.

@@ -55,8 +55,8 @@
 #' @section Missing values, weights:
 #' Rows used are those of the fit. Of a fit pooled over imputations ([pool()]) each measure is found
 #' in each completed data set and pooled on the scale of its test, ratios and odds ratios as
-#' logarithms; columns `fmi`, `riv` and `lambda` are added. Predictions and scores are weighted by the
-#' prior weights; `"ye"` takes none.
+#' logarithms; columns `fmi`, `riv` and `lambda` are added. Predictions and scores are weighted by
+#' the prior weights; `"ye"` takes none.
 #' @section Errors:
 #' `questrial_error_argument` for an arm that is not in the model, a variance
 #' that does not go with the fit, and ratios of means that are not positive.

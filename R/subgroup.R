@@ -36,8 +36,9 @@
 #' @section Missing values:
 #' Of a fit pooled over imputations the effects in the levels are found in each completed data set
 #' and pooled ([pool()]), the interaction is tested by D1, and numbers are means over
-#' the imputations where a subgroup was imputed. Otherwise a row without a value of a subgroup variable is left out of that subgroup's
-#' fit only; a note says how many. A level without rows in one of the arms is
+#' the imputations where a subgroup was imputed. Otherwise a row without a value of a subgroup
+#' variable is left out of that subgroup's fit only; a note says how many. A level without rows in
+#' one of the arms is
 #' `NA`, with a note.
 #' @section Errors:
 #' `questrial_error_argument` for unknown variables, a subgroup that is a number,

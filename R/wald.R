@@ -30,8 +30,8 @@
 #' @param vcov,cluster Which covariance, as in [summary.fit_glm()].
 #' @return A data frame that prints as a table ([questrial_table]), one row a
 #'   test: `hypothesis`, `statistic` (F), `df` (q), `df.residual` (`Inf` for
-#'   chi-square), `p.value`, and after imputation `riv`. `NA` where V has no inverse in the directions tested,
-#'   as with more equations than clusters.
+#'   chi-square), `p.value`, and after imputation `riv`. `NA` where V has no inverse in the
+#'   directions tested, as with more equations than clusters.
 #' @section Not estimable:
 #' Aliased coefficients of a term are left out of its test. An equation that involves
 #' one is an error.

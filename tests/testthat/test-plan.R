@@ -45,7 +45,8 @@ test_that("a plan with multiple imputation says in words what is imputed from wh
   expect_true(all(nchar(lines) <= 80))
   text <- gsub(" +", " ", paste(lines, collapse = " "))
   for (words in c(
-    "All randomised participants", "imputed 7 times", "4 iterations", "each arm by itself", "seed 3",
+    "All randomised participants", "imputed 7 times", "4 iterations", "each arm by itself",
+    "seed 3",
     "other answers of its own scale", "total of the other visit", "sex and age",
     "predictive mean matching (5 donors)", "Rubin's rules"
   )) {
