@@ -230,9 +230,12 @@ plot_densities <- function(imp, variables) {
   curves <- do.call(rbind, lapply(variables, value_densities, imp = imp))
   curves$variable <- factor(curves$variable, variables)
   curves$what <- factor(curves$imputation == 0, c(TRUE, FALSE), c("observed", "imputed"))
+  # The more lines, the fainter, and the observed one upon them.
+  faint <- max(0.2, min(0.8, 8 / imp$m))
   figure <- ggplot2::ggplot(curves, aes_of(x = "value", y = "density", group = "imputation",
     colour = "what", linewidth = "what")) +
-    ggplot2::geom_line() +
+    ggplot2::geom_line(data = curves[curves$imputation > 0, ], alpha = faint) +
+    ggplot2::geom_line(data = curves[curves$imputation == 0, ]) +
     ggplot2::facet_wrap("variable", scales = "free") +
     ggplot2::scale_colour_manual(NULL, values = c(observed = "black",
       imputed = questrial_colours(1))) +

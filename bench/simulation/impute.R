@@ -89,7 +89,7 @@ answer <- function(setting, data, seed) {
     imp <- impute(data, 20, setting$method, iterations = 5, seed = seed, threads = 1)
     fit <- fit_glm(model$formula, imp, model$family)
   }
-  table <- tidy(fit, conf.int = TRUE)
+  table <- generics::tidy(fit, conf.int = TRUE)
   at <- match(names(setting$truth), table$term)
   cbind(
     estimate = table$estimate[at], error = table$std.error[at],
