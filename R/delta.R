@@ -30,7 +30,8 @@
 #' number below or above \eqn{p_i}, which is drawn, and is compared with
 #' \eqn{\mathrm{expit}(\mathrm{logit}(p_i) + \delta)}{expit(logit(p_i) + delta)}.
 #' So a delta of 0 changes nothing, and the larger delta, the more values are of the second level:
-#' with the same `seed` the shifts are nested. Factors with more levels are refused, since there is
+#' with the same `seed` the shifts are nested. Shifts of one variable in several calls add up, as
+#' those of numbers do. Factors with more levels are refused, since there is
 #' no single odds to shift: make the two levels that matter with `transform(imp, ...)`.
 #'
 #' @param imp Completed data sets: of [impute()], [impute_reference()] or [as_imputations()].
@@ -230,7 +231,12 @@ shift_variable <- function(imp, before, name, delta, arm, where, odds) {
   }, numeric(length(missing)))
   shifts <- matrix(shifts, length(missing))
   values <- imp$imputed[[name]]
-  imp$imputed[[name]] <- if (is.null(odds)) shift_numbers(values, shifts) else odds(values, shifts)
+  if (is.null(odds)) {
+    imp$imputed[[name]] <- shift_numbers(values, shifts)
+  } else {
+    imp$imputed[[name]] <- odds(values, shifts)
+    imp$unshifted[[name]] <- note_unshifted(before, name, shifts, imp$imputed[[name]])
+  }
   imp$adjustments <- rbind(imp$adjustments, data.frame(
     variable = name, delta = delta_words(delta, where), n = as.integer(max(colSums(shifts != 0))),
     mean = if (any(shifts != 0)) mean(shifts[shifts != 0]) else 0
@@ -297,6 +303,21 @@ rows_where <- function(where, data) {
 
 # ---- Two levels ----
 
+# The values before any shift, what they were shifted by since, and what that made of them: shifts
+# of log-odds add up only if all of them start from the values that were drawn with the model's
+# probabilities.
+unshifted_values <- function(imp, name) {
+  values <- imp$imputed[[name]]
+  kept <- imp$unshifted[[name]]
+  # They are no more what was shifted if transform() made others.
+  if (identical(kept$now, values)) kept else list(values = values, shifts = 0, now = values)
+}
+
+note_unshifted <- function(before, name, shifts, now) {
+  kept <- unshifted_values(before, name)
+  list(values = kept$values, shifts = kept$shifts + shifts, now = now)
+}
+
 # A function of values (codes, or logical) and shifts that draws them anew with shifted log-odds.
 shifted_odds <- function(imp, name, seed) {
   seed <- draw_seed(seed)
@@ -304,10 +325,13 @@ shifted_odds <- function(imp, name, seed) {
   n <- nrow(imp$imputed[[name]])
   probability <- vapply(seq_len(imp$m), function(i) imputed_probability(imp, name, i), numeric(n))
   probability <- matrix(probability, n)
+  number <- match(name, names(imp$imputed))
+  first <- unshifted_values(imp, name)
+  second <- (if (is_factor) first$values == 2 else first$values) + 0L
   function(values, shifts) {
-    second <- if (is_factor) values == 2 else values
-    drawn <- .Call(C_qstr_delta_shift, second + 0L, probability, shifts, seed)
-    values[] <- if (is_factor) drawn + 1L else drawn == 1L
+    drawn <- .Call(C_qstr_delta_shift, second, probability, first$shifts + shifts, number, seed)
+    moved <- shifts != 0
+    values[moved] <- if (is_factor) drawn[moved] + 1L else drawn[moved] == 1L
     values
   }
 }

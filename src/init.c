@@ -17,7 +17,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(qstr_compare_moments, 2),
     ENTRY(qstr_compare_means, 2),
     ENTRY(qstr_compare_chisq, 2),
-    ENTRY(qstr_delta_shift, 4),
+    ENTRY(qstr_delta_shift, 5),
     ENTRY(qstr_glm_deviance, 5),
     ENTRY(qstr_glm_fit, 7),
     ENTRY(qstr_permute, 8),

@@ -1108,6 +1108,7 @@ QST_MUST_USE qst_status qst_pool_joint(const qst_ctx *ctx, const double *estimat
 /* Imputed values with two levels, each array n_values x n_imputations (at most 2^12). */
 typedef struct {
     ptrdiff_t n_values, n_imputations;
+    int32_t variable;          /* 0 .. 2^12 - 1: several of them shifted by one seed differ */
     const int32_t *second;     /* 1 where the value is of the second level, else 0 */
     const double *probability; /* of the second level, by which the value was drawn */
     const double *delta;       /* what is added to its log-odds; may be infinite */

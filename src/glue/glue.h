@@ -111,7 +111,8 @@ SEXP qstr_compare_moments(SEXP x_sexp, SEXP group_sexp);
 SEXP qstr_compare_means(SEXP moments_sexp, SEXP test_sexp);
 SEXP qstr_compare_chisq(SEXP counts_sexp, SEXP correct_sexp);
 
-SEXP qstr_delta_shift(SEXP second_sexp, SEXP probability_sexp, SEXP delta_sexp, SEXP seed_sexp);
+SEXP qstr_delta_shift(
+    SEXP second_sexp, SEXP probability_sexp, SEXP delta_sexp, SEXP variable_sexp, SEXP seed_sexp);
 SEXP qstr_glm_deviance(
     SEXP y_sexp, SEXP weights_sexp, SEXP mu_sexp, SEXP family_sexp, SEXP threads_sexp);
 SEXP qstr_glm_fit(SEXP model_sexp, SEXP y_sexp, SEXP weights_sexp, SEXP offset_sexp,

@@ -16,7 +16,7 @@ static qst_delta values_of(double p, double shift)
         delta[i] = shift;
         second[i] = test_uniform(&state) < p;
     }
-    return (qst_delta){N / 4, 4, second, probability, delta};
+    return (qst_delta){N / 4, 4, 0, second, probability, delta};
 }
 
 static void shift(const qst_delta *values, int32_t *out)
@@ -86,7 +86,7 @@ static void ends_stay_and_infinite_shifts_decide(void **state)
     }
 }
 
-static void imputations_and_rows_have_streams_of_their_own(void **state)
+static void imputations_rows_and_variables_have_streams_of_their_own(void **state)
 {
     (void)state;
     qst_delta values = values_of(0.5, 0.5);
@@ -96,6 +96,9 @@ static void imputations_and_rows_have_streams_of_their_own(void **state)
     values.n_imputations = 1;
     shift(&values, larger);
     assert_memory_equal(drawn, larger, sizeof(int32_t) * N / 4);
+    values.variable = 1;
+    shift(&values, larger);
+    assert_memory_not_equal(drawn, larger, sizeof(int32_t) * N / 4);
 }
 
 static void assert_refused(const qst_delta *values, const char *text, ptrdiff_t row)
@@ -128,7 +131,7 @@ static void bad_values_are_refused(void **state)
 static void nothing_is_nothing(void **state)
 {
     (void)state;
-    const qst_delta values = {0, 5, second, probability, delta};
+    const qst_delta values = {0, 5, 0, second, probability, delta};
     drawn[0] = -7;
     shift(&values, drawn);
     assert_int_equal(drawn[0], -7);
@@ -141,7 +144,7 @@ int main(void)
         cmocka_unit_test(odds_are_multiplied),
         cmocka_unit_test(larger_shifts_keep_every_one),
         cmocka_unit_test(ends_stay_and_infinite_shifts_decide),
-        cmocka_unit_test(imputations_and_rows_have_streams_of_their_own),
+        cmocka_unit_test(imputations_rows_and_variables_have_streams_of_their_own),
         cmocka_unit_test(bad_values_are_refused),
         cmocka_unit_test(nothing_is_nothing),
     };

@@ -91,6 +91,29 @@ test_that("two levels are drawn anew with shifted odds", {
   expect_identical(none$imputed$well, drawn)
 })
 
+test_that("shifts of log-odds add up, and every variable has its own numbers", {
+  withr::local_seed(2)
+  data <- data.frame(x = stats::rnorm(400))
+  data$a <- data$b <- ifelse(seq_len(400) %% 2 == 0, NA, stats::runif(400) < 0.5)
+  drawn <- matrix(stats::runif(600) < 0.5, 200, 3)
+  both <- new_imputations(data, list(a = drawn, b = drawn), 3,
+    predictors = matrix(1, 2, 1, dimnames = list(c("a", "b"), "x")))
+  once <- delta_adjust(both, 2, "a", seed = 1)
+  halves <- delta_adjust(delta_adjust(both, 0.5, "a", seed = 1), 1.5, "a", seed = 1)
+  expect_identical(halves$imputed$a, once$imputed$a)
+  # A second shift leaves the rows alone that it does not name.
+  apart <- delta_adjust(once, ~ ifelse(x > 0, 3, 0), "a", seed = 7)
+  stay <- data$x[is.na(data$a)] <= 0
+  expect_identical(apart$imputed$a[stay, ], once$imputed$a[stay, ])
+  # Values made anew are not those that were shifted.
+  once$imputed$a <- drawn
+  expect_identical(delta_adjust(once, 2, "a", seed = 1)$imputed$a, halves$imputed$a)
+  # Same values, same probabilities, same seed: what is drawn differs.
+  pair <- delta_adjust(both, list(a = 1, b = 1), seed = 1)
+  # About 0.46 of the zeros become ones: with numbers of their own half of the pairs agree.
+  expect_lt(mean((pair$imputed$a == pair$imputed$b)[!drawn]), 0.65)
+})
+
 test_that("what cannot be shifted is refused", {
   bad <- function(..., class = "questrial_error_argument") {
     tryCatch(delta_adjust(...), error = function(e) {

@@ -34,6 +34,7 @@ qst_status qst_delta_shift(
         qst_rng rng;
         const qst_rng_address address = {.purpose = PURPOSE,
             .replicate = (uint32_t)(at / values->n_values),
+            .variable = (uint32_t)values->variable,
             .row = (uint32_t)(at % values->n_values)};
         qst_status status = check_value(values, at, err);
         if (status == QST_OK) {
