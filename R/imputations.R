@@ -10,6 +10,15 @@ new_imputations <- function(data, imputed, m, ...) {
   structure(list(data = data, imputed = imputed, m = as.integer(m), ...), class = "imputations")
 }
 
+check_imputations <- function(imp) {
+  if (!inherits(imp, "imputations")) {
+    qst_abort("argument", sprintf(
+      "`imp` must be the result of impute(), not %s. as_imputations() reads those of mice.",
+      describe(imp)
+    ))
+  }
+}
+
 #' Completed data sets
 #'
 #' What [impute()] returns: the data once, and the imputed values of each

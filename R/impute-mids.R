@@ -161,15 +161,6 @@ as_imputations.data.frame <- function(x, ..., .imp = ".imp", .id = ".id") {
 
 # ---- To mice ----
 
-check_imputations <- function(imp, arg = "imp") {
-  if (!inherits(imp, "imputations")) {
-    qst_abort("argument", sprintf(
-      "`%s` must be the result of impute(), not %s. as_imputations() reads those of mice.", arg,
-      describe(imp)
-    ))
-  }
-}
-
 plain_data_frame <- function(data) {
   structure(lapply(unclass(data), codes_to_na),
     names = names(data), row.names = attr(data, "row.names"), class = "data.frame"

@@ -963,11 +963,11 @@ typedef struct {
  * for a value that is infinite or beyond 1e100 (row, column, value), for more
  * than 2^12 variables or imputations, or 2^16 - 1 iterations or groups.
  * QST_EARGUMENT for a method that the column's type cannot have, a variable
- * predicted by itself or a score of it, one with missing values that is used
- * but not visited, a code that is none. Threaded over imputations and groups;
- * the poll is heard within a task too. Work memory for each thread: the data
- * as doubles once, twice if a method is not linear or has clusters, and a
- * column's missing rows.
+ * predicted by itself, a score of it or another twice, one with missing values
+ * that is used but not visited, a code that is none. Threaded over imputations
+ * and groups; the poll is heard within a task too. Work memory for each
+ * thread: the data as doubles once, twice if a method is not linear or has
+ * clusters, and a column's missing rows.
  */
 QST_MUST_USE qst_status qst_impute(const qst_ctx *ctx, const qst_impute_settings *settings,
     const qst_impute_data *data, const qst_impute_result *result, qst_err *err);

@@ -551,6 +551,7 @@ SPOIL(limits_crossed, c->variables[0].min = 3.0; c->variables[0].max = 2.0)
 SPOIL(step_of_zero, c->variables[0].step = 0.0)
 SPOIL(strange_predictor, c->variables[1].predictors = strange; c->variables[1].n_predictors = 1)
 SPOIL(own_predictor, c->variables[1].predictors = itself; c->variables[1].n_predictors = 1)
+SPOIL(predicted_twice, c->variables[2].predictors = twice; c->variables[2].n_predictors = 2)
 SPOIL(visited_twice, c->data.visits = twice)
 SPOIL(visited_without_method, c->data.visits = last; c->data.n_visits = 1)
 SPOIL(not_visited, c->data.n_visits = 2)
@@ -593,6 +594,7 @@ static void what_cannot_be_is_refused(void **state)
     refuses(step_of_zero, QST_EARGUMENT, "step 0");
     refuses(strange_predictor, QST_EARGUMENT, "predicted by 7");
     refuses(own_predictor, QST_EARGUMENT, "predicted by 1");
+    refuses(predicted_twice, QST_EARGUMENT, "variable 2 is predicted by 1 twice");
     refuses(visited_twice, QST_EARGUMENT, "variable 1 cannot be visited");
     refuses(visited_without_method, QST_EARGUMENT, "variable 3 cannot be visited");
     refuses(not_visited, QST_EARGUMENT, "is not completed itself");

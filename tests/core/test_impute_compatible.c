@@ -157,6 +157,36 @@ static void make_compatible(impute_case *c, qst_impute_outcome *o)
     c->data.outcome = o;
 }
 
+/* With four observed outcomes and no covariate the variance is that of three degrees of freedom
+ * taken for five: s^2 5 / chi-square(5), whose mean is 5 / 3 s^2. Its SD in units of s^2 is 2.4. */
+static void few_outcomes_have_the_variance_of_five(void **state)
+{
+    (void)state;
+    impute_case c;
+    make_case(&c, 204, 1, 1, 0.0);
+    double mean = 0.0, ss = 0.0;
+    for (ptrdiff_t i = 0; i < 204; i++) {
+        mean += i < 4 ? c.values[0][i] / 4.0 : 0.0;
+        c.values[0][i] = i < 4 ? c.values[0][i] : (double)NAN;
+    }
+    for (ptrdiff_t i = 0; i < 4; i++) {
+        ss += (c.values[0][i] - mean) * (c.values[0][i] - mean);
+    }
+    const int32_t none[] = {0, 0};
+    const qst_impute_outcome o = {0, 1, none, none, none};
+    c.data.outcome = &o;
+    c.settings.n_iterations = 1;
+    c.settings.n_imputations = 4000;
+    assert_status(run_case(NULL, &c, NULL), QST_OK, NULL);
+    double variance = 0.0;
+    for (int i = 0; i < 4000; i++) {
+        variance += c.sd[i] * c.sd[i] / 4000.0;
+    }
+    assert_close(variance / (ss / 3.0), 5.0 / 3.0, 0, 4 * 2.4 / sqrt(4000.0));
+    assert_int_equal(c.decided[QST_DECIDED_FEW_ROWS], 4000);
+    free_case(&c);
+}
+
 static qst_status run(const qst_ctx *ctx, void *data, qst_err *err)
 {
     return run_case(ctx, data, err);
@@ -201,10 +231,12 @@ static void models_of_other_kinds_are_refused(void **state)
     qst_impute_outcome o;
     qst_err err;
     make_compatible(&c, &o);
-    const int32_t itself[] = {0, 2, 1, 1}, levels[] = {0, 2, 0, 0}, late[] = {0, 1, 2, 3, 4};
+    const int32_t itself[] = {0, 2, 1, 1}, levels[] = {0, 2, 0, 0}, late[] = {0, 1, 2, 3, 4},
+                  beyond[] = {0, 0, 900, 900, 4};
     const qst_impute_outcome bad[] = {{9, 4, term_starts, term_factors, term_levels},
         {0, 0, term_starts, term_factors, term_levels}, {0, 4, term_starts, itself, term_levels},
-        {0, 4, term_starts, term_factors, levels}, {0, 4, late, term_factors, term_levels}};
+        {0, 4, term_starts, term_factors, levels}, {0, 4, late, term_factors, term_levels},
+        {0, 4, beyond, term_factors, term_levels}};
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++) {
         o = bad[k];
         qst_err_init(&err);
@@ -219,6 +251,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(numbers_have_their_density),
         cmocka_unit_test(levels_have_their_probabilities),
+        cmocka_unit_test(few_outcomes_have_the_variance_of_five),
         cmocka_unit_test(any_number_of_threads_gives_the_same_bits),
         cmocka_unit_test(ends_of_memory_and_cancelling_leave_nothing),
         cmocka_unit_test(models_of_other_kinds_are_refused),

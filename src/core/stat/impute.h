@@ -1,8 +1,10 @@
 /*
  * What the files of multiple imputation share: impute.c (cycles, working
  * columns, cross-products), impute_check.c and impute_plan.c (what comes
- * before), impute_linear.c, impute_logistic.c, impute_ordered.c,
- * impute_cluster.c (how one variable is drawn), impute_match.c.
+ * before), impute_visit.c, impute_match.c and impute_levels.c (what methods
+ * share), impute_linear.c, impute_logistic.c, impute_ordered.c,
+ * impute_cluster.c, impute_cluster_logistic.c and impute_compatible.c (how one
+ * variable is drawn).
  */
 #ifndef QST_IMPUTE_H
 #define QST_IMPUTE_H
@@ -81,6 +83,18 @@ typedef struct {
 
 /* With fewer residual degrees of freedom the error variance has no useful posterior. */
 #define QST__MIN_DF 5
+
+/* A column is left out if the columns before it leave this share of its sum of squares; with 1 /
+ * this the most that collinearity multiplies a variance by. */
+#define QST__TOL_ALIASED 1e-8
+
+/* The next n doubles of a method's room. */
+static inline double *qst__take(double **room, ptrdiff_t n)
+{
+    double *const taken = *room;
+    *room += n;
+    return taken;
+}
 
 /* Columns of x and what goes with them are filled up to so many rows. */
 static inline ptrdiff_t qst__up_to_4(ptrdiff_t n)

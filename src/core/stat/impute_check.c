@@ -181,7 +181,7 @@ static qst_status check_outcome(const qst_impute_data *d, qst_err *err)
         is_fine = !qst__is_score(v) && (!qst__is_factor(v) || v->column.n_levels == 2);
     }
     for (int32_t t = 0; t < o->n_terms && is_fine; t++) {
-        is_fine = o->starts[t + 1] >= o->starts[t];
+        is_fine = o->starts[t + 1] >= o->starts[t] && o->starts[t + 1] <= o->starts[o->n_terms];
         for (int32_t k = o->starts[t]; k < o->starts[t + 1] && is_fine; k++) {
             is_fine = is_term_factor(d, o->factors[k], o->levels[k]);
         }

@@ -35,8 +35,6 @@
 #define CLUSTERS_PER_MEAN 10
 /* tan(phi) stays below 1000: beyond, what is within clusters is rounding error. */
 #define PHI_MAX 1.5697963271282298
-/* A column is left out if those before it explain all but this share of its squares. */
-#define TOL_ALIASED 1e-8
 #define TOL_ROUNDING 1e-14
 #define FIRST_UPDATES 12
 #define UPDATES 3
@@ -77,34 +75,27 @@ ptrdiff_t qst__draw_cluster_room(const qst__visit *shape)
     return qst__max(room, qst__draw_linear_room(shape));
 }
 
-static double *take(double **room, ptrdiff_t n)
-{
-    double *taken = *room;
-    *room += n;
-    return taken;
-}
-
 static void lay_out(cluster_fit *fit)
 {
     const qst__visit *visit = fit->visit;
     const ptrdiff_t n_clusters = visit->n_clusters, n_sizes = most_sizes(visit);
     const ptrdiff_t width = 2 * visit->n_columns;
     double *room = visit->room;
-    fit->n_observed = take(&room, n_clusters);
-    fit->n_rows = take(&room, n_clusters);
-    fit->added = take(&room, n_clusters);
-    fit->added_hat = take(&room, n_clusters);
-    fit->means = take(&room, n_clusters * width);
-    fit->sizes = take(&room, n_sizes);
-    fit->n_of_size = take(&room, n_sizes);
-    fit->between = take(&room, n_sizes * width * width);
-    fit->within = take(&room, width * width);
-    fit->factor = take(&room, width * width);
-    fit->pivots = take(&room, width);
-    fit->estimate = take(&room, width);
-    fit->beta = take(&room, width);
-    fit->kept = (ptrdiff_t *)(void *)take(&room, width);
-    fit->predicted = take(&room, qst__up_to_4(visit->x.n_rows));
+    fit->n_observed = qst__take(&room, n_clusters);
+    fit->n_rows = qst__take(&room, n_clusters);
+    fit->added = qst__take(&room, n_clusters);
+    fit->added_hat = qst__take(&room, n_clusters);
+    fit->means = qst__take(&room, n_clusters * width);
+    fit->sizes = qst__take(&room, n_sizes);
+    fit->n_of_size = qst__take(&room, n_sizes);
+    fit->between = qst__take(&room, n_sizes * width * width);
+    fit->within = qst__take(&room, width * width);
+    fit->factor = qst__take(&room, width * width);
+    fit->pivots = qst__take(&room, width);
+    fit->estimate = qst__take(&room, width);
+    fit->beta = qst__take(&room, width);
+    fit->kept = (ptrdiff_t *)(void *)qst__take(&room, width);
+    fit->predicted = qst__take(&room, qst__up_to_4(visit->x.n_rows));
     fit->matching = room;
 }
 
@@ -325,10 +316,10 @@ static void factorise(
 /* Columns that those before them do not explain. */
 static void choose_columns(cluster_fit *fit)
 {
-    factorise(fit, fit->y + 1, fit->width, 0.0, TOL_ALIASED);
+    factorise(fit, fit->y + 1, fit->width, 0.0, QST__TOL_ALIASED);
     fit->n_kept = 0;
     for (ptrdiff_t k = 0; k < fit->y; k++) {
-        if (fit->pivots[k] > TOL_ALIASED) {
+        if (fit->pivots[k] > QST__TOL_ALIASED) {
             fit->kept[fit->n_kept++] = k;
         } else if (k < fit->n_x) {
             fit->visit->left_out[k] = 1;

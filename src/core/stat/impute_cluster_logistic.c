@@ -46,24 +46,17 @@ ptrdiff_t qst__draw_cluster_logistic_room(const qst__visit *shape)
            2 * shape->n_columns + shape->n_clusters * (shape->n_columns + 4);
 }
 
-static double *take(double **room, ptrdiff_t n)
-{
-    double *taken = *room;
-    *room += n;
-    return taken;
-}
-
 static void lay_out(mixed *m)
 {
     const qst__visit *visit = m->levels.visit;
     const ptrdiff_t n = m->n_clusters = visit->n_clusters;
     double *room = visit->room + qst__levels_room(visit, &qst__logistic);
-    m->place = take(&room, visit->x.n_rows + QST__BLOCK + 2 * visit->n_columns);
-    m->effect = take(&room, n);
-    m->step = take(&room, n);
-    m->gradient = take(&room, n);
-    m->weight = take(&room, n);
-    m->cross = take(&room, n * visit->n_columns);
+    m->place = qst__take(&room, visit->x.n_rows + QST__BLOCK + 2 * visit->n_columns);
+    m->effect = qst__take(&room, n);
+    m->step = qst__take(&room, n);
+    m->gradient = qst__take(&room, n);
+    m->weight = qst__take(&room, n);
+    m->cross = qst__take(&room, n * visit->n_columns);
     for (ptrdiff_t i = 0; i < m->levels.n_blocks * QST__BLOCK; i++) {
         const int32_t code =
             i < visit->n_observed ? visit->cluster[visit->observed[i]] : QST_NA_INT;

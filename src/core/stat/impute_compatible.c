@@ -15,7 +15,6 @@
 #include <math.h>
 #include <string.h>
 
-#define TOL_ALIASED 1e-8
 /* Proposals for a value before it is left to a chain of them. */
 #define MOST_PROPOSALS 1000
 /* The outcome's parameters are drawn from streams of their own. */
@@ -40,19 +39,12 @@ typedef struct {
     double *room;          /* of qst__levels_fit() */
 } work;
 
-static double *take(double **room, ptrdiff_t n)
-{
-    double *taken = *room;
-    *room += n;
-    return taken;
-}
-
 static ptrdiff_t larger_model(const qst__visit *visit)
 {
     return qst__max(visit->n_columns, visit->outcome->n_columns);
 }
 
-/* The visit as if it were to the outcome, given the design. */
+/* The visit as if it were to the outcome, given the design. If it is, the decisions are its own. */
 static qst__visit visit_outcome(const qst__visit *visit, const work *w)
 {
     qst__visit outcome = *visit;
@@ -67,7 +59,9 @@ static qst__visit visit_outcome(const qst__visit *visit, const work *w)
     outcome.variable_index += OUTCOME_STREAMS;
     outcome.room = w->room;
     outcome.left_out = w->ignored;
-    outcome.decided_out = w->ignored + outcome.n_columns;
+    if (visit->first != visit->outcome->y) {
+        outcome.decided_out = w->ignored + outcome.n_columns;
+    }
     return outcome;
 }
 
@@ -78,7 +72,7 @@ ptrdiff_t qst__draw_compatible_room(const qst__visit *shape)
     qst__visit both = *shape;
     both.n_columns = largest;
     both.n_levels = (int32_t)n_levels;
-    return n * (k + 1) + 3 * n + 2 * (k + 1) + largest * largest + 3 * largest + 2 * n_levels +
+    return n * (k + 1) + 3 * n + 2 * (k + 1) + largest * largest + 2 * largest + 2 * n_levels +
            (k + QST_N_DECIDED) + qst__levels_room(&both, &qst__logistic);
 }
 
@@ -88,18 +82,18 @@ static void lay_out(work *w)
     const ptrdiff_t n = qst__up_to_4(visit->x.n_rows), k = w->model->n_columns;
     const ptrdiff_t largest = larger_model(visit) + 1, n_levels = qst__max(visit->n_levels, 2);
     double *room = visit->room;
-    w->cells = take(&room, n * (k + 1));
-    w->codes = take(&room, n);
-    w->rows = (ptrdiff_t *)(void *)take(&room, n);
-    w->is_used = (bool *)(void *)take(&room, n);
-    w->places = (ptrdiff_t *)(void *)take(&room, k + 1);
-    w->b = take(&room, k + 1);
-    w->gram = take(&room, largest * largest);
-    w->pivots = take(&room, largest);
-    w->effects = take(&room, 2 * largest);
-    w->own = take(&room, n_levels);
-    w->weight = take(&room, n_levels);
-    w->ignored = (int32_t *)(void *)take(&room, k + QST_N_DECIDED);
+    w->cells = qst__take(&room, n * (k + 1));
+    w->codes = qst__take(&room, n);
+    w->rows = (ptrdiff_t *)(void *)qst__take(&room, n);
+    w->is_used = (bool *)(void *)qst__take(&room, n);
+    w->places = (ptrdiff_t *)(void *)qst__take(&room, k + 1);
+    w->b = qst__take(&room, k + 1);
+    w->gram = qst__take(&room, largest * largest);
+    w->pivots = qst__take(&room, largest);
+    w->effects = qst__take(&room, largest);
+    w->own = qst__take(&room, n_levels);
+    w->weight = qst__take(&room, n_levels);
+    w->ignored = (int32_t *)(void *)qst__take(&room, k + QST_N_DECIDED);
     w->room = room;
 }
 
@@ -161,22 +155,24 @@ static void fill_design(work *w)
 }
 
 /* Coefficients into b_out and the residual SD from their posterior (Rubin 1987, p. 167) given the
- * cross-products of n columns and y; aliased columns get 0. */
+ * cross-products of n columns and y; aliased columns get 0. The variance as in impute_linear.c:
+ * with fewer than QST__MIN_DF degrees of freedom the estimate is taken to have so many. */
 static double draw_linear(
     const work *w, const qst__visit *visit, ptrdiff_t n, ptrdiff_t n_rows, double *b_out)
 {
     const qst_mat gram = {w->gram, n + 1, n + 1, n + 1};
     const double *of_y = w->gram + n * (n + 1);
-    qst__cholesky(gram, TOL_ALIASED, w->pivots);
+    qst__cholesky(gram, QST__TOL_ALIASED, w->pivots);
     ptrdiff_t rank = 0;
     for (ptrdiff_t k = 0; k < n; k++) {
         visit->left_out[k] = w->gram[k + k * (n + 1)] == 0.0;
         rank += !visit->left_out[k];
     }
-    const double df = (double)qst__max(n_rows - rank, QST__MIN_DF);
-    visit->decided_out[QST_DECIDED_FEW_ROWS] = n_rows - rank < QST__MIN_DF;
+    const double left = (double)qst__max(n_rows - rank, 1), df = fmax(left, QST__MIN_DF);
+    visit->decided_out[QST_DECIDED_FEW_ROWS] = left < QST__MIN_DF;
     qst_rng rng = qst__visit_stream(visit, QST__DRAW_VARIANCE, 0);
-    const double sigma = fmax(of_y[n], 1e-150) / sqrt(qst_rng_chi_square(&rng, df));
+    const double estimate = fmax(of_y[n], 1e-150) / sqrt(left);
+    const double sigma = estimate * sqrt(df / qst_rng_chi_square(&rng, df));
     rng = qst__visit_stream(visit, QST__DRAW_PARAMETERS, 0);
     for (ptrdiff_t k = 0; k < n; k++) {
         b_out[k] = of_y[k] + sigma * qst_rng_normal(&rng);

@@ -46,34 +46,27 @@ ptrdiff_t qst__levels_room(const qst__visit *shape, const qst__level_model *mode
            5 * s.n_parameters;
 }
 
-static double *take(double **room, ptrdiff_t n)
-{
-    double *taken = *room;
-    *room += n;
-    return taken;
-}
-
 static void lay_out(qst__levels *levels)
 {
     double *room = levels->visit->room;
     const sizes s = most(levels->visit, levels->model);
-    levels->code = take(&room, levels->visit->n_levels);
-    levels->frequency = take(&room, levels->visit->n_levels);
-    levels->column = (ptrdiff_t *)(void *)take(&room, s.n_columns);
-    levels->mean = take(&room, s.n_columns);
-    levels->sd = take(&room, s.n_columns);
-    levels->panels = take(&room, s.n_rows * s.n_columns);
-    levels->level = take(&room, s.n_rows);
-    levels->weight = take(&room, s.n_rows);
-    levels->probability = take(&room, s.n_levels * QST__BLOCK);
-    levels->block = take(&room, 4 * QST__BLOCK);
-    levels->at = take(&room, s.n_parameters);
-    levels->drawn = take(&room, s.n_parameters);
-    levels->step = take(&room, s.n_parameters);
-    levels->gradient = take(&room, s.n_parameters);
-    levels->scratch = take(&room, s.n_parameters);
-    levels->information = take(&room, s.n_parameters * (s.n_parameters + 1));
-    levels->at_mode = take(&room, s.n_parameters * (s.n_parameters + 1));
+    levels->code = qst__take(&room, levels->visit->n_levels);
+    levels->frequency = qst__take(&room, levels->visit->n_levels);
+    levels->column = (ptrdiff_t *)(void *)qst__take(&room, s.n_columns);
+    levels->mean = qst__take(&room, s.n_columns);
+    levels->sd = qst__take(&room, s.n_columns);
+    levels->panels = qst__take(&room, s.n_rows * s.n_columns);
+    levels->level = qst__take(&room, s.n_rows);
+    levels->weight = qst__take(&room, s.n_rows);
+    levels->probability = qst__take(&room, s.n_levels * QST__BLOCK);
+    levels->block = qst__take(&room, 4 * QST__BLOCK);
+    levels->at = qst__take(&room, s.n_parameters);
+    levels->drawn = qst__take(&room, s.n_parameters);
+    levels->step = qst__take(&room, s.n_parameters);
+    levels->gradient = qst__take(&room, s.n_parameters);
+    levels->scratch = qst__take(&room, s.n_parameters);
+    levels->information = qst__take(&room, s.n_parameters * (s.n_parameters + 1));
+    levels->at_mode = qst__take(&room, s.n_parameters * (s.n_parameters + 1));
     levels->sums = (qst__dd *)(void *)room;
 }
 

@@ -3,9 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-/* A column is left out if the columns before it leave this share of its sum of squares. */
-#define TOL_ALIAS 1e-8
-
 /* Taking the missing rows off must not leave less than this of a sum of squares: below it the
  * difference has lost too many digits, and the observed rows are summed themselves. */
 #define TOL_DIFFERENCE 1e-6
@@ -50,30 +47,23 @@ ptrdiff_t qst__draw_linear_room(const qst__visit *shape)
     return fit_room(shape) + n + qst__match_room(n);
 }
 
-static double *take(double **room, ptrdiff_t n)
-{
-    double *const out = *room;
-    *room += n;
-    return out;
-}
-
 /* Returns the room behind it. */
 static double *make_fit(const qst__visit *visit, fit *f)
 {
     const ptrdiff_t size = visit->n_columns + 1, stride = qst__up_to_8(size);
     double *room = visit->room;
     *f = (fit){.size = size, .stride = stride};
-    f->which = (ptrdiff_t *)(void *)take(&room, size);
-    f->panel = take(&room, visit->n_missing * stride);
-    f->run = take(&room, RUN * stride);
-    f->gram = take(&room, size * size);
-    f->other = take(&room, size * size);
-    f->factor = take(&room, stride * size);
-    f->estimate = take(&room, stride);
-    f->drawn = take(&room, stride);
-    f->blocks = (ptrdiff_t *)(void *)take(&room, visit->rows.stride);
-    f->spread = take(&room, visit->rows.stride);
-    f->eta = take(&room, visit->n_missing);
+    f->which = (ptrdiff_t *)(void *)qst__take(&room, size);
+    f->panel = qst__take(&room, visit->n_missing * stride);
+    f->run = qst__take(&room, RUN * stride);
+    f->gram = qst__take(&room, size * size);
+    f->other = qst__take(&room, size * size);
+    f->factor = qst__take(&room, stride * size);
+    f->estimate = qst__take(&room, stride);
+    f->drawn = qst__take(&room, stride);
+    f->blocks = (ptrdiff_t *)(void *)qst__take(&room, visit->rows.stride);
+    f->spread = qst__take(&room, visit->rows.stride);
+    f->eta = qst__take(&room, visit->n_missing);
     memset(f->estimate, 0, (size_t)stride * sizeof *f->estimate);
     memset(f->drawn, 0, (size_t)stride * sizeof *f->drawn);
     for (ptrdiff_t j = 0; j < visit->n_columns; j++) {
@@ -171,7 +161,7 @@ static double correlation(const fit *f, ptrdiff_t j)
     const double *of_j = f->gram + j * f->size, *of_y = f->gram + y * f->size;
     const double xx = of_j[j] - of_j[0] * of_j[0] / n;
     const double xy = of_j[y] - of_j[0] * of_y[0] / n;
-    return xx > TOL_ALIAS * of_j[j] ? xy * xy / xx : 0.0;
+    return xx > QST__TOL_ALIASED * of_j[j] ? xy * xy / xx : 0.0;
 }
 
 /* Of the predictors only those n_kept stay that correlate most with y (the first of equals); the
@@ -203,7 +193,7 @@ QST__LOOP void factor_loop(const qst__visit *visit, fit *f)
     const ptrdiff_t stride = f->stride;
     for (ptrdiff_t k = 0; k < visit->n_columns; k++) {
         double *column = f->factor + k * stride;
-        const bool is_kept = column[k] > TOL_ALIAS * f->gram[k + k * f->size];
+        const bool is_kept = column[k] > QST__TOL_ALIASED * f->gram[k + k * f->size];
         const double scale = is_kept ? 1.0 / sqrt(column[k]) : 0.0;
         visit->left_out[k] = !is_kept;
         f->rank += is_kept;

@@ -226,12 +226,21 @@ static void number_columns(qst__plan *p)
     }
 }
 
-static qst_status list_predictors(qst__plan *p, ptrdiff_t v, qst__arena *arena, qst_err *err)
+/* `seen` has a place for each variable, 0 at first: of the last one that it predicts. A predictor
+ * given twice would make more columns than there are. */
+static qst_status list_predictors(
+    qst__plan *p, ptrdiff_t v, ptrdiff_t *seen, qst__arena *arena, qst_err *err)
 {
     const qst_impute_variable *variable = &p->data->variables[v];
     ptrdiff_t n = 1;
     for (int32_t j = 0; j < variable->n_predictors; j++) {
-        n += p->column_count[variable->predictors[j]];
+        const int32_t predictor = variable->predictors[j];
+        if (seen[predictor] == v + 1) {
+            return qst__fail_at(err, QST_EARGUMENT, -1, v, predictor,
+                "variable %td is predicted by %d twice", v, (int)predictor);
+        }
+        seen[predictor] = v + 1;
+        n += p->column_count[predictor];
     }
     p->n_predicting[v] = n;
     const qst_status status = QST__MAKE(p->columns[v], n);
@@ -295,7 +304,9 @@ static qst_status plan_columns(qst__plan *p, qst__arena *arena, qst_err *err)
     const qst_impute_data *d = p->data;
     const ptrdiff_t n = d->n_variables;
     bool *is_visited = NULL;
+    ptrdiff_t *seen = NULL;
     qst_status status = QST__MAKE(is_visited, n);
+    status = status == QST_OK ? QST__MAKE(seen, n) : status;
     status = status == QST_OK ? QST__MAKE(p->first_column, n) : status;
     status = status == QST_OK ? QST__MAKE(p->column_count, n) : status;
     status = status == QST_OK ? QST__MAKE(p->columns, n) : status;
@@ -310,7 +321,7 @@ static qst_status plan_columns(qst__plan *p, qst__arena *arena, qst_err *err)
         number_columns(p);
     }
     for (int32_t k = 0; k < d->n_visits && status == QST_OK; k++) {
-        status = list_predictors(p, d->visits[k], arena, err);
+        status = list_predictors(p, d->visits[k], seen, arena, err);
     }
     if (status == QST_OK && d->outcome != NULL) {
         status = plan_outcome(p, arena, err);

@@ -2,9 +2,6 @@
 
 #include <string.h>
 
-/* What the columns before one must leave of its sum of squares; with 1 / this the most that
- * collinearity multiplies a variance by. */
-#define SHARE_LEFT 1e-8
 #define ROWS_A_PARAMETER 2
 
 /* Rows whose normals are drawn together. */
@@ -55,7 +52,7 @@ ptrdiff_t qst__visit_choose(
     const qst__visit *visit, ptrdiff_t n_parameters, qst_mat gram, double *pivots_out)
 {
     const ptrdiff_t most = most_columns(visit, n_parameters);
-    qst__cholesky(gram, SHARE_LEFT, pivots_out);
+    qst__cholesky(gram, QST__TOL_ALIASED, pivots_out);
     ptrdiff_t n_kept = 0;
     for (ptrdiff_t j = 0; j < gram.n_cols; j++) {
         double *column = gram.data + j * gram.ld;
