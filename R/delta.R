@@ -25,7 +25,8 @@
 #' For logical columns and factors with two levels `delta` adds to the log-odds of the second level
 #' (or of `TRUE`), so `log(0.5)` halves the odds. In each completed data set a
 #' logistic model of the variable, fitted to the rows where it was observed with the
-#' predictors of its imputation as covariates (all other columns if these are not known), gives the
+#' predictors of its imputation as covariates (if these are not known all other columns, but for
+#' names of the rows and what the two levels were made of), gives the
 #' probability \eqn{p_i} of each imputed value; an imputed value stands for a uniform
 #' number below or above \eqn{p_i}, which is drawn, and is compared with
 #' \eqn{\mathrm{expit}(\mathrm{logit}(p_i) + \delta)}{expit(logit(p_i) + delta)}.
@@ -146,6 +147,14 @@ check_shiftable <- function(imp, name) {
         "`%s` has %d levels, so there is no single odds to shift.",
         "Make two of them with transform(imp, ...)."
       ), name, nlevels(x)
+    ), column = name)
+  }
+  if (is.numeric(x) && all(x %in% c(0, 1, NA)) && all(imp$imputed[[name]] %in% c(0, 1, NA))) {
+    qst_abort("argument", sprintf(
+      paste(
+        "`%s` is a number, 0 or 1, and shifted it would be neither. Make it logical or a factor,",
+        "before impute() or with transform(imp, ...): then a delta adds to the log-odds."
+      ), name
     ), column = name)
   }
   if (!is.factor(x) && !is.numeric(x) && !is.logical(x)) {
@@ -338,16 +347,29 @@ shifted_odds <- function(imp, name, seed) {
 
 # Of the second level in the rows where it was imputed, by a logistic model of the others.
 imputed_probability <- function(imp, name, i) {
-  data <- imp[[i]]
-  missing <- missing_cells(imp$data[[name]])
   predictors <- delta_predictors(imp, name)
+  data <- with_totals(imp[[i]], predictors, imp$items$scores)
+  missing <- missing_cells(imp$data[[name]])
   data$.second <- if (is.factor(data[[name]])) as.integer(data[[name]]) == 2 else data[[name]]
   formula <- stats::reformulate(
     if (length(predictors) == 0) "1" else sprintf("`%s`", predictors), ".second"
   )
-  # Jeffreys' prior keeps probabilities off 0 and 1 where levels are separated.
-  fit <- suppressWarnings(fit_glm(formula, data[!missing, ], stats::binomial(), method = "firth"))
-  unname(stats::predict(fit, data[missing, ], type = "response"))
+  # Jeffreys' prior keeps probabilities off 0 and 1 where levels are separated. Aliased columns
+  # are no harm: what is predicted was imputed with them.
+  suppressWarnings({
+    fit <- fit_glm(formula, data[!missing, ], stats::binomial(), method = "firth")
+    unname(stats::predict(fit, data[missing, ], type = "response"))
+  })
+}
+
+# Totals of questionnaires predict while impute() runs, and are no columns after it.
+with_totals <- function(data, predictors, scores) {
+  for (name in setdiff(predictors, names(data))) {
+    score <- scores[[name]]
+    items <- do.call(cbind, unclass(data)[score$parts])
+    data[[name]] <- score$constant + as.vector(items %*% score$weights)
+  }
+  data
 }
 
 delta_predictors <- function(imp, name) {
@@ -355,10 +377,22 @@ delta_predictors <- function(imp, name) {
   if (!is.null(used) && name %in% rownames(used)) {
     return(colnames(used)[used[name, ] == 1])
   }
-  others <- setdiff(names(imp$data), name)
-  varies <- vapply(imp$data[others], function(x) length(unique(stats::na.omit(x))) > 1, NA)
-  whole <- vapply(others, function(other) !anyNA(imp[[1]][[other]]), NA)
-  others[varies & whole]
+  completed <- unclass(imp[[1]])
+  columns <- lapply(completed, read_column)
+  second <- columns[[name]]$x == max(columns[[name]]$x)
+  usable <- vapply(columns, function(column) {
+    !is.null(column$x) && column$n_missing == 0 && !column$constant && !column$identifier &&
+      !settles(column$x, column$kind, second)
+  }, NA)
+  setdiff(names(columns)[usable], name)
+}
+
+# Is the column what the two levels were made of, so that it leaves no odds to shift?
+settles <- function(x, kind, second) {
+  if (kind == "number") {
+    return(max(x[second]) < min(x[!second]) || max(x[!second]) < min(x[second]))
+  }
+  all(tabulate(x[second], max(x)) == 0 | tabulate(x[!second], max(x)) == 0)
 }
 
 # ---- Words ----

@@ -58,6 +58,12 @@ model_outcome <- function(expression, columns) {
       "(logistic model). Make the column first if it is computed."
     ), describe_code(expression)))
   }
+  if (is_number && length(unique(stats::na.omit(column$x))) == 2) {
+    qst_abort("argument", sprintf(paste(
+      "`model`: the outcome `%s` is a number of two values, which a linear model would complete",
+      "with numbers between and beyond them. Make it logical or a factor, for a logistic model."
+    ), name), column = name)
+  }
   name
 }
 

@@ -114,6 +114,44 @@ test_that("shifts of log-odds add up, and every variable has its own numbers", {
   expect_lt(mean((pair$imputed$a == pair$imputed$b)[!drawn]), 0.65)
 })
 
+test_that("names of rows and what the levels were made of give no odds", {
+  withr::local_seed(4)
+  n <- 2000
+  data <- data.frame(
+    name = paste0("P", 1:n), date = as.Date("2020-01-01") + 1:n, x = stats::rnorm(n),
+    grade = factor(sample(c("low", "mid", "high"), n, TRUE), c("low", "mid", "high"))
+  )
+  data$grade[seq(1, n, 2)] <- NA
+  made <- impute(data, m = 2, iterations = 1, seed = 1)
+  made <- transform(made, high = grade == "high")
+  expect_identical(delta_predictors(made, "high"), "x")
+  shifted <- delta_adjust(made, log(3), "high", seed = 2)
+  # Odds of 1 to 2 become 3 to 2; the probability is estimated from 1000 rows.
+  expect_lt(abs(mean(shifted$imputed$high) - 0.6), 4 * sqrt(0.6 * 0.4 * 2 / 1000))
+})
+
+test_that("totals that predicted while imputing do so again", {
+  withr::local_seed(6)
+  n <- 300
+  trait <- stats::rnorm(n)
+  data <- as.data.frame(lapply(1:4, function(i) {
+    pmin(5, pmax(1, round(3 + trait + stats::rnorm(n, 0, 0.5))))
+  }), col.names = paste0("q", 1:4))
+  data$q1[1:20] <- NA
+  data$well <- stats::runif(n) < stats::plogis(trait)
+  data$well[seq(1, n, 3)] <- NA
+  pair <- new_instrument(paste0("q", 1:4), 1, 5, reverse = "q2", scales = list(a = 1:2, b = 3:4))
+  made <- impute(data, m = 2, iterations = 2, seed = 1, instrument = pair)
+  expect_setequal(delta_predictors(made, "well"), names(made$items$scores))
+  totals <- with_totals(made[[1]], names(made$items$scores), made$items$scores)
+  by_hand <- made[[1]]
+  expect_equal(totals[[5 + 1]], by_hand$q1 + 6 - by_hand$q2)
+  expect_equal(totals[[5 + 2]], by_hand$q3 + by_hand$q4)
+  expect_lt(
+    mean(delta_adjust(made, -3, "well", seed = 1)$imputed$well), mean(made$imputed$well)
+  )
+})
+
 test_that("what cannot be shifted is refused", {
   bad <- function(..., class = "questrial_error_argument") {
     tryCatch(delta_adjust(...), error = function(e) {
@@ -130,6 +168,8 @@ test_that("what cannot be shifted is refused", {
   expect_match(bad(imp, c(group = -1, group = 2), "month6", "arm"), "named twice")
   expect_match(bad(imp, c(-1, 2), "month6", "arm"), "2 numbers without names")
   expect_match(bad(imp, NA_real_, "month6"), "must be a number")
+  binary <- drawn_imputations(data.frame(x = 1:4, event = c(0L, 1L, NA, NA)))
+  expect_match(bad(binary, -1, "event"), "a number, 0 or 1")
   expect_match(bad(imp, y ~ 2, "month6"), "without a left side")
   expect_match(bad(imp, ~ "a", "month6"), "must give one number")
   expect_match(bad(imp, ~ 1 / (before - before[3]), "month6"), "is Inf in row 3")

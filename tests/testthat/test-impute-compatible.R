@@ -92,6 +92,8 @@ test_that("models the draws do not know are refused, with the cure", {
   expect_match(conditionMessage(refuse(model = y ~ x + I(y^2))), "stands on both sides")
   expect_match(conditionMessage(refuse(model = y ~ x + I(group^2))), "power of `group`")
   expect_match(conditionMessage(refuse(model = y ~ x + offset(z))), "has an offset")
+  d$event <- rep(c(0L, 1L, NA), length.out = 50)
+  expect_match(conditionMessage(refuse(model = event ~ x)), "`event` is a number of two values")
   expect_match(conditionMessage(refuse(model = y ~ x, cluster = "group")), "`cluster`")
   expect_match(
     conditionMessage(refuse(model = y ~ x, method = c(x = "pmm"))), "\"pmm\" cannot be compatible"
