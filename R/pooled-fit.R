@@ -17,7 +17,7 @@ new_pooled_fit <- function(fits, call, df.complete = NULL, imp = NULL, notes = N
     family = tryCatch(stats::family(first), error = function(e) NULL),
     df.complete = df.complete, estimates = do.call(cbind, estimates),
     n_each = vapply(fits, count_used, 0), n_out_each = vapply(fits, count_left_out, 0),
-    imp = imp, notes = c(notes, warn_of_bases(fits))
+    imp = imp, notes = c(notes, warn_of_bases(fits), levels_left_out(fits))
   )
   fit$n_used <- min(fit$n_each)
   class(fit) <- "pooled_fit"
@@ -50,6 +50,11 @@ warn_of_bases <- function(fits) {
   )
   qst_warn("basis", text, value = names[differs])
   text
+}
+
+# What fits of ours say of levels without rows; an arm whose rows have no cluster, for example.
+levels_left_out <- function(fits) {
+  unique(unlist(lapply(fits, function(fit) attr(part_of(fit, "model"), "notes"))))
 }
 
 # An element, or a slot's absence: S4 fits have no `$`.
@@ -265,7 +270,8 @@ pooled_estimates <- function(fit, covariance) {
 pooled_rows_text <- function(fit) {
   range_text <- function(n) paste(count_text(unique(n)), collapse = " to ")
   rows <- if (!anyNA(fit$n_each)) {
-    sprintf("%s rows used in each of %s", range_text(range(fit$n_each)), imputation_words(fit$m))
+    sprintf("%s rows used in %s", range_text(range(fit$n_each)),
+      if (fit$m == 1) "1 imputation" else paste("each of", imputation_words(fit$m)))
   } else {
     sprintf("Fits of %s", imputation_words(fit$m))
   }
@@ -298,7 +304,8 @@ print.pooled_fit <- function(x, digits = max(3L, getOption("digits") - 3L), ...)
   cat("Coefficients:\n")
   print(x$coefficients, digits = digits)
   cat("\n")
-  cat(strwrap(c(pooled_rows_text(x), repeat_text(x)), width = 79), sep = "\n")
+  clusters <- if (inherits(x$fits[[1]], "fit_glm")) cluster_text(x$fits[[1]])
+  cat(strwrap(c(pooled_rows_text(x), clusters, repeat_text(x)), width = 79), sep = "\n")
   invisible(x)
 }
 

@@ -73,6 +73,7 @@ test_that("a single imputation is marked", {
   expect_warning(fit_glm(y ~ x, imp), class = "questrial_warning_single_imputation")
   expect_equal(vcov(pooled), vcov(fit_glm(y ~ x, imp[[1]])))
   expect_output(print(pooled), "Single imputation")
+  expect_output(print(pooled), "6 rows used in 1 imputation.", fixed = TRUE)
   expect_output(print(summary(pooled)), "Single imputation")
 })
 
@@ -114,6 +115,19 @@ test_that("summary() says when clusters are not looked at", {
   pooled <- fit_glm(Ozone ~ Wind, imp_of("airquality"), cluster = ~ Month)
   expect_output(print(summary(pooled)), "Clusters: 5 of Month")
   expect_no_match(capture.output(print(summary(pooled, vcov = "CR1"))), "as if rows")
+})
+
+test_that("levels whose rows have no cluster are said to be left out", {
+  data <- data.frame(
+    y = c(1, 4, 2, 8, 5, 7, 3, 6, 9), arm = gl(3, 3, labels = c("usual", "group", "letter")),
+    therapist = c(NA, NA, NA, 1, 1, 2, 3, 4, 4)
+  )
+  data$y[5] <- NA
+  imp <- new_imputations(data, list(y = matrix(c(4, 6), 1)), 2)
+  shown <- capture.output(print(fit_glm(y ~ arm, imp, cluster = ~therapist)))
+  expect_match(shown, "No rows with arm at `usual`: left out.", all = FALSE, fixed = TRUE)
+  expect_match(shown, "Clusters: 4 of therapist.", all = FALSE, fixed = TRUE)
+  expect_no_match(capture.output(print(fit_glm(y ~ arm, imp))), "left out|Clusters")
 })
 
 test_that("glance() has one row", {
