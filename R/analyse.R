@@ -428,7 +428,7 @@ print.analysis <- function(x, ...) {
   cat(sprintf(
     "Analysis of %d participants in %d arms, %d analysed%s\n\n",
     nrow(x$data), nlevels(x$data[[x$plan$arm]]), stats::nobs(x$model),
-    if (imputes(x$plan)) sprintf(", missing values imputed %d times", x$model$m) else ""
+    if (imputes(x$plan)) sprintf(", imputed %d times", x$model$m) else ""
   ))
   cat(outcome_label(x$plan), ": ", outcome_words(x$plan), "\n", sep = "")
   means <- x$change

@@ -95,14 +95,14 @@ variable_abort <- function(terms, data, error) {
   ))
 }
 
-check_known_variables <- function(formula, columns) {
+check_known_variables <- function(formula, columns, arg = "formula") {
   wanted <- setdiff(all.vars(formula), c(columns, "."))
   found <- vapply(wanted, exists, logical(1), envir = environment(formula))
   if (!all(found)) {
     missing <- wanted[!found]
     cure <- if (length(columns) > 0) suggest(missing[[1]], columns) else " Was `data` forgotten?"
     qst_abort("argument", sprintf(
-      "`formula`: there is no variable %s in the data.%s", enumerate(missing), cure
+      "`%s`: there is no variable %s in the data.%s", arg, enumerate(missing), cure
     ), column = missing)
   }
 }
@@ -157,6 +157,9 @@ cluster_columns <- function(cluster, data) {
     return(NULL)
   }
   if (inherits(cluster, "formula")) {
+    check_known_variables(
+      cluster, if (is.environment(data)) character() else names(data), "cluster"
+    )
     cluster <- formula_variables(stats::terms(cluster), data)
   } else if (!is.list(cluster)) {
     cluster <- list(cluster = cluster)

@@ -36,10 +36,15 @@ n_complete <- function(data) {
   sum(!Reduce(`|`, lapply(data, missing_cells)))
 }
 
-# Values a data set; those of columns computed from others are not counted again.
+# Values a data set; those of columns computed from others are not counted again, and those with
+# nothing to carry forward stay missing.
 n_imputed <- function(x) {
   computed <- names(x$method)[x$method %in% "computed"]
-  sum(vapply(x$imputed[setdiff(names(x$imputed), computed)], nrow, 0L))
+  sum(vapply(x$imputed[setdiff(names(x$imputed), computed)], count_imputed, 0L))
+}
+
+count_imputed <- function(values) {
+  sum(rowSums(!is.na(values)) > 0)
 }
 
 # Do analyses of it leave out what is not known of the missing values?
@@ -75,7 +80,7 @@ imputations_title <- function(x) {
   }
   how <- c(
     what, if (!is.null(x$iterations)) count_words(x$iterations, "iteration"),
-    if (!is.null(x$seed)) sprintf("seed %.0f", x$seed)
+    if (isTRUE(is.finite(x$seed))) sprintf("seed %.0f", x$seed)
   )
   n <- nrow(x$data)
   complete <- n_complete(x$data)

@@ -203,8 +203,8 @@ plot_imputed <- function(imp, variables) {
   is_number <- vapply(imp$data[variables], is.numeric, NA)
   if (any(is_number) && !all(is_number)) {
     qst_warn("argument", sprintf(
-      "Numbers and categories do not share a figure: %s left out. Name it in `variables` alone.",
-      enumerate(variables[!is_number])
+      "Numbers and categories do not share a figure: %s left out. Name %s in `variables` alone.",
+      enumerate(variables[!is_number]), if (sum(!is_number) == 1) "it" else "them"
     ))
     variables <- variables[is_number]
   }

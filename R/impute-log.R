@@ -126,5 +126,6 @@ gather <- function(rows, name) {
 }
 
 visits_text <- function(visits, of) {
-  ifelse(visits == of, "always", sprintf("%.0f of %.0f visits", visits, of))
+  known <- ifelse(visits == of, "always", sprintf("%.0f of %.0f visits", visits, of))
+  ifelse(is.na(of), sprintf("%.0f time%s", visits, ifelse(visits == 1, "", "s")), known)
 }

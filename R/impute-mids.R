@@ -236,7 +236,7 @@ own_traces <- function(traces, targets) {
   traces
 }
 
-# One row a decision; `visits` counts how often it is in mice's list.
+# One row a decision; `visits` counts how often it is in mice's list, NA before the first cycle.
 own_log <- function(events) {
   if (is.null(events)) {
     return(NULL)
@@ -246,7 +246,8 @@ own_log <- function(events) {
   data.frame(
     variable = events$dep[first], decision = events$meth[first],
     predictor = ifelse(events$out == "", NA, events$out)[first],
-    visits = as.double(table(factor(key, unique(key)))), of = NA_real_
+    visits = ifelse(events$it[first] == 0, NA_real_, as.double(table(factor(key, unique(key))))),
+    of = NA_real_
   )
 }
 

@@ -332,10 +332,11 @@ group_codes <- function(by, data, targets) {
   labels <- row_labels(by, data, "by")
   row <- match(NA, labels)
   if (!is.na(row)) {
+    without <- by[vapply(unclass(data)[by], function(x) missing_cells(x)[[row]], NA)][[1]]
     qst_abort("argument", sprintf(paste(
       "`by`: %s is missing in row %d, so it is not known in which group the row is to be",
       "completed. Complete it, leave the row out, or leave `by` out and have it imputed."
-    ), enumerate(by), row), row = row, column = by)
+    ), enumerate(without), row), row = row, column = without)
   }
   known <- unique(labels)
   codes <- match(labels, known)

@@ -7,7 +7,7 @@ row_labels <- function(x, data, arg) {
     return(NULL)
   }
   if (inherits(x, "formula")) {
-    check_known_variables(x, names(data))
+    check_known_variables(x, names(data), arg)
     x <- all.vars(x)
   }
   if (is.character(x) && length(x) != nrow(data)) {

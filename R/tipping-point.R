@@ -197,7 +197,13 @@ tipping_contrast <- function(fit, term, arm, question) {
       ))
     }
   }
-  contrast <- contrast_matrix(term, names(fit$coefficients))
+  contrast <- withCallingHandlers(
+    contrast_matrix(term, names(fit$coefficients)),
+    questrial_error = function(e) {
+      e$message <- sub("^`contrasts`", "`term`", conditionMessage(e))
+      stop(e)
+    }
+  )
   if (nrow(contrast$matrix) != 1 || any(contrast$null != 0)) {
     qst_abort("argument", sprintf(
       "`term` must be one effect that is compared with 0, not %s.", enumerate(term)
@@ -413,9 +419,11 @@ tipping_words <- function(x) {
   plain <- attr(x, "plain")
   level <- 1 - attr(x, "conf.level")
   holds <- plain$p.value < level
-  now <- sprintf("As imputed, %s is %s (%s %s, P = %s): %s.", attr(x, "effect"),
+  p <- format_p(plain$p.value)
+  p <- paste(if (grepl("^[<>]", p)) "P" else "P =", p)
+  now <- sprintf("As imputed, %s is %s (%s %s, %s): %s.", attr(x, "effect"),
     format_number(plain$estimate, 2), percent_words(attr(x, "conf.level")),
-    format_ci(plain$conf.low, plain$conf.high), format_p(plain$p.value),
+    format_ci(plain$conf.low, plain$conf.high), p,
     if (holds) sprintf("different from 0 at level %s", format(level)) else
       sprintf("not different from 0 at level %s", format(level)))
   c(now, if (length(attr(x, "arms")) == 1) line_words(x) else grid_words(x))

@@ -71,6 +71,10 @@ test_that("events of mice are decisions, and back", {
   imp <- as_imputations(mids)
   expect_identical(imp$log$predictor, mids$loggedEvents$out)
   expect_identical(imp$log$decision, mids$loggedEvents$meth)
+  # Decided before the first cycle, so never counted.
+  expect_identical(imp$log$visits, rep(NA_real_, nrow(mids$loggedEvents)))
+  imp$seed <- NA
+  expect_no_match(capture.output(print(imp)), "NA")
   events <- as_mids(imp)$loggedEvents
   expect_identical(events$out, mids$loggedEvents$out)
   expect_identical(names(events), names(mids$loggedEvents))

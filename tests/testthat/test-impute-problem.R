@@ -145,6 +145,7 @@ test_that("groups and clusters are columns; groups are complete and have observe
   refused(impute(data, by = 1), "`by` must be ~ column or names of columns, not 1.")
   refused(impute(data, cluster = "nowhere"), "`cluster`: there is no column `nowhere`")
   refused(impute(data, by = ~sex), "`by`: `sex` is missing in row 3")
+  refused(impute(data, by = ~ arm + sex), "`by`: `sex` is missing in row 3")
   data$score[data$arm == "b"] <- NA
   refused(impute(data, by = ~arm), "`score` has no observed value where `arm` is \"b\"", "no_data")
   data <- incomplete()

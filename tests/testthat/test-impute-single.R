@@ -58,6 +58,11 @@ test_that("it is marked as single imputation", {
   expect_match(shown, "Single imputation.* b +forward .*standard errors from it")
 })
 
+test_that("values with nothing to carry are not counted as imputed", {
+  gaps <- data.frame(a = c(1, NA, 3), b = c(NA, NA, 4))
+  expect_identical(n_imputed(carry_forward(gaps, c("a", "b"))), 1L)
+})
+
 test_that("nothing to carry is no imputation", {
   complete <- data.frame(x = 1:2, y = 3:4)
   expect_identical(carry_forward(complete, c("x", "y"))[[1]], complete)

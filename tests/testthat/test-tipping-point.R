@@ -126,6 +126,7 @@ test_that("an arm may be text, logical or a number", {
 test_that("an effect that never changes is said to hold", {
   tip <- tipping_point(imp, month6 ~ arm + before, "arm", list(group = c(-0.01, 0.01)))
   expect_output(print(tip), "The conclusion holds at all shifts of arm group from -0.01 to 0.01")
+  expect_match(tipping_words(tip)[[1]], "P (<|= )[.]")
 })
 
 test_that("an outcome of two levels is shifted on the log-odds", {
@@ -187,7 +188,7 @@ test_that("what has no tipping point is refused", {
   expect_match(bad(imp, model, "arm", list(-5:5)), "names of arms")
   expect_match(bad(imp, model, "arm", list(grup = -5:5)), "Did you mean `group`")
   expect_match(bad(imp, model, "arm", list(group = 3)), "two or more finite numbers")
-  expect_match(bad(imp, model, "arm", list(group = c(-5, 5)), term = "armgrup"), "armgrup")
+  expect_match(bad(imp, model, "arm", list(group = c(-5, 5)), term = "armgrup"), "^`term`: .*armgrup")
   expect_match(bad(imp, model, "arm", list(usual = c(-5, 5))), "`term` must say which effect")
   expect_match(bad(imp, model, "arm", list(group = c(-5, 5)), term = c("armgroup", "armletter")),
     "one effect")
