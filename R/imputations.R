@@ -137,6 +137,9 @@ fill_missing <- function(x, values) {
   x$imputed <- lapply(x$imputed, function(values) values[, at, drop = FALSE])
   x$means <- x$means[, , at, drop = FALSE]
   x$sds <- x$sds[, , at, drop = FALSE]
+  if (!is.null(x$unshifted)) {
+    x$unshifted <- lapply(x$unshifted, lapply, function(values) values[, at, drop = FALSE])
+  }
   x$m <- length(at)
   x
 }

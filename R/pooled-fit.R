@@ -240,11 +240,17 @@ pooled_d1 <- function(covariance, contrasts, distance, m) {
   test
 }
 
-# F with the total covariance itself.
+# F with the total covariance itself: of one equation, or of a single imputation, whose joint test
+# is that of its fit.
 pooled_f <- function(covariance, contrasts, distance) {
   quadratic <- inverse_form(quadratic_form(contrasts, covariance$matrix), distance)
-  loss <- covariance$fractions(contrasts[1, , drop = FALSE])
-  list(statistic = quadratic / length(distance), riv = loss$riv, df.residual = loss$df)
+  if (length(distance) > 1) {
+    complete <- covariance$joint_complete(contrasts)
+    scale <- complete$scale / length(distance)
+    return(list(statistic = quadratic * scale, riv = NA_real_, df.residual = complete$df))
+  }
+  loss <- covariance$fractions(contrasts)
+  list(statistic = quadratic, riv = loss$riv, df.residual = loss$df)
 }
 
 # ---- Tables ----

@@ -80,10 +80,10 @@ wald_note <- function(covariance) {
     "Covariance: %s; %s.", if (nzchar(covariance$label)) covariance$label else "from the model",
     if (isTRUE(covariance$m > 1)) {
       "D1 (Li, Raghunathan and Rubin 1991)"
-    } else if (is.null(covariance$small_sample)) {
-      "F = Q / q"
-    } else {
+    } else if (identical(covariance$type, "CR2")) {
       "Hotelling's T-squared (HTZ)"
+    } else {
+      "F = Q / q"
     }
   )
 }

@@ -101,6 +101,8 @@ test_that("shifts of log-odds add up, and every variable has its own numbers", {
   once <- delta_adjust(both, 2, "a", seed = 1)
   halves <- delta_adjust(delta_adjust(both, 0.5, "a", seed = 1), 1.5, "a", seed = 1)
   expect_identical(halves$imputed$a, once$imputed$a)
+  some <- delta_adjust(delta_adjust(both, 0.5, "a", seed = 1)[1:2], 1.5, "a", seed = 1)
+  expect_identical(some$imputed$a, once$imputed$a[, 1:2])
   # A second shift leaves the rows alone that it does not name.
   apart <- delta_adjust(once, ~ ifelse(x > 0, 3, 0), "a", seed = 7)
   stay <- data$x[is.na(data$a)] <= 0

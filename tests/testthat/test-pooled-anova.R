@@ -189,3 +189,20 @@ test_that("several models are compared in turn, in either order", {
   expect_match(text, "25 rows used in each of 5", all = FALSE)
   expect_true(all(nchar(text) <= 80))
 })
+
+test_that("the joint test of a single imputation is that of its fit", {
+  imp <- drawn_imputations(lossy_trial(), m = 1)
+  single <- suppressWarnings(fit_glm(month6 ~ before + arm, imp))
+  own <- fit_glm(month6 ~ before + arm, imp[[1]])
+  terms <- c("armgroup", "armletter")
+  clinic <- rep(1:12, length.out = 120)
+  for (type in c("model", "HC3", "CR2")) {
+    of <- if (type == "CR2") clinic
+    pooled <- wald_test(single, terms, vcov = type, cluster = of)
+    test <- wald_test(own, terms, vcov = type, cluster = of)
+    columns <- c("statistic", "df", "df.residual", "p.value")
+    expect_equal(as.list(pooled)[columns], as.list(test)[columns])
+    how <- if (type == "CR2") "HTZ" else "F = Q / q"
+    expect_match(capture.output(print(pooled)), how, all = FALSE, fixed = TRUE)
+  }
+})
