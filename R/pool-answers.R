@@ -86,13 +86,17 @@ rubin_answer <- function(answers, df.complete = NULL) {
   )
 }
 
-# The covariance of the estimates of an answer that are `known`, and its degrees of freedom.
+# The covariance of the estimates of an answer that are `known`, and its degrees of freedom: one
+# by one, and together as joint_test() has them.
 answer_covariance <- function(answer, known) {
   jacobian <- answer$jacobian[known, , drop = FALSE]
   covariance <- answer$covariance
+  small_sample <- function(contrasts) covariance$small_sample(contrasts %*% jacobian)
   list(
     matrix = quadratic_form(jacobian, covariance$matrix), type = covariance$type,
     label = covariance$label, n_clusters = covariance$n_clusters,
-    df = function(contrasts) covariance$df(contrasts %*% jacobian)
+    df = function(contrasts) covariance$df(contrasts %*% jacobian),
+    df_joint = covariance$df_joint,
+    small_sample = if (!is.null(covariance$small_sample)) small_sample
   )
 }

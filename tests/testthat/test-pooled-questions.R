@@ -162,6 +162,23 @@ test_that("effects in subgroups are those of each imputation, pooled", {
   expect_gt(file.size(path), 5000)
 })
 
+test_that("interactions of several coefficients are tested as Wald's test does, CR2 included", {
+  data <- lossy_trial()
+  data$site <- factor(rep(c("a", "b", "c"), each = 40))
+  clinic <- rep(1:24, length.out = 120)
+  imp <- drawn_imputations(data)
+  both <- fit_glm(month6 ~ arm * site + before, imp)
+  terms <- c("armgroup:siteb", "armgroup:sitec")
+  for (type in c("model", "CR2")) {
+    of <- if (type == "CR2") clinic
+    ours <- subgroup_effects(
+      fit_glm(month6 ~ arm + site + before, imp), ~arm, ~site, vcov = type, cluster = of
+    )
+    got <- ours$p.interaction[ours$subgroup == "site" & ours$contrast == "group - usual"][[1]]
+    expect_equal(got, wald_test(both, terms, vcov = type, cluster = of)$p.value, tolerance = 1e-8)
+  }
+})
+
 test_that("Wald tests of pooled fits are D1", {
   skip_if_not_installed("mice")
   trial <- pooled_trial()
