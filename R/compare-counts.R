@@ -157,6 +157,7 @@ counts_array <- function(table) {
 }
 
 counts_matrix <- function(table) {
+  refuse_imputations(table, "table", "compares printed counts", "See compare_arms(formula, imp).")
   counts <- as.matrix(table)
   if (!is.numeric(counts) || length(dim(counts)) != 2) {
     qst_abort("argument", sprintf(

@@ -8,6 +8,9 @@ check_model_data <- function(formula, data) {
       if (is.data.frame(formula)) " It comes before `data`." else ""
     ))
   }
+  refuse_imputations(
+    data, "data", "fits one data frame", "Fit each and pool the fits: pool(with(imp, ...))."
+  )
   if (inherits(data, "mids")) {
     qst_abort("argument", "`data` are imputations of mice. Give as_imputations(data).")
   }

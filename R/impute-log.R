@@ -87,8 +87,8 @@ counted_log <- function(counts) {
   decided <- decided[order(decided[, 1], decided[, 2]), , drop = FALSE]
   rbind(
     log_rows(
-      names[left[, 1]], "predictor left out as constant or collinear", names[left[, 2]],
-      as.double(counts$left_out[left]), counts$of[left[, 1]]
+      names[left[, 1]], "predictor left out as constant, collinear or too many for the rows",
+      names[left[, 2]], as.double(counts$left_out[left]), counts$of[left[, 1]]
     ),
     log_rows(
       names[decided[, 1]], unname(decision_words[colnames(counts$decided)[decided[, 2]]]),

@@ -202,7 +202,13 @@ foreign_covariance <- function(fit, vcov, estimate, number) {
   df <- complete_df(fit)
   list(
     matrix = matrix, type = if (is.null(vcov)) "model" else "custom",
-    label = if (is.null(vcov)) "" else "from the covariance function given",
+    label = if (!is.null(vcov)) {
+      "from the covariance function given"
+    } else if (inherits(fit, "cace")) {
+      fit$label
+    } else {
+      ""
+    },
     df = function(contrasts) rep(df, nrow(contrasts))
   )
 }

@@ -15,7 +15,7 @@ test_that("what the core counted becomes words, with how often", {
   expect_match(log$decision[[3]], "fewer observed values than donors")
   lines <- log_lines(log)
   expect_length(lines, 4)
-  left <- "predictor left out as constant or collinear"
+  left <- "predictor left out as constant, collinear or too many for the rows"
   expect_identical(
     lines[1:2], paste0(c("`a`: ", "`b`: "), left, ": `c`", c(" (always)", " (3 of 10 visits)"))
   )
@@ -23,7 +23,7 @@ test_that("what the core counted becomes words, with how often", {
 })
 
 test_that("decisions that are alike share a line", {
-  left <- "predictor left out as constant or collinear"
+  left <- "predictor left out as constant, collinear or too many for the rows"
   log <- rbind(
     log_rows(c("a", "b"), left, c("c", "c"), 5, 5), log_rows(c("a", "b"), left, c("d", "d"), 5, 5),
     log_rows("e", left, "d", 2, 5), log_rows(c("x", "y"), "carried along")

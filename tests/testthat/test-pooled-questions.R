@@ -276,6 +276,10 @@ test_that("what cannot be asked of imputations is refused with a reason and a cu
   refused(eta_squared(compare_arms(score ~ arm, trial$imp, "anova")), "share of variance")
   refused(cramers_v(well ~ arm, trial$imp), "cannot be pooled|imputations")
   refused(plot_change(trial$imp, "score", "arm"), "imputations")
+  refused(fit_gee(score ~ arm, trial$imp, cluster = ~g), "pool.with.imp")
+  refused(cace(score ~ age | arm, trial$imp), "pool.with.imp")
+  expect_output(print(summary(pool(with(trial$imp, cace(score ~ age | sex))))), "HC2, robust")
+  refused(compare_counts(trial$imp), "compare_arms")
   pooled_lm <- pool(with(trial$mids, lm(score ~ arm)))
   expect_equal(
     linear_contrast(pooled_lm, "armgroup")$std.error,
