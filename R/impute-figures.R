@@ -90,8 +90,8 @@ r_hat <- function(chains) {
 #' @export
 print.convergence <- function(x, ...) {
   traces <- attr(x, "traces")
-  cat(sprintf("Chains of %d imputations over %d cycles\n\n", max(traces$imputation, 0),
-    max(traces$iteration, 0)))
+  cat(sprintf("Chains of %s over %s\n\n", count_words(max(traces$imputation, 0), "imputation"),
+    count_words(max(traces$iteration, 0), "cycle")))
   shown <- as.data.frame(x)
   shown$r_hat <- format_number(x$r_hat, 3)
   shown[c("first", "last")] <- lapply(x[c("first", "last")], signif, 4)

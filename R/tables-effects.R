@@ -148,9 +148,14 @@ place_constant <- function(effects, constant) {
 # coef() and how these are shown; `levels` is NULL for numbers.
 model_variables <- function(fit, labels) {
   frame <- model_frame_of(fit)
-  used <- intersect(rownames(attr(stats::terms(fit), "factors")), names(frame)[-1])
-  lapply(used, function(name) {
-    variable_terms(frame[[name]], name, labels, fit$contrasts[[name]])
+  written <- rownames(attr(stats::terms(fit), "factors"))
+  names <- sub("^`(.*)`$", "\\1", written)
+  # lm() keeps the backticks of `my arm` in coef(), our fits do not.
+  first <- if (inherits(fit, "pooled_fit")) fit$fits[[1]] else fit
+  called <- if (is_own_fit(first)) names else written
+  lapply(which(names %in% names(frame)[-1]), function(i) {
+    name <- names[[i]]
+    variable_terms(frame[[name]], name, called[[i]], labels, fit$contrasts[[name]])
   })
 }
 
@@ -159,7 +164,8 @@ model_frame_of <- function(fit) {
   stats::model.frame(if (inherits(fit, "pooled_fit")) fit$fits[[1]] else fit)
 }
 
-variable_terms <- function(column, name, labels, contrast) {
+# `called`: what the variable is called in coef().
+variable_terms <- function(column, name, called, labels, contrast) {
   label <- variable_label(column, name, labels)
   levels <- if (is_category(column)) levels(as_category(column))
   if (!are_indicators(contrast, levels)) {
@@ -168,7 +174,7 @@ variable_terms <- function(column, name, labels, contrast) {
   list(
     label = label,
     levels = if (!is.null(levels)) level_label(name, levels, labels),
-    terms = paste0(name, levels),
+    terms = paste0(called, levels),
     shown = if (is.null(levels)) label else paste0(label, ": ", levels)
   )
 }

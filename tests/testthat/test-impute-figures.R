@@ -32,6 +32,8 @@ test_that("R-hat is that of the halves of the chains", {
 
 test_that("convergence prints, and says what to do about chains that differ", {
   expect_output(print(convergence(imp)), "6 imputations over 8 cycles")
+  one <- impute(airquality, m = 1, iterations = 1, seed = 1)
+  expect_output(print(convergence(one)), "1 imputation over 1 cycle\n", fixed = TRUE)
   table <- convergence(imp)
   table$r_hat[[1]] <- 1.5
   expect_output(print(table), "above 1.1 for `Ozone`")

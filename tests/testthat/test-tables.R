@@ -219,6 +219,25 @@ test_that("fits of fit_glm() and lm() give the same Table 2", {
   expect_match(attr(effects_table(fit_glm(formula, data)), "notes"), "boat", all = FALSE)
 })
 
+test_that("variables whose names need backticks are labelled as others are", {
+  data <- data.frame(y = sin(1:30), check = cos(1:30), arm = gl(3, 10, labels = c("a", "b", "c d")))
+  names(data)[2:3] <- c("pre-score", "the arm")
+  formula <- y ~ `the arm` * `pre-score`
+  want <- c(
+    "Constant", "the arm: b", "the arm: c d", "pre-score", "the arm: b \u00d7 pre-score",
+    "the arm: c d \u00d7 pre-score"
+  )
+  imp <- new_imputations(data, list(), 2)
+  pooled <- suppressWarnings(list(
+    fit_glm(formula, imp), pool(lapply(1:2, function(i) lm(formula, data)))
+  ))
+  for (fit in c(list(fit_glm(formula, data), lm(formula, data)), pooled)) {
+    table <- effects_table(fit)
+    expect_identical(table$label, want)
+    expect_match(attr(table, "notes"), "Reference category: a (the arm).", fixed = TRUE, all = FALSE)
+  }
+})
+
 test_that("the constant stands where it is asked for", {
   fit <- lm(mpg ~ wt, mtcars)
   expect_identical(effects_table(fit, constant = "last")$term, c("wt", "(Intercept)"))
