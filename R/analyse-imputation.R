@@ -119,6 +119,9 @@ imputation_precision <- function(plan, model) {
 }
 
 precision_words <- function(precision, m) {
+  if (m < 2) {
+    return("From a single imputation the Monte Carlo error of the effects is not known.")
+  }
   share <- max(precision$mc.error / precision$std.error)
   sprintf(
     paste(

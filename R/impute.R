@@ -100,7 +100,7 @@
 #' @param m Number of imputations, 1 to 4096. White, Royston & Wood (2011): at least the
 #'   percentage of incomplete rows.
 #' @param method `NULL`, one method, or methods by name of the column; see *Methods*.
-#' @param iterations Cycles through the columns, at least 1.
+#' @param iterations Cycles through the columns, 1 to 65535.
 #' @param donors How many of the nearest rows `pmm` draws from.
 #' @param predictors `NULL`; a list of names of predictors by name of the column to be completed;
 #'   or a matrix of 0 and 1 with a row a column to be completed, as mice's `predictorMatrix`.
@@ -129,9 +129,9 @@
 #' imputations. Fields `column`, `row` and `value` say where.
 #' @section Peers:
 #' As `mice::mice()`: the same model, methods of the same name, its own random numbers. Differences:
-#' all methods in C; columns are visited from the least to the most incomplete; collinear
-#' predictors are left out one at a time, at each visit, by pivoting and not by a ridge
-#' alone; one seed gives one result, whatever the number of workers. `future.apply` and
+#' all methods in C; columns are visited from the least to the most incomplete; of collinear
+#' predictors the later ones are left out, at each visit, where mice has a ridge too;
+#' one seed gives one result, whatever the number of workers. `future.apply` and
 #' friends take the place of `futuremice()`.
 #' @references
 #' Bartlett JW, Seaman SR, White IR, Carpenter JR (2015) Multiple imputation of covariates by fully
@@ -195,7 +195,7 @@ impute <- function(data, m = 20, method = NULL, iterations = 10, donors = 5, pre
 
 check_settings <- function(m, iterations, donors) {
   check_number(m, "m", min = 1, max = 4096, whole = TRUE)
-  check_number(iterations, "iterations", min = 1, max = 1e6, whole = TRUE)
+  check_number(iterations, "iterations", min = 1, max = 65535, whole = TRUE)
   check_number(donors, "donors", min = 1, max = 1e6, whole = TRUE)
 }
 

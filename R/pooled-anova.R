@@ -134,7 +134,8 @@ pooled_anova_terms <- function(fit, type, method, vcov, cluster) {
   })
   table <- test_table(tests, vapply(rows, nrow, 1L), names(rows))
   anova_table(table, c(
-    type_heading(fit, type), "D1: Wald tests of pooled estimates.",
+    type_heading(fit, type),
+    if (fit$m < 2) "Wald tests." else "D1: Wald tests of pooled estimates.",
     covariance_note(covariance, numeric())
   ))
 }

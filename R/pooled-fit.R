@@ -268,7 +268,7 @@ pooled_estimates <- function(fit, covariance) {
     statistic = unname(statistic), df = df,
     p.value = unname(2 * stats::pt(abs(statistic), df, lower.tail = FALSE)),
     fmi = place(cost$fmi), riv = place(cost$riv), lambda = place(cost$lambda),
-    mc.error = unname(sqrt(diag(covariance$between) / fit$m))
+    mc.error = if (fit$m < 2) NA_real_ else unname(sqrt(diag(covariance$between) / fit$m))
   )
 }
 

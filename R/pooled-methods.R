@@ -81,11 +81,12 @@ glance.pooled_fit <- function(x, vcov = NULL, cluster = NULL, ...) {
   check_no_dots(...)
   table <- pooled_estimates(x, fit_covariance(x, vcov, cluster))
   needed <- needed_table(table, x$m, 0.05, 0.95)
-  fmi <- max(table$fmi, na.rm = TRUE)
+  # Of a single imputation none is known.
+  largest <- function(values) if (all(is.na(values))) NA_real_ else max(values, na.rm = TRUE)
+  fmi <- largest(table$fmi)
   data.frame(
     m = x$m, nobs = x$n_used, left.out = max(x$n_out_each), fmi = fmi,
-    efficiency = 1 / (1 + fmi / x$m), cv = max(needed$cv, na.rm = TRUE),
-    m.needed = max(needed$m.needed, na.rm = TRUE)
+    efficiency = 1 / (1 + fmi / x$m), cv = largest(needed$cv), m.needed = largest(needed$m.needed)
   )
 }
 

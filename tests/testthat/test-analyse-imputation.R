@@ -146,3 +146,10 @@ test_that("a trial without missing values is analysed as it is, imputed or not",
   expect_equal(mi$contrasts$estimate, complete$contrasts$estimate)
   expect_output(print(mi$imputation), "Monte Carlo error")
 })
+
+test_that("a plan with a single imputation says what is not known", {
+  data <- invented_trial()
+  plan <- invented_plan(method = "mi", imputation = list(m = 1, iterations = 2, seed = 5))
+  analysis <- suppressWarnings(analyse(plan, data))
+  expect_match(capture.output(print(analysis$imputation)), "single imputation", all = FALSE)
+})

@@ -193,6 +193,11 @@ test_that("several models are compared in turn, in either order", {
 test_that("the joint test of a single imputation is that of its fit", {
   imp <- drawn_imputations(lossy_trial(), m = 1)
   single <- suppressWarnings(fit_glm(month6 ~ before + arm, imp))
+  expect_no_match(capture.output(print(anova(single))), "D1")
+  # What imputing again would change is not known, and not nothing.
+  expect_silent(at_a_glance <- glance.pooled_fit(single))
+  expect_identical(at_a_glance$m.needed, NA_real_)
+  expect_true(all(is.na(tidy.pooled_fit(single)$mc.error)))
   own <- fit_glm(month6 ~ before + arm, imp[[1]])
   terms <- c("armgroup", "armletter")
   clinic <- rep(1:12, length.out = 120)
