@@ -14,8 +14,8 @@
 #'
 #' @param imp The result of [impute()].
 #' @return A data frame of class `convergence`, one row a variable and statistic (`"mean"`, `"sd"`):
-#'   `variable`, `statistic`, `r_hat`, `first` and `last` (averages over the imputations in the first
-#'   and the last cycle). The attribute `"traces"` has all values: `variable`, `statistic`,
+#'   `variable`, `statistic`, `r_hat`, `first` and `last` (averages over the imputations in the
+#'   first and the last cycle). The attribute `"traces"` has all values: `variable`, `statistic`,
 #'   `imputation`, `iteration`, `value`. Its `plot()` draws them.
 #' @section Compared with mice:
 #' `mice::convergence()` gives R-hat anew for each iteration, of whole chains.
@@ -168,8 +168,8 @@ check_imputed_variables <- function(variables, known) {
 #' and the pattern of what was missing.
 #'
 #' Imputed values need not look like the observed ones: under missing at random they differ as far
-#' as their predictors differ. A difference that nobody can explain is the sign to look for (Abayomi,
-#' Gelman & Levy 2008).
+#' as their predictors differ. A difference that nobody can explain is the sign to look for
+#' (Abayomi, Gelman & Levy 2008).
 #'
 #' @param x The result of [impute()].
 #' @param type `"traces"` (see [convergence()]), `"densities"` or `"pattern"` (see

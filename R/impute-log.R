@@ -24,14 +24,14 @@ log_rows <- function(variable, decision, predictor = NA_character_, visits = NA_
 pool_log <- function(columns, pool, sets, method) {
   out <- names(pool)[pool != "" & !names(pool) %in% unlist(sets) & method != "constant"]
   words <- c(
-    by = "predicts nothing: each of its groups is completed by itself",
-    cluster = "predicts nothing: it is the cluster",
-    character = "carried along, predicts nothing: it is character",
-    other = "carried along, predicts nothing: it is of class %s",
-    never = "left as it is, predicts nothing: nobody answered it",
-    incomplete = "left incomplete, predicts nothing",
-    constant = "predicts nothing: all its values are the same",
-    identifier = "predicts nothing: it names the rows"
+    by = "no predictor: groups are completed each by itself",
+    cluster = "no predictor: cluster",
+    character = "carried along, no predictor: character",
+    other = "carried along, no predictor: of class %s",
+    never = "left incomplete, no predictor: nobody answered",
+    incomplete = "left incomplete, no predictor",
+    constant = "no predictor: all values are the same",
+    identifier = "no predictor: names of the rows"
   )
   decision <- words[pool[out]]
   classed <- pool[out] == "other"

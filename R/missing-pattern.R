@@ -8,8 +8,8 @@
 #'
 #' Patterns tell whether people left for good (monotone: who misses a visit misses those after it)
 #' or skipped single answers, which decides what can be done: see [impute()] and, when
-#' missingness itself may depend on the answer, [delta_adjust()]. CONSORT 2025 (item 21c) asks trials
-#' to describe both.
+#' missingness itself may depend on the answer, [delta_adjust()]. CONSORT 2025 (item 21c) asks
+#' trials to describe both.
 #'
 #' @param data A data frame, one row a participant.
 #' @param columns Names of the columns to look at; by default all.

@@ -127,10 +127,14 @@ check_optional <- function(x, arg) {
 }
 
 check_names <- function(x, arg) {
-  if (!is.character(x) || length(x) == 0 || anyNA(x) || anyDuplicated(x) > 0) {
+  if (!is.character(x) || length(x) == 0 || anyNA(x)) {
+    qst_abort("argument", sprintf("`%s` must be names of columns, not %s.", arg, describe(x)))
+  }
+  if (anyDuplicated(x) > 0) {
+    twice <- unique(x[duplicated(x)])
     qst_abort("argument", sprintf(
-      "`%s` must be names of columns, each once, not %s.", arg, describe(x)
-    ))
+      "`%s` names %s twice. Name each column once.", arg, enumerate(twice)
+    ), column = twice)
   }
   x
 }

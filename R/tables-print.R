@@ -74,30 +74,38 @@ span_width <- function(widths, columns) {
   sum(widths[columns]) + 2 * (length(columns) - 1)
 }
 
-# The columns of each part of a table that is too wide: the label first, and
-# columns under one spanner together where they fit.
+# The columns of each part of a table that is too wide: what names a row first,
+# and columns under one spanner together where they fit.
 split_columns <- function(layout, widths, width) {
-  room <- width - widths[[1]] - 2
+  stub <- stub_columns(layout, widths, width)
+  room <- width - span_width(widths, stub) - 2
   parts <- list()
   current <- integer()
-  for (unit in column_units(layout, widths, room)) {
+  for (unit in column_units(layout, widths, room, stub)) {
     if (length(current) > 0 && span_width(widths, c(current, unit)) > room) {
       parts <- c(parts, list(current))
       current <- integer()
     }
     current <- c(current, unit)
   }
-  lapply(c(parts, list(current)), function(columns) c(1L, columns))
+  lapply(c(parts, list(current)), function(columns) c(stub, columns))
 }
 
-column_units <- function(layout, widths, room) {
+# The first column, and words beside it before the first number, as the contrast beside its
+# subgroup, if they leave half of the width to the numbers.
+stub_columns <- function(layout, widths, width) {
+  stub <- seq_len(max(match(TRUE, layout$figures, 2L) - 1L, 1L))
+  if (span_width(widths, stub) <= width / 2) stub else 1L
+}
+
+column_units <- function(layout, widths, room, stub) {
   owner <- seq_along(widths)
   for (spanner in layout$spanners) {
     if (span_width(widths, spanner$columns) <= room) {
       owner[spanner$columns] <- spanner$columns[[1]]
     }
   }
-  split(seq_along(widths)[-1], owner[-1])
+  split(seq_along(widths)[-stub], owner[-stub])
 }
 
 # ---- Lines ----

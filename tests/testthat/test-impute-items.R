@@ -22,7 +22,7 @@ test_that("an instrument on columns is one with other item names", {
   answers <- as.data.frame(matrix(c(0:3, NA), 5, 7)) |> setNames(paste0("x", 1:7))
   expect_identical(score(answers, tied), score(answers, "gad-7", columns = names(answers)))
   expect_error(on_columns("gad-7", paste0("x", 1:6)), class = "questrial_error_dimension")
-  expect_error(on_columns("gad-7", rep("x", 7)), class = "questrial_error_argument")
+  expect_error(on_columns("gad-7", rep("x", 7)), "`x` twice", class = "questrial_error_argument")
   expect_error(on_columns("gad-7", 1:7), class = "questrial_error_argument")
 })
 

@@ -134,6 +134,17 @@ test_that("minus signs are true ones in figures and hyphens stay in labels", {
   expect_match(paste(written(table, "csv"), collapse = "\n"), ",-5.344,", fixed = TRUE)
 })
 
+test_that("every part of a wide table says what its rows are", {
+  withr::local_options(width = 50)
+  means <- marginal_means(fit_glm(mpg ~ vs + wt + g, transform(mtcars, g = factor(gear))), ~ g | vs)
+  shown <- capture.output(print(marginal_contrasts(means, "reference")))
+  heads <- grep("^vs  +Contrast", shown)
+  expect_gt(length(heads), 1)
+  for (head in heads) {
+    expect_match(shown[head + 2], "^[0-9.]+ +4 - 3 ")
+  }
+})
+
 test_that("the console keeps within 80 columns", {
   withr::local_options(width = 80)
   shown <- capture.output(print(hostile_table()))
