@@ -195,7 +195,7 @@ mids_predictors <- function(predictors, names) {
   square
 }
 
-# Targets as they were visited, then the others, as mice has them all.
+# What has traces first, then the others, as mice has them all.
 mids_visits <- function(imp, names) {
   unique(c(intersect(rownames(imp$means), names), names))
 }

@@ -914,7 +914,9 @@ void qst_impute_settings_default(qst_impute_settings *settings);
 /* What was decided on the way, counted over visits (imputation, iteration, group). */
 typedef enum {
     QST_DECIDED_FEW_DONORS,    /* fewer observed than donors: all of them are */
-    QST_DECIDED_FEW_ROWS,      /* predictors left out because there are too few rows for them */
+    QST_DECIDED_FEW_ROWS,      /* predictors left out because there are too few rows for them; of
+                                  qst_impute_outcome the variance is drawn as with five degrees of
+                                  freedom and none is left out */
     QST_DECIDED_SEPARATED,     /* no finite maximum of the likelihood without augmentation */
     QST_DECIDED_NOT_CONVERGED, /* the last step of the mode's search was used */
     QST_DECIDED_NO_EFFECTS,    /* no cluster effect: fewer than two clusters or too few rows */
