@@ -49,8 +49,8 @@
 #'   shift of these). They are printed with the imputations, and so is `$estimand`.
 #' @section Errors:
 #' `questrial_error_argument` for a variable that was not imputed, an arm that is none, numbers
-#' without names where there are several arms, items of an instrument, factors with more
-#' than two levels, a delta that is missing or infinite (`row`); `questrial_error_no_data` when no
+#' without names where there are several arms, items of an instrument, numbers that are 0 or 1
+#' only, factors with more than two levels, a delta that is missing or infinite (`row`); `questrial_error_no_data` when no
 #' imputed value is shifted.
 #' @section Peers:
 #' In mice this is a `post` expression or a loop over `complete()`, with the danger of shifting
@@ -350,6 +350,7 @@ imputed_probability <- function(imp, name, i) {
   predictors <- delta_predictors(imp, name)
   data <- with_totals(imp[[i]], predictors, imp$items$scores)
   missing <- missing_cells(imp$data[[name]])
+  data[predictors] <- lapply(unclass(data)[predictors], join_unseen, !missing)
   data$.second <- if (is.factor(data[[name]])) as.integer(data[[name]]) == 2 else data[[name]]
   formula <- stats::reformulate(
     if (length(predictors) == 0) "1" else sprintf("`%s`", predictors), ".second"
@@ -360,6 +361,15 @@ imputed_probability <- function(imp, name, i) {
     fit <- fit_glm(formula, data[!missing, ], stats::binomial(), method = "firth")
     unname(stats::predict(fit, data[missing, ], type = "response"))
   })
+}
+
+# Levels without an observed row have no effect of their own, as when the values were drawn: they
+# are taken for the first level.
+join_unseen <- function(x, seen) {
+  if (is.factor(x)) {
+    x[!x %in% x[seen]] <- levels(droplevels(x[seen]))[[1]]
+  }
+  x
 }
 
 # Totals of questionnaires predict while impute() runs, and are no columns after it.

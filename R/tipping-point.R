@@ -46,8 +46,8 @@
 #'   grid with the line where they are the level.
 #' @section Errors:
 #' `questrial_error_argument` as in [delta_adjust()], and for a `delta` without the name of an arm
-#' where there are several, more than two arms, a `term` that is none, fewer than two
-#' imputations; `questrial_error_no_data` for an arm in which nobody was lost.
+#' where there are several, more than two arms, a `term` that is none, a `variable` that the
+#' formula has not, fewer than two imputations; `questrial_error_no_data` for an arm in which nobody was lost.
 #' @section Peers:
 #' With rbmi and mice this is a loop by hand over a grid (`delta_template()` and `analyse()`, or
 #' `post` and `with()`), and the tipping delta is read off the grid. Stata's `mimix` and SAS's
@@ -116,6 +116,13 @@ tipping_variable <- function(imp, formula, variable) {
     }
   }
   check_columns(imp$data, check_string(variable, "variable"), "variable")
+  # A score or change made of the variable earlier does not move with it.
+  if (!variable %in% all.vars(stats::terms(formula, data = imp$data))) {
+    qst_abort("argument", sprintf(
+      "`variable`: %s has no `%s`, so no shift of it changes anything. Shift what is in the model.",
+      deparse1(formula), variable
+    ), column = variable)
+  }
   check_shiftable(imp, variable)
   variable
 }

@@ -132,6 +132,18 @@ test_that("names of rows and what the levels were made of give no odds", {
   expect_lt(abs(mean(shifted$imputed$high) - 0.6), 4 * sqrt(0.6 * 0.4 * 2 / 1000))
 })
 
+test_that("levels of the lost alone have no effect of their own", {
+  withr::local_seed(7)
+  data <- data.frame(
+    g = factor(c(rep(c("a", "b"), 30), "c", "c")), well = rep(c(TRUE, TRUE, FALSE), length.out = 62)
+  )
+  data$well[c(3:6, 61, 62)] <- NA
+  drawn <- new_imputations(data, list(well = matrix(TRUE, 6, 2)), 2)
+  data$g[61:62] <- "a"
+  as_first <- new_imputations(data, drawn$imputed, 2)
+  expect_equal(imputed_probability(drawn, "well", 1), imputed_probability(as_first, "well", 1))
+})
+
 test_that("totals that predicted while imputing do so again", {
   withr::local_seed(6)
   n <- 300
