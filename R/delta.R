@@ -50,7 +50,8 @@
 #' @section Errors:
 #' `questrial_error_argument` for a variable that was not imputed, an arm that is none, numbers
 #' without names where there are several arms, items of an instrument, numbers that are 0 or 1
-#' only, factors with more than two levels, a delta that is missing or infinite (`row`); `questrial_error_no_data` when no
+#' only, factors with more than two levels, a delta that is missing or infinite (`row`);
+#' `questrial_error_no_data` when no
 #' imputed value is shifted.
 #' @section Peers:
 #' In mice this is a `post` expression or a loop over `complete()`, with the danger of shifting

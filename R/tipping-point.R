@@ -47,7 +47,8 @@
 #' @section Errors:
 #' `questrial_error_argument` as in [delta_adjust()], and for a `delta` without the name of an arm
 #' where there are several, more than two arms, a `term` that is none, a `variable` that the
-#' formula has not, fewer than two imputations; `questrial_error_no_data` for an arm in which nobody was lost.
+#' formula has not, fewer than two imputations; `questrial_error_no_data` for an arm in which
+#' nobody was lost.
 #' @section Peers:
 #' With rbmi and mice this is a loop by hand over a grid (`delta_template()` and `analyse()`, or
 #' `post` and `with()`), and the tipping delta is read off the grid. Stata's `mimix` and SAS's
