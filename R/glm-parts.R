@@ -167,17 +167,22 @@ residuals.fit_glm <- function(object,
   dress_rows(object, values)
 }
 
+# Where a mean nearly meets its response the unit deviance is lost in the rounding of its terms, of
+# which the root is 1e-8. The Pearson residual is its leading term there, and has no such loss.
+deviance_residuals <- function(fit) {
+  mean <- fit$fitted.values
+  root <- sqrt(pmax(fit$family$dev.resids(fit$y, mean, prior_weights(fit)), 0))
+  root <- ifelse(fit$y > mean, root, -root)
+  off <- abs(fit$y - mean) / pmin(abs(mean), fit$family$variance(mean))
+  ifelse(off < 5e-6, raw_residuals(fit, "pearson"), root)
+}
+
 # One a row fitted, without names.
 raw_residuals <- function(fit, type) {
   mean <- fit$fitted.values
   family <- fit$family
   switch(type,
-    deviance = if (is_linear(fit)) {
-      raw_residuals(fit, "pearson")
-    } else {
-      root <- sqrt(pmax(family$dev.resids(fit$y, mean, prior_weights(fit)), 0))
-      ifelse(fit$y > mean, root, -root)
-    },
+    deviance = if (is_linear(fit)) raw_residuals(fit, "pearson") else deviance_residuals(fit),
     pearson = if (is_linear(fit)) {
       if (is.null(fit$weights)) fit$residuals else sqrt(fit$weights) * fit$residuals
     } else {

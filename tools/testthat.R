@@ -1,5 +1,5 @@
-# Runs tests/testthat on the installed package and reports each test_that()
-# block as one line of TAP. What testthat prints goes to stderr. The tests run
+# Runs tests/testthat on the installed package, in two processes, and reports each
+# test_that() block as one line of TAP. What testthat prints goes to stderr. The tests run
 # in a copy, so that nothing is written into the source tree; a snapshot that
 # is new or changed there fails.
 Sys.setenv(NOT_CRAN = "true")
@@ -8,12 +8,22 @@ unlink(folder, recursive = TRUE)
 dir.create(dirname(folder), showWarnings = FALSE, recursive = TRUE)
 file.copy("tests/testthat", dirname(folder), recursive = TRUE)
 
+run_file <- function(file) {
+  results <- as.data.frame(testthat::test_file(
+    file,
+    package = "questrial", load_package = "installed", reporter = "check",
+    stop_on_failure = FALSE
+  ))
+  results[setdiff(names(results), "result")]
+}
+
 sink(stderr())
-results <- as.data.frame(testthat::test_dir(
-  folder,
-  package = "questrial", load_package = "installed", reporter = "check",
-  stop_on_failure = FALSE
-))
+log <- file.path("build", "test", "testthat.log")
+workers <- parallel::makePSOCKcluster(2, outfile = log)
+files <- sort(list.files(folder, "^test-.*[.]R$", full.names = TRUE))
+results <- do.call(rbind, parallel::clusterApplyLB(workers, normalizePath(files), run_file))
+parallel::stopCluster(workers)
+writeLines(readLines(log))
 slow <- results[results$real > 10, ]
 cat(sprintf("slow: %s: %s (%.0f s)\n", slow$file, slow$test, slow$real), sep = "")
 sink()

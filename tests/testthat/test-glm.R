@@ -389,3 +389,14 @@ test_that("plot() draws and gives the fit back", {
   fit <- fit_glm(mpg ~ wt, mtcars)
   expect_identical(withVisible(plot(fit)), list(value = fit, visible = FALSE))
 })
+
+test_that("deviance residuals of means that meet their response are not the root of rounding", {
+  counts <- data.frame(y = c(13, 13, 13, 2, 2, 2), x = gl(2, 3))
+  near <- fit_glm(y ~ x, counts, poisson())
+  expect_lt(max(abs(residuals(near))), 1e-12)
+  # Against the series of y log(y / mu) - (y - mu) about mu, to its third term.
+  near$fitted.values <- near$y * (1 + c(1e-6, -1e-6, 3e-6, 1e-4, -1e-4, 0))
+  off <- (near$y - near$fitted.values) / near$fitted.values
+  unit <- 2 * near$fitted.values * (off^2 / 2 - off^3 / 6 + off^4 / 12)
+  expect_equal(unname(residuals(near)), sign(off) * sqrt(unit), tolerance = 1e-5)
+})
