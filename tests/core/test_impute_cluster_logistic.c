@@ -39,7 +39,7 @@ static test_visit *make_clusters(int32_t *cluster, double *state)
     return t;
 }
 
-#define DRAWS 400
+#define DRAWS 160
 
 /* Clusters are large: their effects are known to some 0.2, so the variance is that of the effects
  * put in, 2.15, and drawn with the spread of 30 of them. Missing rows of an observed cluster follow
@@ -91,11 +91,11 @@ static void test_no_variance(void **state)
         t->y[i] = isnan(t->y[i]) ? t->y[i] : 1.0 + (test_uniform(&seed) < 0.3);
     }
     double variance = 0.0;
-    for (uint32_t m = 0; m < 100; m++) {
+    for (uint32_t m = 0; m < 40; m++) {
         t->visit.imputation = m;
         memset(kept, 0, sizeof kept);
         test_visit_draw(t, qst__draw_cluster_logistic);
-        variance += kept[1] / 100;
+        variance += kept[1] / 40;
     }
     assert_true(variance < 0.05);
     test_visit_free(t);
