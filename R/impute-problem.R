@@ -54,8 +54,10 @@ read_column <- function(x) {
   )
   if (kind == "number") {
     column$x <- as.double(unclass(x))
-    column$x[missing] <- NA
-    column$constant <- is_constant(column$x)
+    if (sum(is.na(column$x)) < column$n_missing) {
+      column$x[missing] <- NA
+    }
+    column$constant <- column$n_missing < column$n && is_constant(column$x)
   } else if (kind %in% c("logical", "factor", "ordered")) {
     codes <- if (kind == "logical") as.integer(x) + 1L else as.integer(x)
     column$levels <- if (kind == "logical") c("FALSE", "TRUE") else levels(x)
@@ -113,9 +115,9 @@ missing_cells <- function(x) {
   is.na(plain) | declared
 }
 
+# Without a copy of the column, as columns may be long.
 is_constant <- function(x) {
-  observed <- x[!is.na(x)]
-  length(observed) > 0 && all(observed == observed[[1]])
+  min(x, na.rm = TRUE) == max(x, na.rm = TRUE)
 }
 
 # Names or numbers of the rows: each level once, or whole numbers that follow each other in any
@@ -281,7 +283,8 @@ check_can_complete <- function(columns) {
 check_finite <- function(columns) {
   for (name in names(columns)) {
     x <- columns[[name]]$x
-    row <- if (is.double(x)) match(TRUE, is.infinite(x)) else NA
+    suspect <- is.double(x) && !is.finite(sum(x, na.rm = TRUE))
+    row <- if (suspect) match(TRUE, is.infinite(x)) else NA
     if (!is.na(row)) {
       qst_abort("range", sprintf(paste(
         "`%s` is %s in row %d. A model needs finite numbers: correct it, or make it NA to have it",

@@ -566,6 +566,7 @@ draw_tipping_line <- function(x) {
   inside <- seq_len(min(nrow(tipping), 2))
   marks <- data.frame(delta = tipping[[column]][inside], estimate = tipping$estimate[inside])
   marks$text <- signed(signif(marks$delta, 3))
+  marks$top <- if (nrow(marks) > 0) max(rows$conf.high) else numeric()
   plain <- attr(x, "plain")
   blue <- questrial_colours(1)
   caption <- sprintf("Line: estimate, band: %s. Open point: as imputed.%s",
@@ -576,8 +577,8 @@ draw_tipping_line <- function(x) {
     ggplot2::geom_ribbon(aes_of(ymin = "conf.low", ymax = "conf.high"), fill = blue, alpha = 0.18) +
     ggplot2::geom_line(colour = blue, linewidth = 0.7) +
     ggplot2::geom_vline(aes_of(xintercept = "delta"), marks, linetype = "42", linewidth = 0.4) +
-    ggplot2::geom_label(ggplot2::aes(x = .data$delta, y = max(rows$conf.high), label = .data$text),
-      marks, size = 2.8, label.size = 0, fill = "white", vjust = 1) +
+    ggplot2::geom_label(aes_of(x = "delta", y = "top", label = "text"), marks, size = 2.8,
+      label.size = 0, fill = "white", vjust = 1) +
     ggplot2::geom_point(data = plain, ggplot2::aes(x = 0), shape = 21, size = 2, fill = "white",
       colour = blue) +
     ggplot2::labs(x = shift_title(x, attr(x, "arms")), y = sprintf("Estimate of %s",
