@@ -8,6 +8,8 @@ WARN = -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmiss
 OPT = -O2 -g
 CORE_FLAGS = $(CSTD) $(OPT) -DQST_DEBUG -Isrc/core -Isrc
 CORE_SOURCES = $(sort $(wildcard src/core/*/*.c))
+PG_SOURCES = $(sort $(wildcard src/pg/*.c))
+PG_FLAGS = -DQST_HAVE_LIBPQ $(shell pkg-config --cflags libpq 2> /dev/null)
 CORE_TESTS = $(sort $(wildcard tests/core/test_*.c))
 CORE_PROGRAMS = $(CORE_TESTS:tests/core/%.c=$(BUILD)/core/%)
 PACKAGE_FILES = DESCRIPTION NAMESPACE LICENSE configure cleanup .Rbuildignore \
@@ -98,6 +100,19 @@ $(BUILD)/core/%.o: src/core/%.c src/core/qst.h $(wildcard src/core/*/*.h)
 $(BUILD)/core/libqst.a: $(CORE_SOURCES:src/core/%.c=$(BUILD)/core/%.o)
 	@rm -f $@
 	ar rcs $@ $^
+
+$(BUILD)/pg/%.o: src/pg/%.c src/core/qst.h $(wildcard src/core/base/*.h src/pg/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(CORE_FLAGS) $(PG_FLAGS) $(WARN) -c $< -o $@
+
+$(BUILD)/pg/libqstpg.a: $(PG_SOURCES:src/pg/%.c=$(BUILD)/pg/%.o)
+	@rm -f $@
+	ar rcs $@ $^
+
+$(BUILD)/core/test_pg_%: tests/core/test_pg_%.c tests/core/qst_test.c tests/core/qst_test.h \
+  $(BUILD)/pg/libqstpg.a $(BUILD)/core/libqst.a
+	$(CC) $(CORE_FLAGS) $(PG_FLAGS) $(WARN) -Itests/core $< tests/core/qst_test.c -o $@ \
+	  $(BUILD)/pg/libqstpg.a $(BUILD)/core/libqst.a -lpq -lcmocka -lm -lpthread
 
 $(BUILD)/core/test_%: tests/core/test_%.c tests/core/qst_test.c tests/core/qst_test.h \
   $(BUILD)/core/libqst.a

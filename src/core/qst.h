@@ -59,6 +59,7 @@
     X(QST_ETHREAD, "thread", "a thread could not be used")                                         \
     X(QST_EOVERFLOW, "overflow", "a size or a count is too large")                                 \
     X(QST_ECONNECTION, "connection", "the connection failed")                                      \
+    X(QST_ESERVER, "server", "the server refused a statement")                                     \
     X(QST_EPROTOCOL, "protocol", "the other side sent what it should not")
 
 #define QST_STATUS_ENUM(name, kind, text) name,

@@ -1,0 +1,111 @@
+/*
+ * column.h - one column of a result as it grows: bytes as PostgreSQL sends
+ * them in binary, decoded to what R holds. Pure functions over bytes: no
+ * server, no libpq. Bytes are hostile; a length that does not fit the type is
+ * QST_EPROTOCOL, a value that cannot be held QST_ERANGE, both with err->row
+ * (err->column is the caller's).
+ */
+#ifndef QST_PG_COLUMN_H
+#define QST_PG_COLUMN_H
+
+#include "qst.h"
+
+/* How values of a server's type are decoded: a name for each wire format. */
+typedef enum {
+    QST_PG_BOOL,
+    QST_PG_INT2,
+    QST_PG_INT4,
+    QST_PG_INT8,
+    QST_PG_OID,
+    QST_PG_FLOAT4,
+    QST_PG_FLOAT8,
+    QST_PG_NUMERIC,
+    QST_PG_DATE,      /* days since 1970-01-01 */
+    QST_PG_TIME,      /* seconds since midnight */
+    QST_PG_TIMETZ,    /* text */
+    QST_PG_TIMESTAMP, /* seconds since 1970-01-01 00:00 (UTC) */
+    QST_PG_INTERVAL,  /* text, ISO 8601 */
+    QST_PG_TEXT,      /* also varchar, bpchar, name, json, xml, enums: checked UTF-8 */
+    QST_PG_JSONB,     /* text */
+    QST_PG_CHAR,      /* "char", one byte */
+    QST_PG_UUID,      /* text */
+    QST_PG_BYTEA,
+    QST_PG_VOID
+} qst_pg_format;
+
+/* What becomes of whole numbers beyond 32 bits. */
+typedef enum {
+    QST_PG_BIGINT_INT64,   /* 64 bits, INT64_MIN missing: bit64's integer64; INT64_MIN itself fails */
+    QST_PG_BIGINT_DOUBLE,  /* fails where a double cannot hold it */
+    QST_PG_BIGINT_INT,     /* fails beyond 32 bits */
+    QST_PG_BIGINT_TEXT
+} qst_pg_bigint;
+
+typedef enum {
+    QST_PG_NUMERIC_DOUBLE, /* the nearest double; those that lose digits are counted */
+    QST_PG_NUMERIC_TEXT    /* every digit */
+} qst_pg_numeric;
+
+typedef enum {
+    QST_PG_INFINITY_FAIL,
+    QST_PG_INFINITY_KEEP, /* Inf and -Inf */
+    QST_PG_INFINITY_NA
+} qst_pg_infinity;
+
+typedef struct {
+    qst_pg_format format;
+    bool is_array;        /* of elements of that format */
+    uint32_t element_oid; /* arrays: what the elements must say they are */
+    qst_pg_bigint bigint;
+    qst_pg_numeric numeric;
+    qst_pg_infinity infinity; /* of dates and times */
+} qst_pg_rule;
+
+/* What a column holds; arrays hold a column of their elements. */
+typedef enum {
+    QST_PG_AS_LOGICAL, /* int32: 0, 1, missing */
+    QST_PG_AS_INT,     /* int32 */
+    QST_PG_AS_DOUBLE,
+    QST_PG_AS_INT64,
+    QST_PG_AS_TEXT, /* int32 codes from 0 of distinct texts, missing QST_NA_INT */
+    QST_PG_AS_BYTES,
+    QST_PG_AS_LIST
+} qst_pg_kind;
+
+typedef struct qst_pg_column qst_pg_column;
+
+QST_MUST_USE qst_status qst_pg_column_new(
+    const qst_ctx *ctx, const qst_pg_rule *rule, qst_pg_column **column_out, qst_err *err);
+void qst_pg_column_free(qst_pg_column *column);
+
+/* Decodes one more value; n_bytes -1 is NULL. The column is as before if that fails. */
+QST_MUST_USE qst_status qst_pg_column_add(
+    qst_pg_column *column, const unsigned char *bytes, ptrdiff_t n_bytes, qst_err *err);
+
+qst_pg_kind qst_pg_column_kind(const qst_pg_column *column);
+ptrdiff_t qst_pg_column_rows(const qst_pg_column *column);
+
+/* Values that lost digits, infinite ones, and the first row of each (-1: none). */
+typedef struct {
+    ptrdiff_t n_rounded, first_rounded, n_infinite, first_infinite;
+} qst_pg_counts;
+qst_pg_counts qst_pg_column_counts(const qst_pg_column *column);
+
+/* Moves the values (int32, double, int64 or codes, by kind) into `out` of qst_pg_column_rows()
+ * elements and gives their memory back; the column is then empty but for its distinct texts. */
+void qst_pg_column_take(qst_pg_column *column, void *out);
+
+/* Distinct texts, in order of appearance; not terminated. */
+ptrdiff_t qst_pg_column_n_texts(const qst_pg_column *column);
+const char *qst_pg_column_text(const qst_pg_column *column, ptrdiff_t k, ptrdiff_t *n_bytes_out);
+
+/* Bytes of a row of kind BYTES; NULL where missing. */
+const unsigned char *qst_pg_column_bytes(
+    const qst_pg_column *column, ptrdiff_t row, ptrdiff_t *n_bytes_out);
+
+/* Kind LIST: the elements of all rows one after the other, in the server's order (the last index
+ * runs fastest), and the dimensions of a row: their number, 0 for an empty array, -1 missing. */
+qst_pg_column *qst_pg_column_elements(qst_pg_column *column);
+int qst_pg_column_dims(const qst_pg_column *column, ptrdiff_t row, const int32_t **dims_out);
+
+#endif
