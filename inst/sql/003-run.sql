@@ -6,7 +6,7 @@ CREATE TABLE runs (
   job text NOT NULL CHECK (job <> ''),
   key text CHECK (key <> ''),
   study_id integer REFERENCES studies,
-  status text NOT NULL CHECK (status IN ('running', 'done', 'failed')),
+  status text NOT NULL CHECK (status IN ('running', 'done', 'current', 'failed')),
   started timestamptz NOT NULL,
   finished timestamptz,
   exit_code smallint CHECK (exit_code BETWEEN 0 AND 255),
@@ -31,10 +31,12 @@ CREATE TABLE runs (
   CHECK ((plan IS NULL) = (plan_hash IS NULL))
 );
 CREATE UNIQUE INDEX runs_key_done_once ON runs (job, key) WHERE status = 'done';
-CREATE INDEX runs_by_job ON runs (job, finished) WHERE status = 'done';
+CREATE INDEX runs_by_job ON runs (job, finished) WHERE status IN ('done', 'current');
 COMMENT ON TABLE runs IS 'What was run, by whom, when, on which data, with which code.';
 COMMENT ON COLUMN runs.job IS 'What kind of run: analyse, score, report ...';
 COMMENT ON COLUMN runs.key IS 'A name of this piece of work: of a job it can be done once only.';
+COMMENT ON COLUMN runs.status IS
+  'current: there was nothing to do, as data, code and plan were those of the last run done.';
 COMMENT ON COLUMN runs.started IS 'When the program began, by its own clock.';
 COMMENT ON COLUMN runs.exit_code IS 'What the program told its caller, as in sysexits.h.';
 COMMENT ON COLUMN runs.data_hash IS 'data_hash() of the wide table that was analysed.';
