@@ -10,34 +10,41 @@
 
 #include "qst.h"
 
-/* How values of a server's type are decoded: a name for each wire format. */
-typedef enum {
-    QST_PG_BOOL,
-    QST_PG_INT2,
-    QST_PG_INT4,
-    QST_PG_INT8,
-    QST_PG_OID,
-    QST_PG_FLOAT4,
-    QST_PG_FLOAT8,
-    QST_PG_NUMERIC,
-    QST_PG_DATE,      /* days since 1970-01-01 */
-    QST_PG_TIME,      /* seconds since midnight */
-    QST_PG_TIMETZ,    /* text */
-    QST_PG_TIMESTAMP, /* seconds since 1970-01-01 00:00 (UTC) */
-    QST_PG_INTERVAL,  /* text, ISO 8601 */
-    QST_PG_TEXT,      /* also varchar, bpchar, name, json, xml, enums: checked UTF-8 */
-    QST_PG_JSONB,     /* text */
-    QST_PG_CHAR,      /* "char", one byte */
-    QST_PG_UUID,      /* text */
-    QST_PG_BYTEA,
-    QST_PG_VOID
-} qst_pg_format;
+/* How values of a server's type are decoded: wire format, name, bytes (-1: any number). */
+#define QST_PG_FORMAT_LIST(X)                                                                      \
+    X(QST_PG_BOOL, "bool", 1)                                                                      \
+    X(QST_PG_INT2, "int2", 2)                                                                      \
+    X(QST_PG_INT4, "int4", 4)                                                                      \
+    X(QST_PG_INT8, "int8", 8)                                                                      \
+    X(QST_PG_OID, "oid", 4)       /* also xid, cid */                                              \
+    X(QST_PG_FLOAT4, "float4", 4) /* widened exactly */                                            \
+    X(QST_PG_FLOAT8, "float8", 8)                                                                  \
+    X(QST_PG_NUMERIC, "numeric", -1)                                                               \
+    X(QST_PG_DATE, "date", 4)           /* days since 1970-01-01 */                                \
+    X(QST_PG_TIME, "time", 8)           /* seconds since midnight */                               \
+    X(QST_PG_TIMETZ, "timetz", 12)      /* text */                                                 \
+    X(QST_PG_TIMESTAMP, "timestamp", 8) /* seconds since 1970-01-01 00:00 (UTC) */                 \
+    X(QST_PG_INTERVAL, "interval", 16)  /* text, ISO 8601 */                                       \
+    X(QST_PG_TEXT, "text", -1)          /* also varchar, bpchar, name, json, xml, enums */         \
+    X(QST_PG_JSONB, "jsonb", -1)        /* text */                                                 \
+    X(QST_PG_CHAR, "char", 1)           /* the type "char", not char(n): text */                   \
+    X(QST_PG_UUID, "uuid", 16)          /* text */                                                 \
+    X(QST_PG_BYTEA, "bytea", -1)                                                                   \
+    X(QST_PG_VOID, "void", 0) /* always missing */
+
+#define QST_PG_FORMAT_ENUM(name, text, n_bytes) name,
+typedef enum { QST_PG_FORMAT_LIST(QST_PG_FORMAT_ENUM) QST_PG_N_FORMATS } qst_pg_format;
+#undef QST_PG_FORMAT_ENUM
+
+/* The name of a format as in the list, and the format of that name (QST_PG_N_FORMATS: none). */
+const char *qst_pg_format_name(qst_pg_format format);
+qst_pg_format qst_pg_format_named(const char *name);
 
 /* What becomes of whole numbers beyond 32 bits. */
 typedef enum {
-    QST_PG_BIGINT_INT64,   /* 64 bits, INT64_MIN missing: bit64's integer64; INT64_MIN itself fails */
-    QST_PG_BIGINT_DOUBLE,  /* fails where a double cannot hold it */
-    QST_PG_BIGINT_INT,     /* fails beyond 32 bits */
+    QST_PG_BIGINT_INT64, /* 64 bits, INT64_MIN missing: bit64's integer64; INT64_MIN itself fails */
+    QST_PG_BIGINT_DOUBLE, /* fails where a double cannot hold it */
+    QST_PG_BIGINT_INT,    /* fails beyond 32 bits */
     QST_PG_BIGINT_TEXT
 } qst_pg_bigint;
 
