@@ -227,16 +227,22 @@ static qst_status wrong_length(const qst_pg_column *column, ptrdiff_t n_bytes, q
         qst_pg_format_name(column->rule.format));
 }
 
+static qst_status at_row(const qst_pg_column *column, qst_status status, qst_err *err)
+{
+    if (status != QST_OK && err != NULL && err->row < 0) {
+        err->row = row_at(column);
+    }
+    return status;
+}
+
 static qst_status add_text(qst_pg_column *column, const void *bytes, size_t n_bytes, qst_err *err)
 {
     int32_t code;
     const qst_status status = qst__texts_code(&column->texts, bytes, n_bytes, &code, err);
     if (status == QST_OK) {
         put_int(column, code);
-    } else if (err != NULL && err->row < 0) {
-        err->row = row_at(column);
     }
-    return status;
+    return at_row(column, status, err);
 }
 
 static qst_status add_bool(qst_pg_column *column, const unsigned char *b, qst_err *err)
@@ -358,6 +364,12 @@ static qst_status add_infinite(
     }
     if (column->rule.infinity == QST_PG_INFINITY_NA) {
         put_missing(column);
+    } else if (column->kind == QST_PG_AS_TEXT) {
+        const qst_status status = is_negative ? add_text(column, "-infinity", 9, err)
+                                              : add_text(column, "infinity", 8, err);
+        if (status != QST_OK) {
+            return status;
+        }
     } else {
         put_double(column, (double)(is_negative ? -INFINITY : INFINITY));
     }
@@ -410,14 +422,150 @@ static qst_status add_time(qst_pg_column *column, const unsigned char *b, qst_er
     return status;
 }
 
+static qst_status add_timetz(qst_pg_column *column, const unsigned char *b, qst_err *err)
+{
+    char text[QST__TIME_TEXT];
+    const int64_t microseconds = qst__get_i64(b);
+    const int32_t zone = qst__get_i32(b + 8); /* seconds west of Greenwich */
+    const qst_status status = check_time(column, microseconds, err);
+    if (status != QST_OK) {
+        return status;
+    }
+    if (zone <= -16 * 3600 || zone >= 16 * 3600) {
+        return qst__fail_at(err, QST_EPROTOCOL, row_at(column), -1, zone,
+            "the server sent a time zone beyond 16 hours");
+    }
+    return add_text(column, text, qst__timetz_text(microseconds, zone, text), err);
+}
+
+/* Infinite ones exist from server 17 on. */
+static qst_status add_interval(qst_pg_column *column, const unsigned char *b, qst_err *err)
+{
+    char text[QST__TIME_TEXT];
+    const int64_t microseconds = qst__get_i64(b);
+    const int32_t days = qst__get_i32(b + 8), months = qst__get_i32(b + 12);
+    if ((microseconds == INT64_MAX && days == INT32_MAX && months == INT32_MAX) ||
+        (microseconds == INT64_MIN && days == INT32_MIN && months == INT32_MIN)) {
+        return add_infinite(column, days < 0, "interval", err);
+    }
+    return add_text(column, text, qst__interval_text(microseconds, days, months, text), err);
+}
+
+/* ---- Numerics, texts in other clothes, bytes ---- */
+
+static qst_status no_memory(const qst_pg_column *column, qst_err *err)
+{
+    return qst__fail_at(err, QST_ENOMEM, row_at(column), -1, (double)NAN,
+        "no memory for a value of type %s", qst_pg_format_name(column->rule.format));
+}
+
+/* Room for a text of n bytes in `space`, which stays for the next one. */
+static bool room_for_text(qst_pg_column *column, size_t n_bytes)
+{
+    if (n_bytes <= column->n_space) {
+        return true;
+    }
+    void *data = column->allocator.data;
+    char *space = column->space == NULL ? column->allocator.get(data, n_bytes)
+                                        : column->allocator.resize(data, column->space, n_bytes);
+    if (space == NULL) {
+        return false;
+    }
+    column->space = space;
+    column->n_space = n_bytes;
+    return true;
+}
+
+static qst_status add_numeric(
+    qst_pg_column *column, const unsigned char *b, ptrdiff_t n_bytes, qst_err *err)
+{
+    qst__numeric numeric;
+    qst_status status = qst__numeric_read(b, n_bytes, &numeric, err);
+    if (status != QST_OK) {
+        return at_row(column, status, err);
+    }
+    if (!room_for_text(column, qst__numeric_space(&numeric))) {
+        return no_memory(column, err);
+    }
+    if (column->kind == QST_PG_AS_TEXT) {
+        return add_text(column, column->space, qst__numeric_text(&numeric, column->space), err);
+    }
+    double value;
+    bool is_rounded;
+    status = qst__numeric_double(&numeric, column->space, &value, &is_rounded, err);
+    if (status != QST_OK) {
+        return at_row(column, status, err);
+    }
+    if (is_rounded) {
+        count(&column->counts.n_rounded, &column->counts.first_rounded, row_at(column));
+    }
+    put_double(column, value);
+    return QST_OK;
+}
+
+static qst_status add_jsonb(
+    qst_pg_column *column, const unsigned char *b, ptrdiff_t n_bytes, qst_err *err)
+{
+    if (n_bytes < 1 || b[0] != 1) {
+        return qst__fail_at(err, QST_EPROTOCOL, row_at(column), -1,
+            n_bytes < 1 ? (double)NAN : b[0], "the server sent a jsonb of a version other than 1");
+    }
+    return add_text(column, b + 1, (size_t)n_bytes - 1, err);
+}
+
+/* NUL is the empty text; what is not ASCII prints as the server does it from version 16 on. */
+static qst_status add_char(qst_pg_column *column, const unsigned char *b, qst_err *err)
+{
+    if (b[0] < 0x80) {
+        return add_text(column, b, b[0] == 0 ? 0 : 1, err);
+    }
+    const char text[4] = {
+        '\\', (char)('0' + (b[0] >> 6)), (char)('0' + (b[0] >> 3 & 7)), (char)('0' + (b[0] & 7))};
+    return add_text(column, text, sizeof text, err);
+}
+
+static qst_status add_uuid(qst_pg_column *column, const unsigned char *b, qst_err *err)
+{
+    static const char hex[] = "0123456789abcdef";
+    char text[36];
+    char *at = text;
+    for (int k = 0; k < 16; k++) {
+        if (k == 4 || k == 6 || k == 8 || k == 10) {
+            *at++ = '-';
+        }
+        *at++ = hex[b[k] >> 4];
+        *at++ = hex[b[k] & 15];
+    }
+    return add_text(column, text, sizeof text, err);
+}
+
+static qst_status add_bytea(
+    qst_pg_column *column, const unsigned char *b, size_t n_bytes, qst_err *err)
+{
+    unsigned char *kept = qst__store_get(&column->store, n_bytes > 0 ? n_bytes : 1, false);
+    if (kept == NULL) {
+        return no_memory(column, err);
+    }
+    if (n_bytes > 0) {
+        memcpy(kept, b, n_bytes);
+    }
+    const byte_row row = {kept, (ptrdiff_t)n_bytes};
+    memcpy(column->values.at, &row, sizeof row);
+    return QST_OK;
+}
+
 /* ---- Dispatch ---- */
 
 #define FORMAT_BYTES(name, text, n_bytes) n_bytes,
 static const ptrdiff_t bytes_of[] = {QST_PG_FORMAT_LIST(FORMAT_BYTES)}; /* -1: any number */
 
-static qst_status decode(
+static qst_status add_scalar(
     qst_pg_column *column, const unsigned char *b, ptrdiff_t n_bytes, qst_err *err)
 {
+    const ptrdiff_t n_wanted = bytes_of[column->rule.format];
+    if (n_wanted >= 0 && n_bytes != n_wanted) {
+        return wrong_length(column, n_bytes, err);
+    }
     switch (column->rule.format) {
     case QST_PG_BOOL:
         return add_bool(column, b, err);
@@ -445,11 +593,172 @@ static qst_status decode(
         return add_timestamp(column, b, err);
     case QST_PG_TEXT:
         return add_text(column, b, (size_t)n_bytes, err);
-    default:
+    case QST_PG_NUMERIC:
+        return add_numeric(column, b, n_bytes, err);
+    case QST_PG_TIMETZ:
+        return add_timetz(column, b, err);
+    case QST_PG_INTERVAL:
+        return add_interval(column, b, err);
+    case QST_PG_JSONB:
+        return add_jsonb(column, b, n_bytes, err);
+    case QST_PG_CHAR:
+        return add_char(column, b, err);
+    case QST_PG_UUID:
+        return add_uuid(column, b, err);
+    case QST_PG_BYTEA:
+        return add_bytea(column, b, (size_t)n_bytes, err);
+    default: /* void */
         put_missing(column);
         return QST_OK;
     }
 }
+
+/* ---- Arrays ---- */
+
+enum { ARRAY_HEADER_BYTES = 12, DIM_BYTES = 8, LARGEST_N_DIMS = 6 };
+
+/* Where the elements of an array begin, and how many there must be. */
+typedef struct {
+    int n_dims;
+    int32_t dims[LARGEST_N_DIMS];
+    ptrdiff_t n_elements;
+    const unsigned char *elements;
+    ptrdiff_t n_bytes;
+} array_head;
+
+static qst_status no_array(const qst_pg_column *column, qst_err *err, const char *why)
+{
+    return qst__fail_at(
+        err, QST_EPROTOCOL, row_at(column), -1, (double)NAN, "the server sent an array %s", why);
+}
+
+/* Each element takes four bytes at least, so there cannot be more than bytes / 4: that bounds the
+ * product of the dimensions. */
+static qst_status read_dims(
+    const qst_pg_column *column, const unsigned char *b, array_head *head, qst_err *err)
+{
+    head->n_elements = head->n_dims == 0 ? 0 : 1;
+    for (int k = 0; k < head->n_dims; k++) {
+        const int32_t dim = qst__get_i32(b + DIM_BYTES * k);
+        const int32_t lower = qst__get_i32(b + DIM_BYTES * k + 4);
+        if (dim <= 0 || dim > head->n_bytes / 4 / head->n_elements) {
+            return no_array(column, err, "whose dimensions do not fit its length");
+        }
+        if (lower != 1) {
+            return qst__fail_at(err, QST_ERANGE, row_at(column), -1, lower,
+                "an array counts from %d, where R counts from 1. Cast it to text (::text), or "
+                "take a slice of it (x[:] counts from 1)",
+                lower);
+        }
+        head->dims[k] = dim;
+        head->n_elements *= dim;
+    }
+    return QST_OK;
+}
+
+static qst_status read_head(const qst_pg_column *column, const unsigned char *b, ptrdiff_t n_bytes,
+    array_head *head, qst_err *err)
+{
+    if (n_bytes < ARRAY_HEADER_BYTES) {
+        return no_array(column, err, "that ends in its header");
+    }
+    const uint32_t n_dims = qst__get_u32(b);
+    if (n_dims > LARGEST_N_DIMS || qst__get_u32(b + 4) > 1 ||
+        n_bytes < ARRAY_HEADER_BYTES + DIM_BYTES * (ptrdiff_t)n_dims) {
+        return no_array(column, err, "with a wrong header");
+    }
+    if (qst__get_u32(b + 8) != column->rule.element_oid) {
+        return no_array(column, err, "of elements of another type than it said before");
+    }
+    head->n_dims = (int)n_dims;
+    head->elements = b + ARRAY_HEADER_BYTES + DIM_BYTES * head->n_dims;
+    head->n_bytes = n_bytes - ARRAY_HEADER_BYTES - DIM_BYTES * head->n_dims;
+    return read_dims(column, b + ARRAY_HEADER_BYTES, head, err);
+}
+
+static qst_status add_all_elements(qst_pg_column *column, const array_head *head, qst_err *err)
+{
+    const unsigned char *at = head->elements;
+    ptrdiff_t n_left = head->n_bytes;
+    for (ptrdiff_t k = 0; k < head->n_elements; k++) {
+        const int32_t n_bytes = n_left < 4 ? -2 : qst__get_i32(at);
+        if (n_bytes < -1 || n_bytes > n_left - 4) {
+            return no_array(column, err, "whose elements do not fit its length");
+        }
+        const qst_status status = qst_pg_column_add(column->elements, at + 4, n_bytes, err);
+        if (status != QST_OK) {
+            if (err != NULL) {
+                err->row = row_at(column); /* not the element's */
+            }
+            return status;
+        }
+        const ptrdiff_t n_used = 4 + (n_bytes > 0 ? n_bytes : 0);
+        at += n_used;
+        n_left -= n_used;
+    }
+    return n_left == 0 ? QST_OK : no_array(column, err, "with bytes after its last element");
+}
+
+/* What elements may have changed. */
+typedef struct {
+    ptrdiff_t n_values, n_texts;
+    qst_pg_counts counts;
+} mark;
+
+static mark mark_of(const qst_pg_column *column)
+{
+    return (mark){qst__values_n(&column->values), column->texts.n, column->counts};
+}
+
+static void go_back(qst_pg_column *column, const mark *before)
+{
+    qst__values_truncate(&column->values, before->n_values);
+    qst__texts_truncate(&column->texts, before->n_texts);
+    column->counts = before->counts;
+}
+
+/* Counts of elements are counted for their row. */
+static void count_elements(qst_pg_column *column, const mark *before)
+{
+    const qst_pg_counts *now = &column->elements->counts;
+    for (ptrdiff_t k = before->counts.n_rounded; k < now->n_rounded; k++) {
+        count(&column->counts.n_rounded, &column->counts.first_rounded, row_at(column));
+    }
+    for (ptrdiff_t k = before->counts.n_infinite; k < now->n_infinite; k++) {
+        count(&column->counts.n_infinite, &column->counts.first_infinite, row_at(column));
+    }
+}
+
+static qst_status add_array(
+    qst_pg_column *column, const unsigned char *b, ptrdiff_t n_bytes, qst_err *err)
+{
+    array_head head;
+    qst_status status = read_head(column, b, n_bytes, &head, err);
+    if (status != QST_OK) {
+        return status;
+    }
+    const size_t dims_bytes = (size_t)head.n_dims * sizeof *head.dims;
+    int32_t *dims = NULL;
+    if (head.n_dims > 0) {
+        dims = qst__store_get(&column->store, dims_bytes, true);
+        if (dims == NULL) {
+            return no_memory(column, err);
+        }
+        memcpy(dims, head.dims, dims_bytes);
+    }
+    const mark before = mark_of(column->elements);
+    status = add_all_elements(column, &head, err);
+    if (status != QST_OK) {
+        go_back(column->elements, &before);
+        return status;
+    }
+    const array_row row = {dims, head.n_dims};
+    memcpy(column->values.at, &row, sizeof row);
+    count_elements(column, &before);
+    return QST_OK;
+}
+
+/* ---- One more value ---- */
 
 qst_status qst_pg_column_add(
     qst_pg_column *column, const unsigned char *bytes, ptrdiff_t n_bytes, qst_err *err)
@@ -458,17 +767,14 @@ qst_status qst_pg_column_add(
     if (column->values.at == column->values.end) {
         status = qst__values_grow(&column->values, err);
         if (status != QST_OK) {
-            return status;
+            return at_row(column, status, err);
         }
     }
     if (n_bytes < 0) {
         put_missing(column);
     } else {
-        const ptrdiff_t n_wanted = bytes_of[column->rule.format];
-        if (n_wanted >= 0 && n_bytes != n_wanted && !column->rule.is_array) {
-            return wrong_length(column, n_bytes, err);
-        }
-        status = decode(column, bytes, n_bytes, err);
+        status = column->rule.is_array ? add_array(column, bytes, n_bytes, err)
+                                       : add_scalar(column, bytes, n_bytes, err);
         if (status != QST_OK) {
             return status;
         }
@@ -500,6 +806,17 @@ void qst_pg_column_take(qst_pg_column *column, void *out)
     qst__values_take(&column->values, out);
 }
 
+void qst_pg_column_clear(qst_pg_column *column)
+{
+    column->n_taken += qst__values_n(&column->values);
+    qst__values_free(&column->values);
+    qst__texts_free(&column->texts);
+    qst__store_free(&column->store);
+    if (column->elements != NULL) {
+        qst_pg_column_clear(column->elements);
+    }
+}
+
 ptrdiff_t qst_pg_column_n_texts(const qst_pg_column *column)
 {
     return column->texts.n;
@@ -509,4 +826,24 @@ const char *qst_pg_column_text(const qst_pg_column *column, ptrdiff_t k, ptrdiff
 {
     *n_bytes_out = column->texts.texts[k].n_bytes;
     return column->texts.texts[k].bytes;
+}
+
+const unsigned char *qst_pg_column_bytes(
+    const qst_pg_column *column, ptrdiff_t row, ptrdiff_t *n_bytes_out)
+{
+    const byte_row *at = qst__values_at(&column->values, row);
+    *n_bytes_out = at->n_bytes;
+    return at->bytes;
+}
+
+qst_pg_column *qst_pg_column_elements(qst_pg_column *column)
+{
+    return column->elements;
+}
+
+int qst_pg_column_dims(const qst_pg_column *column, ptrdiff_t row, const int32_t **dims_out)
+{
+    const array_row *at = qst__values_at(&column->values, row);
+    *dims_out = at->dims;
+    return at->n_dims;
 }

@@ -81,37 +81,67 @@ typedef enum {
 
 typedef struct qst_pg_column qst_pg_column;
 
+/*
+ * An empty column for values sent as `rule` says, in memory of the context's allocator, which is
+ * used until the column is freed. QST_EARGUMENT: no such rule (arrays of void, numbers that are no
+ * enumerator); QST_ENOMEM. *column_out is NULL then.
+ */
 QST_MUST_USE qst_status qst_pg_column_new(
     const qst_ctx *ctx, const qst_pg_rule *rule, qst_pg_column **column_out, qst_err *err);
-void qst_pg_column_free(qst_pg_column *column);
 
-/* Decodes one more value; n_bytes -1 is NULL. The column is as before if that fails. */
+void qst_pg_column_free(qst_pg_column *column); /* NULL: nothing */
+
+/*
+ * Decodes one more value from n_bytes bytes, which are copied; n_bytes below 0 is NULL, and `bytes`
+ * is then not read. If it fails the column is as before, and err->row is the row it would have
+ * been, counted from the first one ever added (rows taken or cleared count).
+ *   QST_EPROTOCOL  bytes that no server of the protocol sends: a length that does not fit, text
+ * that is not UTF-8 or has a NUL, an array whose parts do not add up QST_ERANGE     a value that
+ * the rule's kind cannot hold; err->value is near it, the text names it and the cure QST_ENOMEM,
+ * QST_EOVERFLOW (2^31 distinct texts) A NaN of the server is never R's NA; the missing value of a
+ * kind is never made of a value.
+ */
 QST_MUST_USE qst_status qst_pg_column_add(
     qst_pg_column *column, const unsigned char *bytes, ptrdiff_t n_bytes, qst_err *err);
 
 qst_pg_kind qst_pg_column_kind(const qst_pg_column *column);
+
+/* Rows that are there: added and neither taken nor cleared. */
 ptrdiff_t qst_pg_column_rows(const qst_pg_column *column);
 
-/* Values that lost digits, infinite ones, and the first row of each (-1: none). */
+/* Values that lost digits (a numeric or a time stamp that its double does not give back), infinite
+ * dates, times and intervals that were kept or made missing, and the first row of each, counted as
+ * in err->row (-1: none). Of arrays: elements, and the row of the array. */
 typedef struct {
     ptrdiff_t n_rounded, first_rounded, n_infinite, first_infinite;
 } qst_pg_counts;
 qst_pg_counts qst_pg_column_counts(const qst_pg_column *column);
 
-/* Moves the values (int32, double, int64 or codes, by kind) into `out` of qst_pg_column_rows()
- * elements and gives their memory back; the column is then empty but for its distinct texts. */
+/* Kinds LOGICAL to TEXT: moves the values (int32, double, int64 or codes, by kind) into `out` of
+ * qst_pg_column_rows() elements and gives their memory back; the column has no rows then, but keeps
+ * its distinct texts. */
 void qst_pg_column_take(qst_pg_column *column, void *out);
 
-/* Distinct texts, in order of appearance; not terminated. */
+/* All kinds: no rows, texts, bytes or elements any more, and their memory is given back: what a
+ * stream calls after each of its pieces. Counts and the numbering of rows go on. */
+void qst_pg_column_clear(qst_pg_column *column);
+
+/* Kind TEXT: distinct texts in order of appearance, 0 <= k < their number; valid UTF-8 without NUL,
+ * not terminated. A pointer lasts until the column is cleared or freed. */
 ptrdiff_t qst_pg_column_n_texts(const qst_pg_column *column);
 const char *qst_pg_column_text(const qst_pg_column *column, ptrdiff_t k, ptrdiff_t *n_bytes_out);
 
-/* Bytes of a row of kind BYTES; NULL where missing. */
+/* Kind BYTES: those of a row, 0 <= row < qst_pg_column_rows(); NULL where missing. A pointer lasts
+ * until the column is cleared or freed. */
 const unsigned char *qst_pg_column_bytes(
     const qst_pg_column *column, ptrdiff_t row, ptrdiff_t *n_bytes_out);
 
-/* Kind LIST: the elements of all rows one after the other, in the server's order (the last index
- * runs fastest), and the dimensions of a row: their number, 0 for an empty array, -1 missing. */
+/*
+ * Kind LIST: the column of the elements of all rows, one after the other, in the server's order
+ * (the last index runs fastest); and the dimensions of a row: returned is their number, 0 for an
+ * empty array, -1 for a missing one. The elements are the column's own: take them, do not free
+ * them.
+ */
 qst_pg_column *qst_pg_column_elements(qst_pg_column *column);
 int qst_pg_column_dims(const qst_pg_column *column, ptrdiff_t row, const int32_t **dims_out);
 

@@ -126,12 +126,58 @@ static void test_int2(void **state)
     assert_ints(column, (int32_t[]){-32768, 32767, QST_NA_INT}, 3);
 }
 
+/* ---- Doubles ---- */
+
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+/* A NaN with R's payload, as a column written from R may have it, is not NA. */
+static void test_float8(void **state)
+{
+    (void)state;
+    qst_pg_column *column = column_of(QST_PG_FLOAT8);
+    add_big(column, bits_of(0.1), 8);
+    add_big(column, bits_of(qst_na_real()), 8);
+    add_missing(column);
+    add_big(column, bits_of((double)-INFINITY), 8);
+    add_big(column, bits_of(DBL_TRUE_MIN), 8);
+    const double want[] = {0.1, (double)NAN, qst_na_real(), (double)-INFINITY, DBL_TRUE_MIN};
+    assert_doubles(column, want, 5);
+}
+
+static void test_float4_is_widened_exactly(void **state)
+{
+    (void)state;
+    qst_pg_column *column = column_of(QST_PG_FLOAT4);
+    add_big(column, 0x3dcccccd, 4);
+    add_big(column, 0x7fc00000, 4);
+    add_big(column, 0x7f800000, 4);
+    assert_doubles(
+        column, (double[]){0.100000001490116119384765625, (double)NAN, (double)INFINITY}, 3);
+}
+
+static void test_oid(void **state)
+{
+    (void)state;
+    qst_pg_column *column = column_of(QST_PG_OID);
+    add_big(column, 3000000000, 4);
+    add_missing(column);
+    assert_doubles(column, (double[]){3e9, qst_na_real()}, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bool),
         cmocka_unit_test(test_int4),
         cmocka_unit_test(test_int2),
+        cmocka_unit_test(test_float8),
+        cmocka_unit_test(test_float4_is_widened_exactly),
+        cmocka_unit_test(test_oid),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
