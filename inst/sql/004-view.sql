@@ -64,4 +64,5 @@ COMMENT ON VIEW estimates IS 'Rows of results that hold an estimate or a test.';
 CREATE VIEW last_success AS
 SELECT job, max(finished) AS finished, clock_timestamp() - max(finished) AS age
 FROM runs WHERE status IN ('done', 'current') GROUP BY job;
-COMMENT ON VIEW last_success IS 'When each job last did its work or found nothing to do: what a dead man''s switch asks.';
+COMMENT ON VIEW last_success IS
+  'When each job last did its work or found nothing to do: what a dead man''s switch asks.';
