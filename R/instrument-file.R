@@ -69,20 +69,24 @@ abort_file <- function(file, ...) {
 # ---- From a file to records: each a named character vector ----
 
 read_records <- function(file) {
-  lines <- read_lines(file)
-  check_lines(lines, file)
-  connection <- textConnection(lines, encoding = "bytes")
-  on.exit(close(connection))
-  table <- read.dcf(connection)
-  records <- lapply(seq_len(nrow(table)), function(k) {
-    fields <- stats::setNames(table[k, ], colnames(table))
-    gsub("[[:space:]]+", " ", enc2utf8(fields[!is.na(fields)]))
-  })
+  records <- read_dcf_records(file)
   if (length(records) < 2) {
     abort_file(file, "there must be a record for the instrument and one for each scale, ",
       "parted by empty lines. See ?read_instrument for an example.")
   }
   records
+}
+
+read_dcf_records <- function(file) {
+  lines <- read_lines(file)
+  check_lines(lines, file)
+  connection <- textConnection(lines, encoding = "bytes")
+  on.exit(close(connection))
+  table <- read.dcf(connection)
+  lapply(seq_len(nrow(table)), function(k) {
+    fields <- stats::setNames(table[k, ], colnames(table))
+    gsub("[[:space:]]+", " ", enc2utf8(fields[!is.na(fields)]))
+  })
 }
 
 max_file_bytes <- 2^20
@@ -94,7 +98,7 @@ read_lines <- function(file) {
   size <- file.size(file)
   if (size > max_file_bytes) {
     abort_file(file, sprintf(
-      "it has %.0f bytes, more than an instrument can need (%.0f). Is it another file?",
+      "it has %.0f bytes, more than such a file can need (%.0f). Is it another file?",
       size, max_file_bytes
     ))
   }
