@@ -63,7 +63,7 @@ bench: ## ours beside the peers (bench/*.R)
 
 docs: ## man/ and NAMESPACE from the comments in R/
 	@tools/setup docs
-	Rscript -e 'roxygen2::roxygenise(load_code = "source")'
+	tools/document
 
 format: ## format the C code in place
 	@tools/setup lint
