@@ -157,23 +157,40 @@ refuse_types <- function(names, rules) {
 
 # ---- From raw columns to R's ----
 
-# `raw` is a column as C hands it over: a logical, integer, double or character vector; bigint as
-# integer64 in the 64 bits of doubles; dates, times and time stamps in days or seconds; a list of
-# raw vectors; codes; or, of an array, list(values = <raw column of all elements>, n_dims = <of each
-# row; NA: missing>, dims = <of all rows>). `rules` are those of column_rules(), `k` the column's
-# place in them.
-dress_column <- function(raw, rules, k) {
-  if (rules$is_array[[k]]) {
-    return(dress_arrays(raw, rules, k))
+# `fetched` is what C hands over: `columns`, and `counts` with a column for each: how many values
+# were rounded, the first such row (0: none), how many were infinite, the first of them. `before` is
+# the number of rows that came earlier.
+dress_columns <- function(fetched, names, rules, before = 0) {
+  warn_rounded(names, rules, fetched$counts, before)
+  Map(dress_column, fetched$columns, seq_along(names), MoreArgs = list(rules = rules))
+}
+
+# `raw` is a logical, integer, double or character vector; bigint as integer64 in the 64 bits of
+# doubles; dates, times and time stamps in days or seconds; a list of raw vectors; or, of arrays, a
+# list of such vectors, NULL where an array is missing. `k` is the column's place in `rules`.
+dress_column <- function(raw, k, rules) {
+  like <- column_attributes(rules, k)
+  if (!rules$is_array[[k]]) {
+    return(dress_vector(raw, like, attr(raw, "texts")))
   }
-  attributes_of <- column_attributes(rules, k)
-  if (rules$as_codes[[k]]) {
-    raw <- match(attr(raw, "texts"), rules$levels[[k]])[raw]
+  texts <- attr(raw, "texts")
+  attr(raw, "texts") <- NULL
+  if (is.null(like)) {
+    return(raw)
   }
-  if (length(attributes_of) > 0) {
-    attributes(raw) <- attributes_of
+  lapply(raw, function(x) if (!is.null(x)) dress_vector(x, c(like, list(dim = dim(x))), texts))
+}
+
+# `texts` are what the codes in `x` stand for, in another order than levels.
+dress_vector <- function(x, like, texts) {
+  if (is.null(like)) {
+    return(x)
   }
-  raw
+  if (!is.null(texts)) {
+    x <- match(texts, like$levels)[x]
+  }
+  attributes(x) <- like
+  x
 }
 
 column_attributes <- function(rules, k) {
@@ -188,61 +205,17 @@ column_attributes <- function(rules, k) {
   )
 }
 
-# A list with a vector for each row, NULL where the array is missing; an R array where it has more
-# dimensions than one. The server's last index runs fastest, R's first.
-dress_arrays <- function(raw, rules, k) {
-  rules$is_array[[k]] <- FALSE
-  values <- dress_column(raw$values, rules, k)
-  like <- attributes(values)
-  attributes(values) <- NULL
-  n_dims <- raw$n_dims
-  n_dims[is.na(n_dims)] <- 0L
-  of_row <- rep.int(seq_along(n_dims), n_dims)
-  n_values <- vapply(rows_of_arrays(raw$dims, of_row, length(n_dims)), prod, 0)
-  n_values[n_dims == 0] <- 0
-  rows <- rows_of_arrays(values, rep.int(seq_along(n_dims), n_values), length(n_dims))
-  if (length(like) > 0) {
-    rows <- lapply(rows, `attributes<-`, like)
-  }
-  for (row in which(n_dims > 1)) {
-    dims <- raw$dims[of_row == row]
-    rows[[row]] <- shape_array(rows[[row]], dims)
-  }
-  rows[is.na(raw$n_dims)] <- list(NULL)
-  rows
-}
-
-rows_of_arrays <- function(x, of_row, n_rows) {
-  rows <- structure(of_row, levels = as.character(seq_len(n_rows)), class = "factor")
-  unname(split(x, rows))
-}
-
-shape_array <- function(x, dims) {
-  like <- attributes(x)
-  order <- aperm(array(seq_along(x), rev(dims)))
-  x <- x[order]
-  attributes(x) <- c(like, list(dim = dims))
-  x
-}
-
 # ---- What to say ----
 
-# A value that has no place in R, as C names it: in which column and row, counted from 1.
-abort_value <- function(kind, text, column, row, value = NULL) {
-  qst_abort(kind, sprintf("Column `%s`, row %.0f: %s.", column, row, text),
-    row = row, column = column, value = value
-  )
-}
-
-# One warning for all columns with values that their doubles do not give back. `counts` has
-# `n_rounded` and `first_rounded` (from 1) for each column.
-warn_rounded <- function(names, rules, counts) {
-  bad <- which(counts$n_rounded > 0)
+# One warning for all columns with values that their doubles do not give back.
+warn_rounded <- function(names, rules, counts, before) {
+  bad <- which(counts[1, ] > 0)
   if (length(bad) == 0) {
     return(invisible())
   }
-  places <- sprintf("`%s` (%.0f, first in row %.0f)", names[bad], counts$n_rounded[bad],
-    counts$first_rounded[bad])
+  n <- counts[1, bad]
+  first <- counts[2, bad] + before
+  places <- sprintf("`%s` (%.0f, first in row %.0f)", names[bad], n, first)
   cures <- c(
     numeric = "Read with numeric = \"character\", which keeps every digit",
     timestamp = "Cast the time stamps to text in the query: ::text"
@@ -250,5 +223,5 @@ warn_rounded <- function(names, rules, counts) {
   qst_warn("rounded", sprintf(
     "Values with more digits than a double holds were rounded to the nearest one in %s. %s.",
     join_words(places), paste(cures[unique(rules$format[bad])], collapse = ". ")
-  ), column = names[bad], n = counts$n_rounded[bad], row = counts$first_rounded[bad])
+  ), column = names[bad], n = n, row = first)
 }

@@ -13,7 +13,6 @@ struct qst_pg_column {
     size_t n_space;
     qst_pg_column *elements; /* arrays only */
     qst_pg_counts counts;
-    ptrdiff_t n_taken; /* rows taken before: rows are counted from the first one ever added */
     qst_allocator allocator;
 };
 
@@ -178,7 +177,7 @@ void qst_pg_column_free(qst_pg_column *column)
 
 static ptrdiff_t row_at(const qst_pg_column *column)
 {
-    return column->n_taken + qst__values_n(&column->values);
+    return qst__values_n(&column->values);
 }
 
 static void put_int(qst_pg_column *column, int32_t value)
@@ -802,19 +801,7 @@ qst_pg_counts qst_pg_column_counts(const qst_pg_column *column)
 
 void qst_pg_column_take(qst_pg_column *column, void *out)
 {
-    column->n_taken += qst__values_n(&column->values);
     qst__values_take(&column->values, out);
-}
-
-void qst_pg_column_clear(qst_pg_column *column)
-{
-    column->n_taken += qst__values_n(&column->values);
-    qst__values_free(&column->values);
-    qst__texts_free(&column->texts);
-    qst__store_free(&column->store);
-    if (column->elements != NULL) {
-        qst_pg_column_clear(column->elements);
-    }
 }
 
 ptrdiff_t qst_pg_column_n_texts(const qst_pg_column *column)

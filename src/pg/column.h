@@ -94,7 +94,7 @@ void qst_pg_column_free(qst_pg_column *column); /* NULL: nothing */
 /*
  * Decodes one more value from n_bytes bytes, which are copied; n_bytes below 0 is NULL, and `bytes`
  * is then not read. If it fails the column is as before, and err->row is the row it would have
- * been, counted from the first one ever added (rows taken or cleared count).
+ * been.
  *   QST_EPROTOCOL  bytes that no server of the protocol sends: a length that does not fit, text
  * that is not UTF-8 or has a NUL, an array whose parts do not add up QST_ERANGE     a value that
  * the rule's kind cannot hold; err->value is near it, the text names it and the cure QST_ENOMEM,
@@ -106,12 +106,11 @@ QST_MUST_USE qst_status qst_pg_column_add(
 
 qst_pg_kind qst_pg_column_kind(const qst_pg_column *column);
 
-/* Rows that are there: added and neither taken nor cleared. */
 ptrdiff_t qst_pg_column_rows(const qst_pg_column *column);
 
 /* Values that lost digits (a numeric or a time stamp that its double does not give back), infinite
- * dates, times and intervals that were kept or made missing, and the first row of each, counted as
- * in err->row (-1: none). Of arrays: elements, and the row of the array. */
+ * dates, times and intervals that were kept or made missing, and the first row of each (-1: none).
+ * Of arrays: elements, and the row of the array. */
 typedef struct {
     ptrdiff_t n_rounded, first_rounded, n_infinite, first_infinite;
 } qst_pg_counts;
@@ -122,17 +121,13 @@ qst_pg_counts qst_pg_column_counts(const qst_pg_column *column);
  * its distinct texts. */
 void qst_pg_column_take(qst_pg_column *column, void *out);
 
-/* All kinds: no rows, texts, bytes or elements any more, and their memory is given back: what a
- * stream calls after each of its pieces. Counts and the numbering of rows go on. */
-void qst_pg_column_clear(qst_pg_column *column);
-
 /* Kind TEXT: distinct texts in order of appearance, 0 <= k < their number; valid UTF-8 without NUL,
- * not terminated. A pointer lasts until the column is cleared or freed. */
+ * not terminated. A pointer lasts until the column is freed. */
 ptrdiff_t qst_pg_column_n_texts(const qst_pg_column *column);
 const char *qst_pg_column_text(const qst_pg_column *column, ptrdiff_t k, ptrdiff_t *n_bytes_out);
 
 /* Kind BYTES: those of a row, 0 <= row < qst_pg_column_rows(); NULL where missing. A pointer lasts
- * until the column is cleared or freed. */
+ * until the column is freed. */
 const unsigned char *qst_pg_column_bytes(
     const qst_pg_column *column, ptrdiff_t row, ptrdiff_t *n_bytes_out);
 
