@@ -39,7 +39,7 @@ check_name_lengths <- function(names, arg) {
 }
 
 # Names of the columns of a table to be.
-check_column_names <- function(names, arg) {
+check_new_columns <- function(names, arg) {
   unnamed <- which(is.na(names) | !nzchar(names))
   if (length(unnamed) > 0) {
     qst_abort("argument", sprintf(
