@@ -138,6 +138,20 @@ SEXP qstr_impute(SEXP variables_sexp, SEXP data_sexp, SEXP settings_sexp, SEXP t
 SEXP qstr_model_predict(SEXP model_sexp, SEXP b_sexp, SEXP a_sexp, SEXP threads_sexp);
 
 SEXP qstr_pg_version(void);
+SEXP qstr_pg_open(SEXP keywords_sexp, SEXP values_sexp);
+SEXP qstr_pg_close(SEXP handle_sexp);
+SEXP qstr_pg_abandon(SEXP handle_sexp);
+SEXP qstr_pg_is_usable(SEXP handle_sexp);
+SEXP qstr_pg_info(SEXP handle_sexp);
+SEXP qstr_pg_failure(SEXP handle_sexp);
+SEXP qstr_pg_notices(SEXP handle_sexp);
+SEXP qstr_pg_run(SEXP handle_sexp, SEXP sql_sexp, SEXP params_sexp);
+SEXP qstr_pg_prepare(SEXP handle_sexp, SEXP sql_sexp);
+SEXP qstr_pg_no_rows(SEXP rules_sexp);
+SEXP qstr_pg_start(SEXP handle_sexp, SEXP params_sexp, SEXP rules_sexp);
+SEXP qstr_pg_fetch(SEXP rows_sexp, SEXP n_sexp);
+SEXP qstr_pg_progress(SEXP rows_sexp);
+SEXP qstr_pg_stop(SEXP rows_sexp);
 
 SEXP qstr_pool(SEXP estimates_sexp, SEXP covariances_sexp);
 SEXP qstr_pool_fractions(SEXP within_sexp, SEXP between_sexp, SEXP m_sexp, SEXP df_complete_sexp);

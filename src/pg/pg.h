@@ -11,6 +11,8 @@
 #ifndef QST_PG_H
 #define QST_PG_H
 
+#include "pg/column.h"
+
 #include "qst.h"
 
 /* libpq's version as 150018, or 0 if this build has no libpq. */
@@ -36,12 +38,37 @@ typedef struct {
     bool is_lost;     /* the session is gone */
 } qst_pg_failure;
 
-/* Opens a session from n_settings keywords and values as PQconnectdbParams takes them.
- * QST_ECONNECTION: refused or no answer. */
+/* Opens a session from n_settings keywords and values as PQconnectdbParams takes them, a conninfo
+ * or URI as the value of the first dbname. It must stand within connect_timeout seconds, 10 if
+ * nothing says otherwise. QST_ECONNECTION: refused or no answer. */
 QST_MUST_USE qst_status qst_pg_open(const qst_ctx *ctx, const char *const *keywords,
     const char *const *values, ptrdiff_t n_settings, qst_pg **pg_out, qst_err *err);
 
-void qst_pg_close(qst_pg *pg); /* NULL: nothing */
+/* Ends the session and frees it. Rows that are still being read end with it. NULL: nothing. */
+void qst_pg_close(qst_pg *pg);
+
+/* Gives up the result that is being read, if there is one: the next statement cancels it first. */
+void qst_pg_abandon(qst_pg *pg);
+
+/* Not lost, and of this process. Asks nothing of the server. */
+bool qst_pg_is_usable(const qst_pg *pg);
+
+/* What the last failure was; never NULL. */
+const qst_pg_failure *qst_pg_last_failure(const qst_pg *pg);
+
+/* The server's own words since the last call (notices and warnings), as "SEVERITY: text" one a
+ * line; "" if there are none. They are forgotten by the next call. */
+const char *qst_pg_notices(qst_pg *pg);
+
+/* What the session is and where, asked of libpq, not of the server. Texts live as long as it. */
+typedef struct {
+    const char *host, *port, *database, *user;
+    int server_version; /* 150018 */
+    int32_t backend;    /* process id of the server's side */
+    bool is_encrypted;  /* by TLS */
+    char transaction;   /* 'I' idle, 'T' in one, 'E' in a failed one, 'A' active, 'X' unknown */
+} qst_pg_info;
+qst_pg_info qst_pg_describe(const qst_pg *pg);
 
 /* ---- Statements: statement.c ---- */
 
@@ -55,5 +82,66 @@ typedef struct {
  * many rows it touched, -1 where that means nothing. QST_ESERVER: the server refused it. */
 QST_MUST_USE qst_status qst_pg_run(const qst_ctx *ctx, qst_pg *pg, const char *sql,
     const qst_pg_params *params, int64_t *n_rows_out, qst_err *err);
+
+/* Parses a statement and asks what it takes and gives. It stays prepared until the next qst_pg_run
+ * with parameters or qst_pg_prepare. */
+QST_MUST_USE qst_status qst_pg_prepare(
+    const qst_ctx *ctx, qst_pg *pg, const char *sql, qst_err *err);
+
+/* What the prepared statement gives, a field a column, and what it takes. */
+typedef struct {
+    const char *name;
+    uint32_t oid; /* of its type */
+    int32_t typmod;
+    uint32_t table_oid; /* 0: not a table's column */
+    int32_t table_column;
+} qst_pg_field;
+ptrdiff_t qst_pg_n_fields(const qst_pg *pg);
+qst_pg_field qst_pg_field_at(const qst_pg *pg, ptrdiff_t j);
+ptrdiff_t qst_pg_n_params(const qst_pg *pg);
+uint32_t qst_pg_param_oid(const qst_pg *pg, ptrdiff_t k);
+
+/*
+ * The rows of a prepared statement on their way, in binary and one after the
+ * other: the server's side never waits in memory. A session reads one result
+ * at a time; another statement meanwhile is QST_EARGUMENT.
+ */
+typedef struct qst_pg_rows qst_pg_rows;
+
+/* Sends the prepared statement off. A rule for each field; they are copied. */
+QST_MUST_USE qst_status qst_pg_start(const qst_ctx *ctx, qst_pg *pg, const qst_pg_params *params,
+    const qst_pg_rule *rules, ptrdiff_t n_rules, qst_pg_rows **rows_out, qst_err *err);
+
+/* Rows of no session, read to their end already: the columns a statement would give. */
+QST_MUST_USE qst_status qst_pg_rows_none(const qst_ctx *ctx, const qst_pg_rule *rules,
+    ptrdiff_t n_rules, qst_pg_rows **rows_out, qst_err *err);
+
+/*
+ * Reads up to n_max rows more (-1: all) into columns made anew. A value that
+ * cannot be held is named by err->row, counted from the first row of the
+ * result, and err->column; the statement is then cancelled and the rows end.
+ */
+QST_MUST_USE qst_status qst_pg_fetch(
+    const qst_ctx *ctx, qst_pg_rows *rows, ptrdiff_t n_max, qst_err *err);
+
+/* The j-th column of the rows fetched last, and how many columns there are. */
+qst_pg_column *qst_pg_rows_column(qst_pg_rows *rows, ptrdiff_t j);
+ptrdiff_t qst_pg_rows_n_columns(const qst_pg_rows *rows);
+
+/* Gives the memory of a column back; it must not be asked for again. */
+void qst_pg_rows_drop(qst_pg_rows *rows, ptrdiff_t j);
+
+/* All rows have been read, or will never be; how many in all; how many the statement touched, -1
+ * if that is not known or means nothing. */
+bool qst_pg_rows_at_end(const qst_pg_rows *rows);
+ptrdiff_t qst_pg_rows_fetched(const qst_pg_rows *rows);
+int64_t qst_pg_rows_touched(const qst_pg_rows *rows);
+
+/* Ends a result: what is unread is cancelled and drained. */
+QST_MUST_USE qst_status qst_pg_rows_stop(const qst_ctx *ctx, qst_pg_rows *rows, qst_err *err);
+
+/* Frees it without a word to the server: what is unread is cancelled before the next statement of
+ * the session, which may be closed already. NULL: nothing. */
+void qst_pg_rows_free(qst_pg_rows *rows);
 
 #endif

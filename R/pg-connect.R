@@ -1,0 +1,163 @@
+# ---- The class ----
+
+#' A session with a PostgreSQL server
+#'
+#' What [pg_connect()] and `DBI::dbConnect(Pg(), ...)` return. Everything about it stands in the
+#' environment `state`, so that copies of a connection are the same session.
+#'
+#' @slot state An environment: `handle`, the session of the C library; `info`, what it is and
+#'   where, without any secret; `depth`, how many transactions are open inside each other.
+#' @aliases PgConnection
+#' @keywords internal
+#' @import DBI
+#' @import methods
+#' @exportClass PgConnection
+setClass("PgConnection", contains = "DBIConnection", slots = list(state = "environment"))
+
+#' @rdname PgConnection-class
+#' @param object A connection.
+#' @export
+setMethod("show", "PgConnection", function(object) {
+  cat(describe_connection_in_words(object), sep = "\n")
+})
+
+#' @rdname PgConnection-class
+#' @param x A connection.
+#' @param ... Not used.
+#' @export
+format.PgConnection <- function(x, ...) {
+  describe_connection_in_words(x)[[1]]
+}
+
+describe_connection_in_words <- function(con) {
+  info <- con@state$info
+  place <- if (startsWith(info$host, "/") || !nzchar(info$host)) {
+    "this machine"
+  } else {
+    sprintf("%s:%s", info$host, info$port)
+  }
+  words <- sprintf("PostgreSQL %s: database %s on %s as %s%s", version_in_words(info$server),
+    info$dbname, place, info$user, if (info$encrypted) ", encrypted" else "")
+  if (!pg_is_open(con)) {
+    words <- c(words, "The session has ended. Open another with pg_connect().")
+  } else if (con@state$depth > 0) {
+    words <- c(words, "In a transaction.")
+  }
+  words
+}
+
+# 150018 is 15.18.
+version_in_words <- function(number) {
+  sprintf("%d.%d", number %/% 10000L, number %% 10000L)
+}
+
+# ---- Opening and closing ----
+
+#' Connect to a PostgreSQL server
+#'
+#' Opens one session by the rules of PostgreSQL's own library: what is not given comes from the
+#' service file, the `PG*` environment variables and the password file.
+#'
+#' @param conninfo Where and as whom: `"host=db.example.org dbname=trial user=reader"`, or
+#'   `"postgresql://reader@db.example.org/trial"`; `""` leaves it to the environment.
+#' @param ... Further keywords of libpq, as in `connect_timeout = 5`; they win over `conninfo`.
+#' @return A connection for [pg_read()], [pg_exec()] and DBI's functions. It prints host, database
+#'   and user, never a secret.
+#' @details
+#' The session speaks UTF-8 and its clock is UTC, whatever the server's defaults are. It must
+#' stand within `connect_timeout` seconds (10). A session that is lost stays lost: every later call
+#' says so, and nothing connects again by itself, as the transaction, the settings and the locks of
+#' the lost session would silently be gone with it (RPostgres connects again). A process forked
+#' from this one cannot use it.
+#' @section Errors:
+#' `questrial_error_connection` where no session can be opened; `questrial_error_no_libpq` where
+#' the package was built without libpq.
+#' @examplesIf pg_available() && pg_can_start()
+#' server <- pg_throwaway()
+#' con <- pg_connect(server$conninfo)
+#' con
+#' pg_close(con)
+#' server$stop()
+#' @export
+pg_connect <- function(conninfo = "", ...) {
+  need_libpq()
+  settings <- connection_settings(conninfo, ...)
+  handle <- .Call(C_qstr_pg_open, names(settings), unname(settings))
+  state <- new.env(parent = emptyenv())
+  state$handle <- handle
+  state$info <- .Call(C_qstr_pg_info, handle)
+  state$depth <- 0L
+  con <- new("PgConnection", state = state)
+  pg_exec(con, session_defaults)
+  con
+}
+
+need_libpq <- function() {
+  if (!pg_available()) {
+    qst_abort("no_libpq", paste(
+      "This build of questrial has no PostgreSQL connector, as libpq was not found.",
+      "Install it (Debian: libpq-dev; Homebrew: libpq) and install questrial again."
+    ))
+  }
+}
+
+connection_settings <- function(conninfo, ...) {
+  given <- vapply(list(...), as.character, "")
+  settings <- c(dbname = enc2utf8(check_string(conninfo, "conninfo")),
+    fallback_application_name = "questrial", client_encoding = "UTF8", given)
+  settings[!duplicated(names(settings), fromLast = TRUE)]
+}
+
+# What every session is set to, whatever the server's defaults and the environment say.
+session_defaults <- paste0(
+  "SET DateStyle = 'ISO, YMD'; SET IntervalStyle = 'iso_8601'; SET TimeZone = 'UTC'; ",
+  "SET extra_float_digits = 3; SET bytea_output = 'hex'"
+)
+
+#' @rdname pg_connect
+#' @param con A connection.
+#' @details `pg_close()` ends the session; what a transaction has not committed is gone. To close
+#'   one that is closed does nothing.
+#' @export
+pg_close <- function(con) {
+  check_connection(con)
+  .Call(C_qstr_pg_close, con@state$handle)
+  con@state$depth <- 0L
+  invisible()
+}
+
+#' @rdname pg_connect
+#' @details `pg_is_open()` says whether a session can still be used, as far as is known without
+#'   asking the server.
+#' @export
+pg_is_open <- function(con) {
+  check_connection(con)
+  .Call(C_qstr_pg_is_usable, con@state$handle)
+}
+
+# ---- What the other files ask of a connection ----
+
+check_connection <- function(con) {
+  if (!is(con, "PgConnection")) {
+    qst_abort("argument", sprintf(
+      "`con` must be a connection made by pg_connect(), not %s.", describe(con)
+    ))
+  }
+  con
+}
+
+# The C library's session; an error if it was closed.
+pg_handle <- function(con) {
+  check_connection(con)
+  handle <- con@state$handle
+  if (is_closed_handle(handle)) {
+    qst_abort("connection", "The connection is closed. Open another with pg_connect().",
+      sqlstate = "08003")
+  }
+  handle
+}
+
+# Closed by pg_close(), or read back from a file.
+is_closed_handle <- function(handle) {
+  identical(handle, new("externalptr"))
+}

@@ -1,0 +1,68 @@
+# Failures of the server and of the session, as conditions.
+
+# Evaluates `expr`, which calls the C library on the session of `con` with the statement `sql`;
+# what fails on the server's side is raised with what the server said, notices are shown.
+pg_call <- function(con, expr, sql = NULL) {
+  result <- tryCatch(expr,
+    questrial_error_server = function(e) raise_refusal(con, sql),
+    questrial_error_connection = function(e) raise_loss(con, e)
+  )
+  show_notices(con)
+  result
+}
+
+# ---- The server refused ----
+
+raise_refusal <- function(con, sql) {
+  failure <- .Call(C_qstr_pg_failure, con@state$handle)
+  qst_abort("sql", refusal_in_words(failure, sql), sqlstate = failure$sqlstate,
+    detail = failure$detail, hint = failure$hint, where = failure$where, schema = failure$schema,
+    table = failure$table, column = failure$column, constraint = failure$constraint,
+    position = if (failure$position > 0) failure$position else NA_integer_)
+}
+
+refusal_in_words <- function(failure, sql) {
+  c(
+    sprintf("The server refused: %s (SQLSTATE %s).", sub("[.]$", "", failure$message),
+      failure$sqlstate),
+    if (!is.null(sql) && failure$position > 0) show_position(sql, failure$position),
+    if (nzchar(failure$detail)) failure$detail,
+    if (nzchar(failure$where)) sprintf("Where: %s", failure$where),
+    if (nzchar(failure$hint)) sprintf("Hint: %s", failure$hint)
+  )
+}
+
+# The line of the statement that the server points at, and a mark below it; long lines are cut.
+show_position <- function(sql, position) {
+  before <- substr(sql, 1, position - 1)
+  line <- nchar(gsub("[^\n]", "", before)) + 1
+  at <- position - sum(nchar(strsplit(sql, "\n")[[1]][seq_len(line - 1)]) + 1)
+  text <- strsplit(sql, "\n")[[1]][[line]]
+  from <- max(1, at - 50)
+  shown <- gsub("\t", " ", substr(text, from, from + 69))
+  c(sprintf("  line %d: %s", line, shown),
+    paste0(strrep(" ", nchar(sprintf("  line %d: ", line)) + at - from), "^"))
+}
+
+# ---- The session is gone ----
+
+raise_loss <- function(con, e) {
+  failure <- .Call(C_qstr_pg_failure, con@state$handle)
+  sqlstate <- if (nzchar(failure$sqlstate)) failure$sqlstate else "08006"
+  qst_abort("connection", paste(
+    sub("[.\n]*$", ".", conditionMessage(e)), "Open another session with pg_connect()."
+  ), sqlstate = sqlstate, detail = failure$detail, hint = failure$hint)
+}
+
+# ---- Notices ----
+
+# What the server remarked during the last call, once, as messages of their own class.
+show_notices <- function(con) {
+  notices <- .Call(C_qstr_pg_notices, con@state$handle)
+  if (nzchar(notices)) {
+    for (notice in strsplit(notices, "\n", fixed = TRUE)[[1]]) {
+      message(structure(class = c("questrial_message_server", "message", "condition"),
+        list(message = paste0(notice, "\n"), call = NULL)))
+    }
+  }
+}

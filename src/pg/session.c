@@ -1,0 +1,569 @@
+/* clock_gettime() and getpid() under -std=c11. */
+#define _POSIX_C_SOURCE 200809L
+
+#include "pg/session.h"
+
+#ifdef QST_HAVE_LIBPQ
+
+#include "base/base.h"
+
+#include <math.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { DEFAULT_TIMEOUT_S = 10, DRAIN_MS = 5000, DEFAULT_POLL_MS = 50, MAX_NOTICES = 65536 };
+
+/* ---- Waiting ---- */
+
+static double now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
+}
+
+static qst_status asked_to_stop(const qst_ctx *ctx, qst_err *err)
+{
+    if (ctx != NULL && ctx->poll != NULL && ctx->poll(ctx->poll_data)) {
+        return qst__fail(err, QST_ECANCEL, "stopped as asked");
+    }
+    return QST_OK;
+}
+
+/* Until the socket can be read or written as `events` say, asking the caller now and then; a signal
+ * asks at once. *ready_out: which of them, 0 after one turn without. */
+static qst_status wait_a_turn(
+    const qst_ctx *ctx, PGconn *conn, short events, short *ready_out, qst_err *err)
+{
+    struct pollfd watched = {.fd = PQsocket(conn), .events = events};
+    *ready_out = 0;
+    if (watched.fd < 0) {
+        return QST_OK;
+    }
+    const int n = poll(&watched, 1, ctx != NULL ? ctx->poll_ms : DEFAULT_POLL_MS);
+    if (n > 0) {
+        *ready_out = watched.revents;
+        return QST_OK;
+    }
+    return asked_to_stop(ctx, err);
+}
+
+static qst_status wait_for(
+    const qst_ctx *ctx, qst_pg *pg, short events, short *ready_out, qst_err *err)
+{
+    qst_status status = QST_OK;
+    *ready_out = 0;
+    while (status == QST_OK && *ready_out == 0) {
+        if (PQsocket(pg->conn) < 0) {
+            return qst__pg_broken(pg, err);
+        }
+        status = wait_a_turn(ctx, pg->conn, events, ready_out, err);
+    }
+    return status;
+}
+
+qst_status qst__pg_receive(const qst_ctx *ctx, qst_pg *pg, qst_err *err)
+{
+    short ready;
+    const qst_status status = wait_for(ctx, pg, POLLIN, &ready, err);
+    if (status == QST_OK && PQconsumeInput(pg->conn) == 0) {
+        return qst__pg_broken(pg, err);
+    }
+    return status;
+}
+
+/* A server that sends while we send must be read, or both wait for ever. */
+qst_status qst__pg_flush(const qst_ctx *ctx, qst_pg *pg, qst_err *err)
+{
+    int left;
+    while ((left = PQflush(pg->conn)) == 1) {
+        short ready;
+        const qst_status status = wait_for(ctx, pg, POLLIN | POLLOUT, &ready, err);
+        if (status != QST_OK) {
+            return status;
+        }
+        if ((ready & POLLIN) != 0 && PQconsumeInput(pg->conn) == 0) {
+            return qst__pg_broken(pg, err);
+        }
+    }
+    return left == 0 ? QST_OK : qst__pg_broken(pg, err);
+}
+
+qst_status qst__pg_result(const qst_ctx *ctx, qst_pg *pg, PGresult **result_out, qst_err *err)
+{
+    *result_out = NULL;
+    while (PQisBusy(pg->conn) != 0) {
+        const qst_status status = qst__pg_receive(ctx, pg, err);
+        if (status != QST_OK) {
+            return status;
+        }
+    }
+    *result_out = PQgetResult(pg->conn);
+    return QST_OK;
+}
+
+/* ---- Failures ---- */
+
+/* Bytes that are no UTF-8 become '?', in place: a server may send anything. */
+static void make_valid(char *text)
+{
+    unsigned char *at = (unsigned char *)text;
+    while (*at != '\0') {
+        const int more = *at < 0x80 ? 0 : *at >= 0xC2 && *at < 0xE0 ? 1 : *at < 0xF0 ? 2 : 3;
+        bool ok = *at < 0x80 || (*at >= 0xC2 && *at <= 0xF4);
+        for (int k = 1; ok && k <= more; k++) {
+            ok = (at[k] & 0xC0) == 0x80;
+        }
+        ok = ok && !(*at == 0xE0 && at[1] < 0xA0) && !(*at == 0xED && at[1] > 0x9F) &&
+             !(*at == 0xF0 && at[1] < 0x90) && !(*at == 0xF4 && at[1] > 0x8F);
+        if (!ok) {
+            *at = '?';
+        }
+        at += ok ? more + 1 : 1;
+    }
+}
+
+static const char *field_text(const PGresult *result, int field)
+{
+    char *text = PQresultErrorField(result, field);
+    if (text == NULL) {
+        return "";
+    }
+    make_valid(text);
+    return text;
+}
+
+static void forget_failure(qst_pg *pg)
+{
+    PQclear(pg->refusal);
+    pg->refusal = NULL;
+    pg->failure = (qst_pg_failure){"", "", "", "", "", "", "", "", "", 0, pg->is_lost};
+}
+
+static void note_loss(qst_pg *pg)
+{
+    if (PQstatus(pg->conn) == CONNECTION_BAD) {
+        pg->is_lost = true;
+    }
+    pg->failure.is_lost = pg->is_lost;
+}
+
+qst_status qst__pg_refused(qst_pg *pg, PGresult *result, qst_err *err)
+{
+    forget_failure(pg);
+    pg->refusal = result;
+    const char *position = field_text(result, PG_DIAG_STATEMENT_POSITION);
+    const char *message = field_text(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (message[0] == '\0') {
+        message = PQresultErrorMessage(result);
+    }
+    pg->failure = (qst_pg_failure){.sqlstate = field_text(result, PG_DIAG_SQLSTATE),
+        .message = message,
+        .detail = field_text(result, PG_DIAG_MESSAGE_DETAIL),
+        .hint = field_text(result, PG_DIAG_MESSAGE_HINT),
+        .where = field_text(result, PG_DIAG_CONTEXT),
+        .schema = field_text(result, PG_DIAG_SCHEMA_NAME),
+        .table = field_text(result, PG_DIAG_TABLE_NAME),
+        .column = field_text(result, PG_DIAG_COLUMN_NAME),
+        .constraint = field_text(result, PG_DIAG_CONSTRAINT_NAME),
+        .position = (int32_t)strtol(position, NULL, 10)};
+    note_loss(pg);
+    return qst__fail(err, pg->is_lost ? QST_ECONNECTION : QST_ESERVER, "%s", message);
+}
+
+qst_status qst__pg_broken(qst_pg *pg, qst_err *err)
+{
+    note_loss(pg);
+    return qst__fail(err, QST_ECONNECTION, "%s", PQerrorMessage(pg->conn));
+}
+
+const qst_pg_failure *qst_pg_last_failure(const qst_pg *pg)
+{
+    return &pg->failure;
+}
+
+/* ---- Notices ---- */
+
+static bool make_room(qst_pg *pg, size_t n)
+{
+    if (pg->n_notices + n > MAX_NOTICES) {
+        return false;
+    }
+    if (pg->n_notices + n > pg->notices_size) {
+        const size_t size = 2 * (pg->n_notices + n);
+        char *grown = pg->notices == NULL
+                          ? pg->allocator.get(pg->allocator.data, size)
+                          : pg->allocator.resize(pg->allocator.data, pg->notices, size);
+        if (grown == NULL) {
+            return false;
+        }
+        pg->notices = grown;
+        pg->notices_size = size;
+    }
+    return true;
+}
+
+static void append_notice(qst_pg *pg, const char *text)
+{
+    const size_t n = strlen(text);
+    memcpy(pg->notices + pg->n_notices, text, n + 1);
+    pg->n_notices += n;
+}
+
+/* Those beyond a limit are dropped: a loop on the server may raise millions. */
+static void keep_notice(void *data, const PGresult *result)
+{
+    qst_pg *pg = data;
+    const char *severity = field_text(result, PG_DIAG_SEVERITY);
+    const char *message = field_text(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (message[0] != '\0' && make_room(pg, strlen(severity) + strlen(message) + 4)) {
+        append_notice(pg, severity);
+        append_notice(pg, ": ");
+        append_notice(pg, message);
+        append_notice(pg, "\n");
+    }
+}
+
+static void forget_notices(qst_pg *pg)
+{
+    pg->n_notices = 0;
+    if (pg->notices != NULL) {
+        pg->notices[0] = '\0';
+    }
+}
+
+const char *qst_pg_notices(qst_pg *pg)
+{
+    return pg->notices == NULL ? "" : pg->notices;
+}
+
+/* ---- Opening ---- */
+
+static double timeout_ms(PGconn *conn)
+{
+    double seconds = DEFAULT_TIMEOUT_S;
+    PQconninfoOption *options = PQconninfo(conn);
+    for (const PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++) {
+        if (strcmp(o->keyword, "connect_timeout") == 0 && o->val != NULL && o->val[0] != '\0') {
+            seconds = (double)strtol(o->val, NULL, 10);
+        }
+    }
+    PQconninfoFree(options);
+    return seconds > 0 ? seconds * 1e3 : (double)INFINITY;
+}
+
+/* PQconnectPoll() until the session stands; libpq's own timeout does not count here. */
+static qst_status dial(const qst_ctx *ctx, PGconn *conn, qst_err *err)
+{
+    const double limit_ms = timeout_ms(conn), start = now_ms();
+    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
+    while (state != PGRES_POLLING_OK) {
+        if (state == PGRES_POLLING_FAILED) {
+            return qst__fail(err, QST_ECONNECTION, "%s", PQerrorMessage(conn));
+        }
+        if (now_ms() - start > limit_ms) {
+            return qst__fail(err, QST_ECONNECTION,
+                "no answer from the server within %g s (connect_timeout)", limit_ms / 1e3);
+        }
+        short ready;
+        const qst_status status =
+            wait_a_turn(ctx, conn, state == PGRES_POLLING_READING ? POLLIN : POLLOUT, &ready, err);
+        if (status != QST_OK) {
+            return status;
+        }
+        if (ready != 0) {
+            state = PQconnectPoll(conn);
+        }
+    }
+    return QST_OK;
+}
+
+static qst_status connect(const qst_ctx *ctx, const char *const *keywords,
+    const char *const *values, PGconn **conn_out, qst_err *err)
+{
+    PGconn *conn = PQconnectStartParams(keywords, values, 1);
+    if (conn == NULL) {
+        return qst__fail(err, QST_ENOMEM, "no memory for a session");
+    }
+    qst_status status = PQstatus(conn) == CONNECTION_BAD
+                            ? qst__fail(err, QST_ECONNECTION, "%s", PQerrorMessage(conn))
+                            : dial(ctx, conn, err);
+    if (status == QST_OK && PQsetnonblocking(conn, 1) != 0) {
+        status = qst__fail(err, QST_ECONNECTION, "%s", PQerrorMessage(conn));
+    }
+    if (status != QST_OK) {
+        PQfinish(conn);
+        conn = NULL;
+    }
+    *conn_out = conn;
+    return status;
+}
+
+/* libpq wants its lists to end in NULL. */
+static qst_status ended(
+    qst__arena *arena, const char *const *list, ptrdiff_t n, const char ***list_out, qst_err *err)
+{
+    const qst_status status = qst__arena_array(arena, n + 1, sizeof **list_out, list_out, err);
+    if (status == QST_OK && n > 0) {
+        memcpy(*list_out, list, (size_t)n * sizeof *list);
+    }
+    return status;
+}
+
+qst_status qst_pg_open(const qst_ctx *ctx, const char *const *keywords, const char *const *values,
+    ptrdiff_t n_settings, qst_pg **pg_out, qst_err *err)
+{
+    qst_ctx usual;
+    qst_ctx_init(&usual);
+    const qst_allocator allocator = ctx != NULL ? ctx->allocator : usual.allocator;
+    qst__arena arena;
+    qst__arena_init(&arena, ctx);
+    const char **names, **texts;
+    PGconn *conn = NULL;
+    *pg_out = NULL;
+    qst_pg *pg = allocator.get(allocator.data, sizeof *pg);
+    qst_status status = pg != NULL ? QST_OK : qst__fail(err, QST_ENOMEM, "no memory for a session");
+    if (status == QST_OK) {
+        status = ended(&arena, keywords, n_settings, &names, err);
+    }
+    if (status == QST_OK) {
+        status = ended(&arena, values, n_settings, &texts, err);
+    }
+    if (status == QST_OK) {
+        status = connect(ctx, names, texts, &conn, err);
+    }
+    if (status == QST_OK) {
+        *pg = (qst_pg){.conn = conn, .allocator = allocator, .owner = (long)getpid()};
+        forget_failure(pg);
+        PQsetNoticeReceiver(conn, keep_notice, pg);
+        *pg_out = pg;
+    } else if (pg != NULL) {
+        allocator.release(allocator.data, pg);
+    }
+    qst__arena_free(&arena);
+    return status;
+}
+
+static bool is_ours(const qst_pg *pg)
+{
+    return pg->owner == (long)getpid();
+}
+
+/* In a forked child the socket is still the parent's: ending the session there would end it for
+ * both, so only memory of our own is freed. */
+void qst_pg_close(qst_pg *pg)
+{
+    if (pg == NULL) {
+        return;
+    }
+    const qst_allocator allocator = pg->allocator;
+    qst_pg_abandon(pg);
+    PQclear(pg->shape);
+    PQclear(pg->refusal);
+    if (is_ours(pg)) {
+        PQfinish(pg->conn);
+    }
+    if (pg->notices != NULL) {
+        allocator.release(allocator.data, pg->notices);
+    }
+    allocator.release(allocator.data, pg);
+}
+
+bool qst_pg_is_usable(const qst_pg *pg)
+{
+    return is_ours(pg) && !pg->is_lost && PQstatus(pg->conn) == CONNECTION_OK;
+}
+
+static char transaction_letter(PGTransactionStatusType state)
+{
+    switch (state) {
+    case PQTRANS_IDLE:
+        return 'I';
+    case PQTRANS_ACTIVE:
+        return 'A';
+    case PQTRANS_INTRANS:
+        return 'T';
+    case PQTRANS_INERROR:
+        return 'E';
+    default:
+        return 'X';
+    }
+}
+
+static const char *or_empty(const char *text)
+{
+    return text == NULL ? "" : text;
+}
+
+qst_pg_info qst_pg_describe(const qst_pg *pg)
+{
+    return (qst_pg_info){.host = or_empty(PQhost(pg->conn)),
+        .port = or_empty(PQport(pg->conn)),
+        .database = or_empty(PQdb(pg->conn)),
+        .user = or_empty(PQuser(pg->conn)),
+        .server_version = PQserverVersion(pg->conn),
+        .backend = (int32_t)PQbackendPID(pg->conn),
+        .is_encrypted = PQsslInUse(pg->conn) != 0,
+        .transaction = transaction_letter(PQtransactionStatus(pg->conn))};
+}
+
+/* ---- Before and after a statement ---- */
+
+qst_status qst__pg_begin(const qst_ctx *ctx, qst_pg *pg, qst_err *err)
+{
+    (void)ctx;
+    if (!is_ours(pg)) {
+        return qst__fail(err, QST_ECONNECTION,
+            "the session belongs to another process, which this one was forked from. Open one "
+            "here");
+    }
+    if (pg->rows != NULL && !qst_pg_rows_at_end(pg->rows)) {
+        return qst__fail(err, QST_EARGUMENT,
+            "the session is still reading another result. Read it to its end, or open a second "
+            "session");
+    }
+    if (pg->is_dirty && !pg->is_lost) {
+        qst__pg_cancel(pg);
+    }
+    forget_failure(pg);
+    forget_notices(pg);
+    if (pg->is_lost) {
+        return qst__fail(err, QST_ECONNECTION,
+            "the session was lost, and with it its transaction, settings and locks. Nothing "
+            "connects again by itself: open another one");
+    }
+    return QST_OK;
+}
+
+/* A result that failed, or a COPY, which has nobody to feed or to hear it here. */
+static qst_status check_result(qst_pg *pg, PGresult *result, qst_err *err)
+{
+    switch (PQresultStatus(result)) {
+    case PGRES_BAD_RESPONSE:
+    case PGRES_FATAL_ERROR:
+        return qst__pg_refused(pg, result, err);
+    case PGRES_COPY_IN:
+    case PGRES_COPY_OUT:
+    case PGRES_COPY_BOTH:
+        PQclear(result);
+        qst__pg_cancel(pg);
+        return qst__fail(err, QST_EARGUMENT,
+            "COPY from or to the client cannot be run as a statement. Use pg_write() or pg_read()");
+    default:
+        return QST_OK;
+    }
+}
+
+qst_status qst__pg_finish(
+    const qst_ctx *ctx, qst_pg *pg, PGresult *first, PGresult **last_out, qst_err *err)
+{
+    PGresult *last = NULL, *next = first;
+    qst_status failed = QST_OK;
+    qst_status status = first == NULL ? qst__pg_result(ctx, pg, &next, err) : QST_OK;
+    while (status == QST_OK && next != NULL) {
+        if (failed != QST_OK) {
+            PQclear(next);
+        } else {
+            PQclear(last);
+            failed = check_result(pg, next, err);
+            last = failed == QST_OK ? next : NULL;
+        }
+        status = qst__pg_result(ctx, pg, &next, err);
+    }
+    if (status == QST_ECANCEL) {
+        qst__pg_cancel(pg);
+    }
+    status = failed != QST_OK ? failed : status;
+    if (status != QST_OK || last_out == NULL) {
+        PQclear(last);
+        last = NULL;
+    }
+    if (last_out != NULL) {
+        *last_out = last;
+    }
+    return status;
+}
+
+/* ---- Cancelling ---- */
+
+static void ask_to_cancel(PGconn *conn)
+{
+    char reason[256];
+    PGcancel *cancel = PQgetCancel(conn);
+    if (cancel != NULL) {
+        (void)PQcancel(cancel, reason, (int)sizeof reason);
+        PQfreeCancel(cancel);
+    }
+}
+
+/* Ends a COPY that nobody feeds, empties one that nobody reads. False: nothing can be done now. */
+static bool end_copy(PGconn *conn, ExecStatusType kind)
+{
+    if (kind == PGRES_COPY_OUT) {
+        char *bytes = NULL;
+        const int n = PQgetCopyData(conn, &bytes, 1);
+        PQfreemem(bytes);
+        return n != 0;
+    }
+    return PQputCopyEnd(conn, "the statement was stopped") == 1;
+}
+
+typedef enum { DRAINED, MORE, BUSY } drain_state;
+
+static drain_state drop_one(PGconn *conn)
+{
+    if (PQisBusy(conn) != 0) {
+        return BUSY;
+    }
+    PGresult *result = PQgetResult(conn);
+    if (result == NULL) {
+        return DRAINED;
+    }
+    const ExecStatusType kind = PQresultStatus(result);
+    PQclear(result);
+    const bool is_copy = kind == PGRES_COPY_IN || kind == PGRES_COPY_OUT || kind == PGRES_COPY_BOTH;
+    return !is_copy || end_copy(conn, kind) ? MORE : BUSY;
+}
+
+/* One wait for the server, which may still have to take what we sent. False: the session is gone.
+ */
+static bool wait_in_drain(PGconn *conn)
+{
+    const int unsent = PQflush(conn);
+    short ready;
+    qst_status status = unsent < 0 ? QST_ECONNECTION : QST_OK;
+    if (status == QST_OK) {
+        status =
+            wait_a_turn(NULL, conn, (short)(unsent == 1 ? POLLIN | POLLOUT : POLLIN), &ready, NULL);
+    }
+    return status == QST_OK && PQconsumeInput(conn) != 0;
+}
+
+static void lose(qst_pg *pg)
+{
+    PQfinish(pg->conn);
+    pg->conn = NULL;
+    pg->is_lost = true;
+    pg->failure.is_lost = true;
+}
+
+void qst__pg_cancel(qst_pg *pg)
+{
+    const double limit_ms = now_ms() + DRAIN_MS;
+    ask_to_cancel(pg->conn);
+    pg->is_dirty = false;
+    drain_state state = MORE;
+    while (state != DRAINED) {
+        state = drop_one(pg->conn);
+        if (state == BUSY && (now_ms() > limit_ms || !wait_in_drain(pg->conn))) {
+            lose(pg);
+            return;
+        }
+    }
+    note_loss(pg);
+}
+
+#endif
