@@ -50,7 +50,8 @@ raise_loss <- function(con, e) {
   failure <- .Call(C_qstr_pg_failure, con@state$handle)
   sqlstate <- if (nzchar(failure$sqlstate)) failure$sqlstate else "08006"
   qst_abort("connection", paste(
-    sub("[.\n]*$", ".", conditionMessage(e)), "Open another session with pg_connect()."
+    sub("[.\n]*$", ".", conditionMessage(e)),
+    "Nothing connects again by itself: open another session with pg_connect()."
   ), sqlstate = sqlstate, detail = failure$detail, hint = failure$hint)
 }
 

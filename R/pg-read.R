@@ -111,7 +111,7 @@ next_rows <- function(rows, n) {
   n <- if (is.finite(n)) n else -1
   fetched <- with_column_names(rows$statement, pg_call(rows$con, sql = rows$statement$sql,
     expr = .Call(C_qstr_pg_fetch, rows$handle, n)))
-  as_frame(rows$statement, fetched, rows_fetched(rows) - before, before)
+  frame_of_rows(rows$statement, fetched, rows_fetched(rows) - before, before)
 }
 
 # What a value could not be held says which column by its number: the name says more.
@@ -127,7 +127,7 @@ with_column_names <- function(statement, expr) {
   })
 }
 
-as_frame <- function(statement, fetched, n, before) {
+frame_of_rows <- function(statement, fetched, n, before) {
   columns <- dress_columns(fetched, statement$names, statement$rules, before)
   names(columns) <- statement$names
   attr(columns, "row.names") <- .set_row_names(n)
@@ -136,9 +136,9 @@ as_frame <- function(statement, fetched, n, before) {
 }
 
 # The data frame without rows that a statement would give.
-no_rows <- function(statement) {
+empty_rows <- function(statement) {
   handle <- .Call(C_qstr_pg_no_rows, statement$rules)
-  as_frame(statement, .Call(C_qstr_pg_fetch, handle, -1), 0L, 0)
+  frame_of_rows(statement, .Call(C_qstr_pg_fetch, handle, -1), 0L, 0)
 }
 
 rows_at_end <- function(rows) {
@@ -216,13 +216,13 @@ value_text <- function(x) {
   } else if (is.logical(x)) {
     if (x) "true" else "false"
   } else if (is.double(x)) {
-    number_text(x)
+    double_text(x)
   } else {
     as.character(x)
   }
 }
 
-number_text <- function(x) {
+double_text <- function(x) {
   if (is.finite(x)) {
     sprintf("%.17g", x)
   } else if (is.nan(x)) {

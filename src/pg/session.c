@@ -143,6 +143,13 @@ static void forget_failure(qst_pg *pg)
     pg->failure = (qst_pg_failure){"", "", "", "", "", "", "", "", "", 0, pg->is_lost};
 }
 
+/* After FATAL the server closes the session, which libpq only sees when it reads on. */
+static bool ends_session(const PGresult *result)
+{
+    const char *severity = field_text(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    return strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0;
+}
+
 static void note_loss(qst_pg *pg)
 {
     if (PQstatus(pg->conn) == CONNECTION_BAD) {
@@ -170,6 +177,7 @@ qst_status qst__pg_refused(qst_pg *pg, PGresult *result, qst_err *err)
         .column = field_text(result, PG_DIAG_COLUMN_NAME),
         .constraint = field_text(result, PG_DIAG_CONSTRAINT_NAME),
         .position = (int32_t)strtol(position, NULL, 10)};
+    pg->is_lost = pg->is_lost || ends_session(result);
     note_loss(pg);
     return qst__fail(err, pg->is_lost ? QST_ECONNECTION : QST_ESERVER, "%s", message);
 }
@@ -417,13 +425,12 @@ qst_status qst__pg_begin(const qst_ctx *ctx, qst_pg *pg, qst_err *err)
     (void)ctx;
     if (!is_ours(pg)) {
         return qst__fail(err, QST_ECONNECTION,
-            "the session belongs to another process, which this one was forked from. Open one "
-            "here");
+            "The session belongs to the process that this one was forked from");
     }
     if (pg->rows != NULL && !qst_pg_rows_at_end(pg->rows)) {
         return qst__fail(err, QST_EARGUMENT,
-            "the session is still reading another result. Read it to its end, or open a second "
-            "session");
+            "The session is still reading another result. Read it to its end, or open a second "
+            "one.");
     }
     if (pg->is_dirty && !pg->is_lost) {
         qst__pg_cancel(pg);
@@ -432,8 +439,7 @@ qst_status qst__pg_begin(const qst_ctx *ctx, qst_pg *pg, qst_err *err)
     forget_notices(pg);
     if (pg->is_lost) {
         return qst__fail(err, QST_ECONNECTION,
-            "the session was lost, and with it its transaction, settings and locks. Nothing "
-            "connects again by itself: open another one");
+            "The session was lost, and with it its transaction, its settings and its locks");
     }
     return QST_OK;
 }
