@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_VALUES = 64, HEADER_BYTES = 6 };
+enum { MAX_VALUES = 24, HEADER_BYTES = 6 };
 
 static void insist(bool condition)
 {
