@@ -70,8 +70,8 @@ version_in_words <- function(number) {
 #' the lost session would silently be gone with it (RPostgres connects again). A process forked
 #' from this one cannot use it.
 #' @section Errors:
-#' `questrial_error_connection` where no session can be opened; `questrial_error_no_libpq` where
-#' the package was built without libpq.
+#' `questrial_error_connection` where no session can be opened, with the field `sqlstate` (`NA` where
+#' no server answered); `questrial_error_no_libpq` where the package was built without libpq.
 #' @examplesIf pg_available() && pg_can_start()
 #' server <- pg_throwaway()
 #' con <- pg_connect(server$conninfo)
@@ -82,7 +82,10 @@ version_in_words <- function(number) {
 pg_connect <- function(conninfo = "", ...) {
   need_libpq()
   settings <- connection_settings(conninfo, ...)
-  handle <- .Call(C_qstr_pg_open, names(settings), unname(settings))
+  handle <- tryCatch(
+    .Call(C_qstr_pg_open, names(settings), unname(settings)),
+    questrial_error_connection = raise_no_session
+  )
   state <- new.env(parent = emptyenv())
   state$handle <- handle
   state$info <- .Call(C_qstr_pg_info, handle)
@@ -90,6 +93,17 @@ pg_connect <- function(conninfo = "", ...) {
   con <- new("PgConnection", state = state)
   pg_exec(con, session_defaults)
   con
+}
+
+# What a server said in libpq's verbose words, as in "FATAL:  3D000: database ...", then a hint,
+# then a line on the server's source: the code goes into a field, that line away.
+raise_no_session <- function(e) {
+  words <- sub("\n[^\n]*[.]c:[0-9]+\\s*$", "", conditionMessage(e))
+  code <- regmatches(words, regexec(":  ([0-9A-Z]{5}): ", words))[[1]]
+  if (length(code) > 0) {
+    words <- sub(code[[1]], ":  ", words, fixed = TRUE)
+  }
+  qst_abort("connection", sub("\\s+$", "", words), sqlstate = code[2])
 }
 
 need_libpq <- function() {

@@ -296,6 +296,8 @@ static qst_status connect(const qst_ctx *ctx, const char *const *keywords,
     if (conn == NULL) {
         return qst__fail(err, QST_ENOMEM, "no memory for a session");
     }
+    /* A server's refusal has no field for its SQLSTATE yet; verbose words hold it. */
+    PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
     qst_status status = PQstatus(conn) == CONNECTION_BAD
                             ? qst__fail(err, QST_ECONNECTION, "%s", PQerrorMessage(conn))
                             : dial(ctx, conn, err);
@@ -305,6 +307,8 @@ static qst_status connect(const qst_ctx *ctx, const char *const *keywords,
     if (status != QST_OK) {
         PQfinish(conn);
         conn = NULL;
+    } else {
+        PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
     }
     *conn_out = conn;
     return status;
