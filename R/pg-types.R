@@ -145,7 +145,7 @@ refuse_types <- function(names, rules) {
   }
   type <- rules$type[[bad[[1]]]]
   cure <- if (grepl("^money", type)) {
-    "how it reads depends on the server's locale. Cast it to numeric in the query: ::numeric"
+    "whose text depends on the server's locale. Cast it to numeric in the query: ::numeric"
   } else {
     "for which there is no rule. Cast it to text in the query: ::text"
   }
@@ -187,7 +187,14 @@ dress_vector <- function(x, like, texts) {
     return(x)
   }
   if (!is.null(texts)) {
-    x <- match(texts, like$levels)[x]
+    codes <- match(texts, like$levels)
+    if (anyNA(codes)) {
+      qst_abort("type", sprintf(
+        "The enum label %s was added to its type while it was read. Read again.",
+        describe(texts[is.na(codes)][[1]])
+      ), value = texts[is.na(codes)][[1]])
+    }
+    x <- codes[x]
   }
   attributes(x) <- like
   x

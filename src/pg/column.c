@@ -260,7 +260,7 @@ static qst_status add_int4(qst_pg_column *column, const unsigned char *b, qst_er
     if (value == QST_NA_INT) {
         return qst__fail_at(err, QST_ERANGE, row_at(column), -1, value,
             "the integer -2147483648 is what R marks a missing one with. Cast the column "
-            "to bigint (::int8) or to numeric in the query");
+            "to bigint (::int8) or to numeric in the query.");
     }
     put_int(column, value);
     return QST_OK;
@@ -318,7 +318,7 @@ static qst_status add_int8(qst_pg_column *column, const unsigned char *b, qst_er
         return add_decimal(column, value, err);
     }
     return qst__fail_at(err, QST_ERANGE, row_at(column), -1, (double)value,
-        "the integer %lld cannot be held by %s. Read with bigint = \"%s\"", (long long)value, held,
+        "the integer %lld cannot be held by %s. Read with bigint = \"%s\".", (long long)value, held,
         column->rule.bigint == QST_PG_BIGINT_INT64 ? "character" : "integer64");
 }
 
@@ -358,7 +358,7 @@ static qst_status add_infinite(
     if (column->rule.infinity == QST_PG_INFINITY_FAIL) {
         return qst__fail_at(err, QST_ERANGE, row_at(column), -1,
             (double)(is_negative ? -INFINITY : INFINITY),
-            "the %s is %sinfinity. Read with infinity = \"Inf\" or \"NA\"", what,
+            "the %s is %sinfinity. Read with infinity = \"Inf\" or \"NA\".", what,
             is_negative ? "-" : "");
     }
     if (column->rule.infinity == QST_PG_INFINITY_NA) {
@@ -646,7 +646,7 @@ static qst_status read_dims(
         if (lower != 1) {
             return qst__fail_at(err, QST_ERANGE, row_at(column), -1, lower,
                 "an array counts from %d, where R counts from 1. Cast it to text (::text), or "
-                "take a slice of it (x[:] counts from 1)",
+                "take a slice of it (x[:] counts from 1).",
                 lower);
         }
         head->dims[k] = dim;

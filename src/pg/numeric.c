@@ -188,7 +188,7 @@ static qst_status from_digits(
     const double value = strtod(text, NULL);
     if (isinf(value)) {
         return qst__fail_at(err, QST_ERANGE, -1, -1, (double)NAN,
-            "a numeric of about 1e%d is too large for a double. Read with numeric = \"character\"",
+            "a numeric of about 1e%d is too large for a double. Read with numeric = \"character\".",
             d.exponent + d.n - 1);
     }
     *is_rounded_out = d.n > 15 && !prints_back(&d, value);

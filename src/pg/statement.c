@@ -280,7 +280,10 @@ static qst_status add_row(qst_pg_rows *rows, qst_err *err)
     const PGresult *piece = rows->piece;
     const int row = rows->next_in_piece;
     for (int j = 0; j < (int)rows->n_columns; j++) {
-        const int n_bytes = PQgetisnull(piece, row, j) != 0 ? -1 : PQgetlength(piece, row, j);
+        int n_bytes = PQgetlength(piece, row, j);
+        if (n_bytes == 0 && PQgetisnull(piece, row, j) != 0) {
+            n_bytes = -1; /* libpq says 0 of NULL: one call for most values, not two */
+        }
         const qst_status status = qst_pg_column_add(
             rows->columns[j], (const unsigned char *)PQgetvalue(piece, row, j), n_bytes, err);
         if (status != QST_OK) {
