@@ -44,6 +44,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(qstr_pg_fetch, 2),
     ENTRY(qstr_pg_progress, 1),
     ENTRY(qstr_pg_stop, 1),
+    ENTRY(qstr_pivot, 5),
     ENTRY(qstr_pool, 2),
     ENTRY(qstr_pool_fractions, 4),
     ENTRY(qstr_pool_joint, 5),

@@ -55,7 +55,7 @@ CREATE TABLE variables (
   role text NOT NULL CHECK (role IN ('id', 'arm', 'characteristic', 'answer')),
   kind text CHECK (kind IN ('level', 'number', 'truth', 'text', 'day', 'moment')),
   type text NOT NULL,
-  time_zone text CHECK (kind = 'moment'),
+  time_zone text CHECK (time_zone IS NULL OR kind = 'moment'),
   PRIMARY KEY (study_id, variable_no),
   UNIQUE (study_id, variable),
   UNIQUE (study_id, variable_no, role),

@@ -49,6 +49,7 @@ COMMENT ON COLUMN runs.system_identifier IS 'The database cluster that it was wr
 CREATE TABLE results (
   run_id bigint REFERENCES runs,
   part text,
+  part_no smallint NOT NULL CHECK (part_no >= 1),
   row_no integer CHECK (row_no >= 1),
   column_no smallint CHECK (column_no >= 1),
   name text NOT NULL,
@@ -63,4 +64,5 @@ CREATE TABLE results (
 COMMENT ON TABLE results IS
   'Cells of the tables that a run made; estimates shows those of inference row by row.';
 COMMENT ON COLUMN results.part IS 'Which table: contrasts, model, baseline, flow ...';
+COMMENT ON COLUMN results.part_no IS 'The order of the tables of a run.';
 COMMENT ON COLUMN results.number IS 'The value of a number or a logical (1, 0); NULL is NA.';

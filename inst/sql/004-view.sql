@@ -14,20 +14,23 @@ LEFT JOIN visits v USING (study_id, participant_no, visit_no)
 GROUP BY s.study, a.arm_no, a.arm, d.visit_no, d.visit;
 COMMENT ON VIEW flow IS 'How many of each arm were randomised and how many came to each visit.';
 
+-- Counted before they are joined: answers are many.
 CREATE VIEW completeness AS
 SELECT s.study, d.visit_no, d.visit, i.instrument, t.item_no, t.item, w.variable,
-  count(v.participant_no) AS attended,
-  count(x.answer) AS answered,
-  round(100.0 * count(x.answer) / nullif(count(v.participant_no), 0), 1) AS percent
+  coalesce(v.n, 0) AS attended,
+  coalesce(x.n, 0) AS answered,
+  round(100.0 * coalesce(x.n, 0) / v.n, 1) AS percent
 FROM studies s
 JOIN questions q USING (study_id)
 JOIN variables w USING (study_id, variable_no)
 JOIN schedule d USING (study_id, visit_no)
-JOIN instruments i USING (instrument_id)
 JOIN items t USING (instrument_id, item_no)
-LEFT JOIN visits v USING (study_id, visit_no)
-LEFT JOIN answers x USING (study_id, participant_no, variable_no)
-GROUP BY s.study, d.visit_no, d.visit, i.instrument, t.item_no, t.item, w.variable;
+JOIN instruments i USING (instrument_id)
+LEFT JOIN (SELECT study_id, visit_no, count(*) AS n FROM visits GROUP BY study_id, visit_no) v
+  USING (study_id, visit_no)
+LEFT JOIN (
+  SELECT study_id, variable_no, count(*) AS n FROM answers GROUP BY study_id, variable_no
+) x USING (study_id, variable_no);
 COMMENT ON VIEW completeness IS 'How many of those who came to a visit answered each item.';
 
 CREATE VIEW answer_list AS

@@ -403,6 +403,35 @@ QST_MUST_USE qst_status qst_answer_quality(const qst_ctx *ctx, const qst_scale *
 QST_MUST_USE qst_status qst_duplicate_rows(
     const qst_ctx *ctx, const qst_scale *scale, int32_t *same_out, qst_err *err);
 
+/* ---- From long to wide: stat/pivot.c ---------------------------------------------------- */
+
+/* Values and the places they have in a table; rows and columns count from 1 here. */
+typedef struct {
+    const int32_t *row, *column; /* n each */
+    const double *value;         /* n; none is NaN */
+    ptrdiff_t n;
+} qst_long;
+
+/* A column to be filled: one of the two is NULL. */
+typedef struct {
+    int32_t *ints;
+    double *doubles;
+} qst_wide_col;
+
+typedef struct {
+    const qst_wide_col *columns; /* n_cols */
+    ptrdiff_t n_cols, n_rows;
+} qst_wide;
+
+/*
+ * Puts each value into its place of `wide`; places without one are missing. The order of the
+ * values does not matter. QST_EARGUMENT for a place outside the table and for a second value of a
+ * place, QST_ERANGE for NaN and for a value that a column of integers cannot hold; err->row is the
+ * value's number and err->column that of its column. Takes no memory.
+ */
+QST_MUST_USE qst_status qst_pivot(
+    const qst_ctx *ctx, const qst_long *cells, const qst_wide *wide, qst_err *err);
+
 /* ---- Columns of a model: stat/columns.c ---------------------------------------------- */
 
 /*

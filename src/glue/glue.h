@@ -153,6 +153,9 @@ SEXP qstr_pg_fetch(SEXP rows_sexp, SEXP n_sexp);
 SEXP qstr_pg_progress(SEXP rows_sexp);
 SEXP qstr_pg_stop(SEXP rows_sexp);
 
+SEXP qstr_pivot(
+    SEXP row_sexp, SEXP column_sexp, SEXP value_sexp, SEXP n_rows_sexp, SEXP whole_sexp);
+
 SEXP qstr_pool(SEXP estimates_sexp, SEXP covariances_sexp);
 SEXP qstr_pool_fractions(SEXP within_sexp, SEXP between_sexp, SEXP m_sexp, SEXP df_complete_sexp);
 SEXP qstr_pool_joint(

@@ -1,0 +1,31 @@
+-- Roles without login for a study's home. Run this as the owner of the schema, who must be allowed
+-- to create roles; then grant them: GRANT @role_analyst TO somebody.
+
+CREATE ROLE @role_reader NOLOGIN;
+CREATE ROLE @role_analyst NOLOGIN;
+CREATE ROLE @role_entry NOLOGIN;
+CREATE ROLE @role_randomiser NOLOGIN;
+GRANT @role_reader TO @role_analyst;
+
+GRANT USAGE ON SCHEMA @schema TO @role_reader, @role_entry, @role_randomiser;
+GRANT SELECT ON @migrations TO @role_reader, @role_entry, @role_randomiser;
+
+-- A reader reads all but the lists of allocations.
+GRANT SELECT ON @studies, @arms, @participants, @variables, @variable_levels, @characteristics,
+  @instruments, @items, @permitted_answers, @schedule, @questions, @visits, @answers,
+  @runs, @results, @flow, @completeness, @answer_list, @estimates, @last_success
+  TO @role_reader;
+
+-- An analyst also keeps what runs found; what stands there is not changed.
+GRANT INSERT ON @runs, @results TO @role_analyst;
+GRANT UPDATE (status, finished, exit_code, message) ON @runs TO @role_analyst;
+
+-- Data entry adds characteristics, visits and answers and is blind to arms.
+GRANT SELECT ON @instruments, @items, @permitted_answers, @variables, @variable_levels, @schedule,
+  @questions TO @role_entry;
+GRANT SELECT (study_id, study) ON @studies TO @role_entry;
+GRANT SELECT (study_id, participant_no, participant) ON @participants TO @role_entry;
+GRANT SELECT, INSERT ON @characteristics, @visits, @answers TO @role_entry;
+
+-- Who randomises takes the next place of a sealed list and is then told its arm.
+GRANT EXECUTE ON FUNCTION @take_place, @told_arm TO @role_randomiser;
