@@ -1,0 +1,191 @@
+#' Write a data frame to a PostgreSQL server
+#'
+#' Makes a table of a data frame, or appends its rows to a table that is there. Values travel in the
+#' server's binary format (`COPY`), doubles with every bit; what the table cannot hold without loss
+#' is refused by column, row and value, and then nothing is written at all.
+#'
+#' @param con A connection made by [pg_connect()].
+#' @param data A data frame; tibbles and data.tables too. Row names are not written.
+#' @param table The table's name: `"visits"`, `"trial.visits"`, `c("trial", "visits")` or a
+#'   `DBI::Id`. Capitals are kept.
+#' @param append `FALSE` makes the table, and it is an error if there is one of that name; `TRUE`
+#'   appends to the one that is there, column by column of the same name. Its columns that `data`
+#'   does not have get their defaults.
+#' @return How many rows the server took, invisibly: those of `data`, unless a trigger of the table
+#'   drops some.
+#' @details
+#' It is one transaction, or a savepoint of [pg_transaction()]: an error in the last row, an
+#' interrupt or a lost session leave neither rows nor table.
+#'
+#' A new table has these types:
+#' logical boolean; integer integer; double double precision; integer64 bigint; character and factor
+#' text; Date date; POSIXct timestamp with time zone; hms and difftime in seconds time; a list of
+#' raw vectors bytea; a list of vectors of one type an array of that type, with the dimensions that
+#' the vectors have. `NA` and `NULL` in a list are SQL's NULL, and so is a level of a factor
+#' that is `NA`; `NaN` is not missing.
+#'
+#' Rows are appended to columns of the types smallint, integer, bigint, real, double precision,
+#' numeric, boolean, text, varchar, char, citext, enums, uuid, json, jsonb, xml, date, time,
+#' timestamp with or without time zone (which then is in UTC), bytea, domains over them, and arrays
+#' of them. Numbers go to each of the number types if it holds them exactly; a double goes to
+#' numeric by the fewest digits, 17 at most, that read back to it; texts go to numeric digit by
+#' digit. A column of `NA` alone goes to any type. The server keeps microseconds: the time of a
+#' clock is written as the nearest one (a double holds no more today), others must be whole
+#' microseconds.
+#'
+#' Refused are: a `POSIXlt`, a difftime in other units, a matrix or data frame as a column, a list of
+#' several types, columns of one name, values that are marked as missing by the user (haven), tagged
+#' missing values, fractions of a `Date`, `NaN` where the type has none, texts that are not UTF-8 or
+#' too long for the column.
+#'
+#' RPostgres sends text and rewrites it on the server; RPostgreSQL cuts doubles to 15 digits. Both
+#' take a fraction of a day, or a number with decimals for an integer column, without a word.
+#' @section Errors:
+#' `questrial_error_range` with `row`, `column` and `value` where a value cannot be held;
+#' `questrial_error_type` with `column` where a type has no rule; `questrial_error_argument`;
+#' `questrial_error_sql` with `sqlstate` where the server refuses, as by a constraint.
+#' @examplesIf pg_available() && pg_can_start()
+#' server <- pg_throwaway()
+#' con <- pg_connect(server$conninfo)
+#' pg_write(con, warpbreaks, "warpbreaks")
+#' pg_write(con, head(warpbreaks, 2), "warpbreaks", append = TRUE)
+#' pg_read(con, "SELECT count(*) FROM warpbreaks", bigint = "integer")
+#' pg_close(con)
+#' server$stop()
+#' @export
+pg_write <- function(con, data, table, append = FALSE) {
+  check_connection(con)
+  check_data_frame(data, min_rows = 0L)
+  check_flag(append, "append")
+  parts <- table_name_parts(table, "table")
+  check_new_columns(names(data), "data")
+  columns <- Map(writable_column, as.list(data), names(data))
+  invisible(pg_transaction(con, {
+    if (!append) {
+      create_table(con, parts, columns)
+    }
+    columns <- aim_columns(columns, table_columns_of(con, parts, names(columns)))
+    if (nrow(data) > 0) copy_in(con, parts, columns, nrow(data)) else 0
+  }))
+}
+
+# ---- The table ----
+
+create_table <- function(con, parts, columns) {
+  types <- vapply(columns, new_type, "")
+  sql <- sprintf("CREATE TABLE %s (%s)", table_sql(parts),
+    paste(sql_name(names(columns)), types, recycle0 = TRUE, collapse = ", "))
+  tryCatch(pg_exec(con, sql), questrial_error_sql = function(e) {
+    if (e$sqlstate == "42P07") {
+      qst_abort("argument", sprintf(paste(
+        "`table`: there is a table %s already. append = TRUE appends to it; DROP TABLE, by",
+        "pg_exec(), removes it."
+      ), table_sql(parts)), value = table_sql(parts), sqlstate = e$sqlstate)
+    }
+    stop(e)
+  })
+}
+
+# What the table's columns of those names are: parallel lists of name, type, format, is_array,
+# element_oid, levels (of enums) and limit.
+table_columns_of <- function(con, parts, names) {
+  sql <- sprintf("SELECT * FROM %s LIMIT 0", table_sql(parts))
+  shape <- tryCatch(pg_call(con, .Call(C_qstr_pg_prepare, pg_handle(con), enc2utf8(sql)), sql),
+    questrial_error_sql = function(e) {
+      if (e$sqlstate == "42P01") {
+        qst_abort("argument", sprintf(
+          "`table`: there is no table %s to append to. append = FALSE makes one.",
+          table_sql(parts)
+        ), value = table_sql(parts), sqlstate = e$sqlstate)
+      }
+      stop(e)
+    })
+  at <- match(names, shape$name)
+  if (anyNA(at)) {
+    unknown <- names[is.na(at)]
+    qst_abort("argument", sprintf(
+      "`data` has the column %s, which the table %s has not.%s", enumerate(unknown),
+      table_sql(parts), suggest(unknown[[1]], shape$name)
+    ), column = unknown)
+  }
+  types <- known_types()
+  others <- setdiff(shape$oid[at], types$oid)
+  if (length(others) > 0) {
+    types <- add_catalogue_types(types, read_catalogue(con, catalogue_query(others)), others)
+  }
+  found <- lapply(types, `[`, match(shape$oid[at], types$oid))
+  found$limit <- as.integer(mapply(limit_of, found$format, shape$typmod[at]))
+  found
+}
+
+# The characters of a varchar, the digits after the point of a numeric or of seconds; NA: no limit.
+# (As the server packs them: numerictypmodin() keeps the scale in 11 bits with a sign.)
+limit_of <- function(format, typmod) {
+  if (typmod < 0 || is.na(format)) {
+    return(NA_integer_)
+  }
+  switch(format,
+    text = typmod - 4L,
+    numeric = bitwXor(bitwAnd(typmod - 4L, 2047L), 1024L) - 1024L,
+    time = ,
+    timestamp = typmod,
+    NA_integer_
+  )
+}
+
+# ---- Rows ----
+
+# So many at once that calls cost nothing, so few that views on their texts cost little memory.
+copy_piece <- 10000
+
+copy_in <- function(con, parts, columns, n) {
+  handle <- pg_handle(con)
+  sql <- sprintf("COPY %s%s FROM STDIN (FORMAT binary)", table_sql(parts),
+    if (length(columns) > 0) sprintf(" (%s)", paste(sql_name(names(columns)), collapse = ", "))
+    else "")
+  values <- lapply(columns, `[[`, "values")
+  targets <- lapply(columns, `[[`, "target")
+  pg_call(con, .Call(C_qstr_pg_copy_begin, handle, enc2utf8(sql)), sql)
+  if (interactive()) {
+    cli::cli_progress_bar("Writing", total = n)
+  }
+  for (first in seq(0, n - 1, by = copy_piece)) {
+    tryCatch(
+      pg_call(con, .Call(C_qstr_pg_copy_rows, handle, values, targets, first,
+        min(copy_piece, n - first))),
+      questrial_error_range = function(e) refuse_cell(e, columns)
+    )
+    if (interactive()) {
+      cli::cli_progress_update(set = first)
+    }
+  }
+  pg_call(con, .Call(C_qstr_pg_copy_end, handle))
+}
+
+# What C says of a cell by numbers, with the names, the value and the cure.
+refuse_cell <- function(e, columns) {
+  column <- columns[[e$column]]
+  value <- column$given[[e$row]]
+  qst_abort("range", sprintf(
+    "`data`, column `%s`, row %.0f: %s does not fit %s: %s. %s", names(columns)[[e$column]], e$row,
+    describe(value), column$type, conditionMessage(e), cell_cure(column, conditionMessage(e))
+  ), row = e$row, column = names(columns)[[e$column]], value = value)
+}
+
+cell_cure <- function(column, reason) {
+  if (grepl("tag", reason, fixed = TRUE)) {
+    return("Make it plain NA with haven::zap_missing().")
+  }
+  switch(column$target$format,
+    float4 = "Give the table a column of type double precision.",
+    date = "Cut off times of day, as in floor(x), and make NaN NA.",
+    time = ,
+    timestamp = "Round it, as in .POSIXct(round(as.numeric(x), 6)), and make NaN NA.",
+    text = if (grepl("characters", reason, fixed = TRUE)) {
+      "Shorten it, or give the table a wider column."
+    } else {
+      "Convert it from its encoding with iconv(x, from, \"UTF-8\")."
+    },
+    "Round or correct it, or give the table a column of a wider type."
+  )
+}
