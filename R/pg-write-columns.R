@@ -20,7 +20,7 @@ write_kinds <- utils::read.table(
 # A column as it will be sent: `kind`, `is_list` (of elements of that kind), the `values` for C, and
 # those `given`, for messages.
 writable_column <- function(x, name) {
-  kind <- if (is_plain_list(x)) list_kind(x, name) else column_kind(x, name)
+  kind <- if (is_plain_list(x)) list_kind(x, name) else vector_kind(x, name)
   is_list <- is_plain_list(x) && !identical(kind, "bytes")
   list(name = name, kind = kind, is_list = is_list, given = x,
     values = if (kind == "text" && !is_list) in_utf8(x) else x)
@@ -46,7 +46,7 @@ is_plain_list <- function(x) {
 bare_classes <- c("AsIs", "haven_labelled", "haven_labelled_spss", "labelled", "vctrs_vctr",
   "noquote", "character", "integer", "double", "numeric", "logical")
 
-column_kind <- function(x, name) {
+vector_kind <- function(x, name) {
   refuse_shape(x, name)
   if (is.factor(x)) {
     "text"
@@ -101,8 +101,8 @@ check_user_missing <- function(x, name) {
     (length(range) == 2 & bare >= c(range, NA, NA)[[1]] & bare <= c(range, NA, NA)[[2]]))
   if (any(bad, na.rm = TRUE)) {
     row <- which(bad)[[1]]
-    refuse_column(name, sprintf("row %d: %s is declared as missing, but would be written as a value",
-      row, describe(bare[[row]])), paste(
+    refuse_column(name, sprintf("has %s in row %d, declared as missing: it would become a value",
+      describe(bare[[row]]), row), paste(
         "Make such values NA with haven::zap_missing(), or keep them and drop the declaration with",
         "haven::zap_labels()"
       ), row = row, value = bare[[row]])
@@ -146,7 +146,7 @@ element_kind <- function(x, name) {
       "Elements must be vectors of numbers, texts, dates or times")
   }
   dim(x) <- NULL
-  column_kind(x, name)
+  vector_kind(x, name)
 }
 
 # ---- Texts ----
@@ -183,7 +183,7 @@ aim_column <- function(column, found, k) {
   source <- write_kinds[column$kind, "source"]
   first <- if (column$is_list) Find(Negate(is.null), column$given) else column$values
   column$target <- list(
-    source = if (nzchar(source)) source else if (is.integer(first)) "int" else "double",
+    source = if (nzchar(source)) source else if (is.double(first)) "double" else "int",
     format = found$format[[k]], is_array = found$is_array[[k]],
     element_oid = found$element_oid[[k]], limit = found$limit[[k]]
   )
@@ -228,7 +228,7 @@ fit_nothing <- function(column, is_array, kinds) {
     column$values <- if (is_array) {
       vector("list", n)
     } else {
-      rep(if (write_kinds[column$kind, "source"] == "bytes") NA_character_ else NA_real_, n)
+      rep(if (write_kinds[column$kind, "source"] == "bytes") NA_character_ else NA, n)
     }
   }
   column

@@ -33,10 +33,10 @@
 #' clock is written as the nearest one (a double holds no more today), others must be whole
 #' microseconds.
 #'
-#' Refused are: a `POSIXlt`, a difftime in other units, a matrix or data frame as a column, a list of
-#' several types, columns of one name, values that are marked as missing by the user (haven), tagged
-#' missing values, fractions of a `Date`, `NaN` where the type has none, texts that are not UTF-8 or
-#' too long for the column.
+#' Refused are: a `POSIXlt`, a difftime in other units, a matrix or data frame as a column, a list
+#' of several types, columns of one name, values that are marked as missing by the user (haven),
+#' tagged missing values, fractions of a `Date`, `NaN` where the type has none, texts that are not
+#' UTF-8 or too long for the column.
 #'
 #' RPostgres sends text and rewrites it on the server; RPostgreSQL cuts doubles to 15 digits. Both
 #' take a fraction of a day, or a number with decimals for an integer column, without a word.
@@ -165,7 +165,7 @@ copy_in <- function(con, parts, columns, n) {
 # What C says of a cell by numbers, with the names, the value and the cure.
 refuse_cell <- function(e, columns) {
   column <- columns[[e$column]]
-  value <- column$given[[e$row]]
+  value <- if (is.list(column$given)) column$given[[e$row]] else column$given[e$row]
   qst_abort("range", sprintf(
     "`data`, column `%s`, row %.0f: %s does not fit %s: %s. %s", names(columns)[[e$column]], e$row,
     describe(value), column$type, conditionMessage(e), cell_cure(column, conditionMessage(e))

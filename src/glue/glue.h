@@ -152,6 +152,10 @@ SEXP qstr_pg_start(SEXP handle_sexp, SEXP params_sexp, SEXP rules_sexp);
 SEXP qstr_pg_fetch(SEXP rows_sexp, SEXP n_sexp);
 SEXP qstr_pg_progress(SEXP rows_sexp);
 SEXP qstr_pg_stop(SEXP rows_sexp);
+SEXP qstr_pg_copy_begin(SEXP handle_sexp, SEXP sql_sexp);
+SEXP qstr_pg_copy_rows(
+    SEXP handle_sexp, SEXP columns_sexp, SEXP targets_sexp, SEXP first_sexp, SEXP n_sexp);
+SEXP qstr_pg_copy_end(SEXP handle_sexp);
 
 SEXP qstr_pivot(
     SEXP row_sexp, SEXP column_sexp, SEXP value_sexp, SEXP n_rows_sexp, SEXP whole_sexp);

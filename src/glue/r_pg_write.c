@@ -119,8 +119,7 @@ static const qstr_named sources[] = {{"int", QST_PG_FROM_INT}, {"double", QST_PG
 
 /* What copy_targets() of R/pg-write.R says of a column: `source` (of the elements where the target
  * is an array), `format`, `is_array`, `element_oid` and `limit`. */
-static qst_pg_encoded read_column(
-    SEXP x, SEXP target, ptrdiff_t first, ptrdiff_t n, ptrdiff_t j)
+static qst_pg_encoded read_column(SEXP x, SEXP target, ptrdiff_t first, ptrdiff_t n, ptrdiff_t j)
 {
     const qst_pg_source source = (qst_pg_source)qstr_look_up(
         sources, sizeof sources / sizeof *sources, qstr_element(target, "source"), "source");
@@ -133,9 +132,8 @@ static qst_pg_encoded read_column(
     if (XLENGTH(x) < first + n) {
         qstr_refuse("column %td has %td rows.", j + 1, (ptrdiff_t)XLENGTH(x));
     }
-    return (qst_pg_encoded){to.is_array ? list_cells(x, source, first, n, j)
-                                        : plain_cells(x, source, first, n, j),
-        to};
+    return (qst_pg_encoded){
+        to.is_array ? list_cells(x, source, first, n, j) : plain_cells(x, source, first, n, j), to};
 }
 
 /* ---- Entries ---- */
@@ -165,8 +163,8 @@ SEXP qstr_pg_copy_rows(
     }
     qst_pg_encoded *columns = (qst_pg_encoded *)R_alloc((size_t)n_columns, sizeof *columns);
     for (ptrdiff_t j = 0; j < n_columns; j++) {
-        columns[j] = read_column(
-            VECTOR_ELT(columns_sexp, j), VECTOR_ELT(targets_sexp, j), first, n, j);
+        columns[j] =
+            read_column(VECTOR_ELT(columns_sexp, j), VECTOR_ELT(targets_sexp, j), first, n, j);
     }
     qstr_call call;
     PROTECT(qstr_begin(&call, 1));

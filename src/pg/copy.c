@@ -32,8 +32,8 @@ static qst_status send_bytes(
     qst_status status = QST_OK;
     for (size_t at = 0; status == QST_OK && at < bytes->n; at += MOST_BYTES) {
         const size_t n_left = bytes->n - at;
-        status = send_part(
-            ctx, pg, bytes->data + at, n_left < MOST_BYTES ? n_left : MOST_BYTES, err);
+        status =
+            send_part(ctx, pg, bytes->data + at, n_left < MOST_BYTES ? n_left : MOST_BYTES, err);
     }
     return status;
 }
