@@ -63,7 +63,7 @@ fit_moments <- function(formula, n, mean, cov) {
       info = list(method = "moments", condition = solved$condition),
       notes = "Fitted from n, means and covariances; there are no rows."
     )),
-    class = c("fit_moments", "fit_glm")
+    class = c("fit_moments", "fit_rowless", "fit_glm")
   )
 }
 
@@ -179,20 +179,6 @@ add_constant <- function(result, n, centre, response) {
   result
 }
 
-# ---- Without rows ----
-
-has_rows <- function(fit) {
-  !inherits(fit, "fit_moments")
-}
-
-check_has_rows <- function(fit, what) {
-  if (!has_rows(fit)) {
-    qst_abort("no_rows", sprintf(
-      "%s need the rows, but this fit was made of n, means and covariances. Use fit_glm().", what
-    ))
-  }
-}
-
 #' @export
 logLik.fit_moments <- function(object, ...) {
   n <- object$n_used
@@ -201,8 +187,24 @@ logLik.fit_moments <- function(object, ...) {
   )
 }
 
+# ---- Without rows: of fit_moments() and of tables in a database ----
+
+has_rows <- function(fit) {
+  !inherits(fit, "fit_rowless")
+}
+
+check_has_rows <- function(fit, what) {
+  if (!has_rows(fit)) {
+    qst_abort("no_rows", sprintf("%s need the rows, but %s", what, if (inherits(fit, "fit_table")) {
+      "these stayed in the database. Read them with pg_read() and fit_glm() the data frame."
+    } else {
+      "this fit was made of n, means and covariances. Use fit_glm()."
+    }))
+  }
+}
+
 #' @export
-predict.fit_moments <- function(object, newdata = NULL, ...) {
+predict.fit_rowless <- function(object, newdata = NULL, ...) {
   if (is.null(newdata)) {
     check_has_rows(object, "Predictions without `newdata`")
   }
@@ -210,48 +212,48 @@ predict.fit_moments <- function(object, newdata = NULL, ...) {
 }
 
 #' @export
-residuals.fit_moments <- function(object, ...) check_has_rows(object, "Residuals")
+residuals.fit_rowless <- function(object, ...) check_has_rows(object, "Residuals")
 
 #' @export
-fitted.fit_moments <- function(object, ...) check_has_rows(object, "Fitted values")
+fitted.fit_rowless <- function(object, ...) check_has_rows(object, "Fitted values")
 
 #' @export
-weights.fit_moments <- function(object, ...) check_has_rows(object, "Weights")
+weights.fit_rowless <- function(object, ...) check_has_rows(object, "Weights")
 
 #' @export
-model.frame.fit_moments <- function(formula, ...) check_has_rows(formula, "Model frames")
+model.frame.fit_rowless <- function(formula, ...) check_has_rows(formula, "Model frames")
 
 #' @export
-model.matrix.fit_moments <- function(object, ...) check_has_rows(object, "Model matrices")
+model.matrix.fit_rowless <- function(object, ...) check_has_rows(object, "Model matrices")
 
 #' @export
-hatvalues.fit_moments <- function(model, ...) check_has_rows(model, "Leverages")
+hatvalues.fit_rowless <- function(model, ...) check_has_rows(model, "Leverages")
 
 #' @export
-cooks.distance.fit_moments <- function(model, ...) check_has_rows(model, "Cook's distances")
+cooks.distance.fit_rowless <- function(model, ...) check_has_rows(model, "Cook's distances")
 
 #' @export
-rstandard.fit_moments <- function(model, ...) check_has_rows(model, "Residuals")
+rstandard.fit_rowless <- function(model, ...) check_has_rows(model, "Residuals")
 
 #' @export
-rstudent.fit_moments <- function(model, ...) check_has_rows(model, "Residuals")
+rstudent.fit_rowless <- function(model, ...) check_has_rows(model, "Residuals")
 
 #' @export
-influence.fit_moments <- function(model, ...) check_has_rows(model, "Influence measures")
+influence.fit_rowless <- function(model, ...) check_has_rows(model, "Influence measures")
 
 #' @export
-simulate.fit_moments <- function(object, nsim = 1, seed = NULL, ...) {
+simulate.fit_rowless <- function(object, nsim = 1, seed = NULL, ...) {
   check_has_rows(object, "Simulations")
 }
 
 #' @export
-plot.fit_moments <- function(x, ...) check_has_rows(x, "Residual pictures")
+plot.fit_rowless <- function(x, ...) check_has_rows(x, "Residual pictures")
 
 #' @exportS3Method generics::augment
-augment.fit_moments <- function(x, ...) check_has_rows(x, "Columns beside the data")
+augment.fit_rowless <- function(x, ...) check_has_rows(x, "Columns beside the data")
 
 #' @exportS3Method sandwich::estfun
-estfun.fit_moments <- function(x, ...) check_has_rows(x, "Scores")
+estfun.fit_rowless <- function(x, ...) check_has_rows(x, "Scores")
 
 #' @exportS3Method emmeans::recover_data
-recover_data.fit_moments <- function(object, ...) check_has_rows(object, "Marginal means")
+recover_data.fit_rowless <- function(object, ...) check_has_rows(object, "Marginal means")

@@ -44,6 +44,8 @@ dispersion <- function(fit) {
     NaN
   } else if (is_linear(fit)) {
     fit$deviance / fit$df.residual
+  } else if (!has_rows(fit)) {
+    fit$pearson / fit$df.residual
   } else {
     weights <- working_weights(fit)
     used <- weights > 0

@@ -33,7 +33,7 @@ summary.fit_glm <- function(object, vcov = NULL, cluster = NULL, ...) {
   covariance <- fit_covariance(object, vcov, cluster)
   fit <- object[intersect(c(
     "call", "terms", "family", "deviance", "null.deviance", "df.null", "df.residual", "rank",
-    "na.action", "notes", "n_used", "cov.unscaled", "cluster", "theta", "info"
+    "na.action", "n_left_out", "notes", "n_used", "cov.unscaled", "cluster", "theta", "info"
   ), names(object))]
   kept <- kept_terms(object)
   fit$coefficients <- coefficient_matrix(fit_estimates(object, covariance)[kept, ])
@@ -172,7 +172,7 @@ robust_f <- function(fit, covariance) {
 }
 
 left_out <- function(fit) {
-  length(fit$na.action)
+  if (is.null(fit$n_left_out)) length(fit$na.action) else fit$n_left_out
 }
 
 # "n = 362 rows used, 30 left out (missing values)" and the notes of the fit.

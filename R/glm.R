@@ -82,7 +82,7 @@
 #' @param data A data frame (or list or environment) with its variables; the
 #'   formula's environment is searched too. Or `imputations`: the model is then fitted to each
 #'   completed data set and pooled, see [pool()]; `weights`, `subset`, `offset` and `cluster` are
-#'   evaluated in each.
+#'   evaluated in each. Or a [pg_table()]: the fit goes to the data, and only sums travel.
 #' @param family A family, its function or its name; see below.
 #' @param weights Prior weights, from 0, evaluated in `data`. Rows of weight 0
 #'   are not used but have fitted values, as in `lm`.
@@ -137,6 +137,9 @@ fit_glm <- function(formula, data, family = stats::gaussian(), weights = NULL, s
   action <- if (missing(na.action)) NULL else na.action
   if (inherits(data, "imputations")) {
     return(fit_imputations(formula, data, call, family, action, contrasts, method, threads))
+  }
+  if (inherits(data, "pg_table")) {
+    return(fit_table(formula, data, call, family, action, contrasts, method, threads))
   }
   check_model_data(formula, data)
   frame <- model_frame(formula, data, frame_expressions(call), action, threads)

@@ -161,6 +161,9 @@ model_variables <- function(fit, labels) {
 
 # Of a pooled fit the first fit's, whose variables and levels are those of all.
 model_frame_of <- function(fit) {
+  if (inherits(fit, "fit_table")) {
+    return(fit$levels_frame)
+  }
   stats::model.frame(if (inherits(fit, "pooled_fit")) fit$fits[[1]] else fit)
 }
 

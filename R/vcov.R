@@ -130,6 +130,9 @@ fit_covariance <- function(fit, vcov = NULL, cluster = NULL) {
     return(given_covariance(fit, vcov))
   }
   type <- check_choice(vcov, covariance_types, "vcov")
+  if (type != "model" && inherits(fit, "fit_table")) {
+    return(table_covariance(fit, type, cluster))
+  }
   if (type != "model") {
     check_has_rows(fit, "Robust covariances")
   }
@@ -451,6 +454,9 @@ cluster_core <- function(fit, type, cluster, contrasts = NULL, joint = FALSE) {
     contrasts <- matrix(0, 0, length(fit$coefficients))
   }
   storage.mode(contrasts) <- "double"
+  if (inherits(fit, "fit_table")) {
+    return(table_cluster_core(fit, type, cluster, contrasts, joint))
+  }
   parts <- sandwich_parts(fit)
   .Call(
     C_qstr_vcov_clusters, parts[[1]], parts[[2]], parts[[3]], parts[[4]], cluster,

@@ -1,0 +1,249 @@
+# fit_glm() of a pg_table: what the call asks for, by which route it is answered, and the result.
+
+# Combinations of covariates beyond which counting is no way to fit.
+table_cells_max <- 1e5
+
+# From the call to the fit; everything the server is asked is of one moment.
+fit_table <- function(formula, table, call, family, action, contrasts, method, threads) {
+  check_model_data(formula, list())
+  check_table_action(action)
+  plan <- table_plan(formula, table, call, family, method)
+  plan$contrasts <- contrasts
+  plan$threads <- threads
+  plan$must_be_complete <- identical(action, stats::na.fail) || identical(action, "na.fail")
+  pg_snapshot(table$con, fit_cells(plan))
+}
+
+check_table_action <- function(action) {
+  known <- list(stats::na.omit, stats::na.exclude, stats::na.fail, "na.omit", "na.exclude",
+    "na.fail")
+  if (!is.null(action) && !any(vapply(known, identical, NA, action))) {
+    qst_abort("argument", paste(
+      "`na.action`: in a database it is na.omit, na.exclude or na.fail.",
+      "Read the table with pg_read() for others."
+    ))
+  }
+}
+
+# ---- What is asked ----
+
+# Functions that look at one row at a time, so that they can be asked of each combination of values
+# that occurs: those that make factors, and those that make numbers.
+discrete_functions <- c(
+  "factor", "as.factor", "ordered", "as.ordered", "relevel", "droplevels", "interaction", "cut",
+  "C", "as.character", "as.logical", "==", "!=", "<", "<=", ">", ">=", "&", "|", "!", "%in%",
+  "cbind"
+)
+rowwise_functions <- c(
+  discrete_functions, sql_arithmetic, names(sql_functions), "(", "I", "c", ":", "as.numeric",
+  "as.integer", "as.double", "offset", "ifelse"
+)
+
+# A list: `table`, `scope`, `terms`, `variables` (a list of `expression`, `name`, `role`, `columns`,
+# `discrete`), `expressions` of weights, offset, subset and cluster, `family`, `route`.
+table_plan <- function(formula, table, call, family, method) {
+  shell <- as.data.frame(
+    stats::setNames(rep(list(logical()), nrow(table$columns)), table$columns$name),
+    optional = TRUE
+  )
+  terms <- formula_terms(formula, shell)
+  scope <- sql_scope(table$columns, environment(formula))
+  plan <- list(
+    table = table, scope = scope, terms = terms, formula = formula, call = call, family = family,
+    method = method, expressions = table_expressions(call, scope)
+  )
+  check_known_variables(terms, table$columns$name)
+  plan$variables <- table_variables(terms, scope)
+  plan$clusters <- cluster_names(plan$expressions$cluster, scope)
+  plan$subset <- if (!is.null(plan$expressions$subset)) {
+    sql_condition(plan$expressions$subset, scope)
+  }
+  plan$route <- table_route(plan)
+  plan
+}
+
+table_expressions <- function(call, scope) {
+  expressions <- frame_expressions(call)
+  wanted <- expressions[c("weights", "offset")]
+  for (name in names(wanted)[!vapply(wanted, is.null, NA)]) {
+    if (length(intersect(all.vars(wanted[[name]]), names(scope$kinds))) == 0) {
+      qst_abort("argument", sprintf(
+        "`%s` must be made of columns of the table, not %s.", name, deparse1(wanted[[name]])
+      ))
+    }
+  }
+  expressions
+}
+
+table_variables <- function(terms, scope) {
+  expressions <- as.list(attr(terms, "variables"))[-1]
+  roles <- rep("covariate", length(expressions))
+  roles[attr(terms, "offset")] <- "offset"
+  roles[attr(terms, "response")] <- "response"
+  Map(function(expression, role) {
+    columns <- intersect(all.vars(expression), names(scope$kinds))
+    if (length(columns) == 0) {
+      qst_abort("argument", sprintf(
+        "`formula`: `%s` is no column of the table. Read the table to use variables of R.",
+        deparse1(expression)
+      ))
+    }
+    unknown <- setdiff(all_functions(expression), rowwise_functions)
+    if (length(unknown) > 0) {
+      sql_refuse(expression)
+    }
+    list(
+      expression = expression, name = expression_text(expression), role = role, columns = columns,
+      discrete = is_discrete(expression, scope)
+    )
+  }, expressions, roles)
+}
+
+all_functions <- function(expression) {
+  setdiff(all.names(expression), all.names(expression, functions = FALSE))
+}
+
+# Does an expression make a factor (or TRUE and FALSE), rather than a number?
+is_discrete <- function(expression, scope) {
+  while (is.call(expression) && as.character(expression[[1]])[[1]] %in% c("(", "I")) {
+    expression <- expression[[2]]
+  }
+  if (is.call(expression)) {
+    return(as.character(expression[[1]])[[1]] %in% discrete_functions)
+  }
+  kind <- scope$kinds[[as.character(expression)]]
+  if (kind == "other") {
+    sql_column(as.character(expression), scope)
+  }
+  kind %in% c("logical", "text", "enum")
+}
+
+# Names of the columns of `cluster = ~ a + b`.
+cluster_names <- function(expression, scope) {
+  if (is.null(expression)) {
+    return(character())
+  }
+  if (is.symbol(expression) && !as.character(expression) %in% names(scope$kinds)) {
+    expression <- get0(as.character(expression), scope$envir)
+  }
+  names <- all.vars(expression)
+  if (!is.language(expression) || length(setdiff(names, names(scope$kinds))) > 0) {
+    qst_abort("argument", sprintf(
+      "`cluster` must name columns of the table, as in ~ group, not %s.", deparse1(expression)
+    ))
+  }
+  names
+}
+
+# ---- By which route ----
+
+# "cells" where all covariates have few values, by type or by what ANALYZE found; else "moments"
+# for a linear model and "irls" for others.
+table_route <- function(plan) {
+  numeric <- numeric_columns(plan)
+  n_distinct <- plan$table$columns$n_distinct[match(numeric, plan$table$columns$name)]
+  whole <- plan$scope$kinds[numeric] == "integer"
+  few <- whole & !is.na(n_distinct) & n_distinct > 0 & n_distinct <= 60
+  if (all(few) && prod(n_distinct) <= 5000) {
+    return("cells")
+  }
+  qst_abort("argument", sprintf(
+    paste(
+      "`formula`: fits in the database do not take numbers of many values yet (%s).",
+      "Read the columns with pg_read() and fit them."
+    ), enumerate(numeric[!few])
+  ))
+}
+
+# Columns that enter as numbers: of covariates, weights and offsets.
+numeric_columns <- function(plan) {
+  of_variables <- lapply(plan$variables, function(variable) {
+    if (!variable$discrete && variable$role != "response") variable$columns
+  })
+  extra <- all.vars(as.call(c(quote(c), unname(plan$expressions[c("weights", "offset")]))))
+  intersect(unique(c(unlist(of_variables), extra)), names(plan$scope$kinds))
+}
+
+discrete_columns <- function(plan) {
+  unique(unlist(lapply(plan$variables, function(variable) {
+    if (variable$discrete && variable$role != "response") variable$columns
+  })))
+}
+
+# ---- Statements ----
+
+# Asks each leaf and binds the rows; `select` gives the SQL of one leaf. Texts are bound.
+ask_leaves <- function(plan, select) {
+  leaves <- plan$table$leaves
+  parts <- vapply(seq_len(nrow(leaves)), function(i) {
+    select(leaves$name[[i]], leaves$foreign[[i]])
+  }, "")
+  ask_table(plan, paste(parts, collapse = " UNION ALL "))
+}
+
+# What SQL says of numbers that cannot be (the logarithm of 0, an overflow) is a fault of the model.
+ask_table <- function(plan, sql) {
+  tryCatch(
+    pg_read(plan$table$con, sql, plan$scope$texts, bigint = "numeric"),
+    questrial_error_sql = function(e) {
+      if (isTRUE(e$sqlstate %in% c("2201E", "2201F", "22003", "22012", "22P03"))) {
+        qst_abort("argument", sprintf(
+          paste(
+            "A value of the model cannot be computed in the database: %s.",
+            "Leave its rows out by `subset`, or correct the formula."
+          ), sub("[.]$", "", conditionMessage(e))
+        ))
+      }
+      stop(e)
+    }
+  )
+}
+
+# The columns of a GROUP BY as the statement names them (g1, g2, ...), back under their own names
+# and as R has them.
+named_groups <- function(result, columns, scope) {
+  for (i in seq_along(columns)) {
+    value <- result[[i]]
+    if (scope$kinds[[columns[[i]]]] == "integer" && is.double(value) &&
+      all(is.na(value) | abs(value) < .Machine$integer.max)) {
+      value <- as.integer(value)
+    }
+    result[[i]] <- value
+  }
+  names(result)[seq_along(columns)] <- columns
+  result
+}
+
+# ---- The result ----
+
+# What all routes share; `parts` are a fit's components as build_fit() makes them.
+new_table_fit <- function(plan, parts) {
+  parts$call <- plan$call
+  structure(parts, class = c("fit_table", "fit_rowless", "fit_glm"))
+}
+
+# The variables of a frame with their levels and no rows.
+levels_frame <- function(frame) {
+  is_text <- vapply(frame, is.character, NA)
+  frame[is_text] <- lapply(frame[is_text], factor)
+  frame[0, , drop = FALSE]
+}
+
+check_left_out <- function(plan, n_left_out) {
+  if (plan$must_be_complete && n_left_out > 0) {
+    qst_abort("argument", sprintf(
+      "There are missing values in %s rows, and `na.action` is na.fail.", count_text(n_left_out)
+    ))
+  }
+}
+
+# ---- Methods that need no rows ----
+
+#' @export
+logLik.fit_table <- function(object, ...) {
+  extra <- object$family$family %in% c("gaussian", "Gamma", "inverse.gaussian") ||
+    !is.null(object$theta)
+  structure(object$log_density,
+    nall = object$n_used, nobs = object$n_used, df = object$rank + extra, class = "logLik"
+  )
+}

@@ -1,0 +1,152 @@
+#' A table that stays in its database
+#'
+#' Names a table, view or partitioned table for [fit_glm()], which then goes to the data: the
+#' server forms sums, and only these travel. Nothing is read but the catalogue.
+#'
+#' @param con A connection of [pg_connect()].
+#' @param name The table: `"visits"`, `"trial.visits"`, `c("schema", "table")` or a
+#'   [DBI::Id()]. Without a schema the search path finds it. Names are taken as they
+#'   are written: `"Visits"` is not `"visits"`.
+#' @return An object of class `pg_table`: where the table is, its columns with their types (a data
+#'   frame, `$columns`) and, if partitions of it lie on other servers, these partitions
+#'   (`$leaves`). It is good for as long as `con` is.
+#' @section Fits:
+#' `fit_glm(formula, pg_table(con, "t"), family, weights, subset, offset, cluster)` gives what
+#' `fit_glm(formula, pg_read(con, "SELECT * FROM t"), ...)` gives, to 9 digits or better, with
+#' three differences: methods that need rows (residuals, fitted values, plots) are refused;
+#' variables are columns of the table and what SQL can say of them; and sums of numbers with
+#' fractions are made by the server in double precision, in its own order, so that the last digits
+#' may differ between runs. Sums of whole numbers are exact.
+#'
+#' *Variables.* Boolean, text and enum columns are factors, whole numbers become factors by
+#' `factor()`. Numbers may be written with `+ - * / ^`, `log()`, `exp()`, `sqrt()`, `abs()` and
+#' `I()`. `poly()`, splines and others that look at all rows to make one value are refused:
+#' write powers with `I(x^2)`, or read the table. `subset` may compare columns with numbers and
+#' texts (`==`, `<`, `%in%`, `is.na()`, `&`, `|`, `!`), and names values of R.
+#'
+#' *What travels.* If all covariates have few values, the server counts: one row for each
+#' combination of covariates (and cluster) that occurs, with the number of rows, the sum of the
+#' response and its squares about the mean. Any model follows from those. Numbers with many values
+#' enter by moments about their means, one set for each combination of factors (and cluster): one
+#' pass over the table for a linear model and one for its HC covariances; one pass a step of
+#' iteratively reweighted least squares for others, and one each for HC, CR and CR2.
+#' All passes see one moment of the database ([pg_snapshot()]).
+#'
+#' *Digits.* Moments cannot hold what nearly collinear columns say. Where less than nine digits
+#' would be left the fit is refused: read the columns and fit them here, where `fit_glm()`
+#' has a better method.
+#'
+#' *Several servers.* If partitions are foreign tables (`postgres_fdw`), each partition is asked
+#' for its own sums in one statement (`UNION ALL`), which the servers of the partitions work out by
+#' themselves; settings need no change. Row security of the parent is honoured by not doing so.
+#' @seealso [fit_glm()], [vcov.fit_glm()]
+#' @examplesIf pg_available() && pg_can_start()
+#' server <- pg_throwaway()
+#' con <- pg_connect(server$conninfo)
+#' pg_write(con, warpbreaks, "warpbreaks")
+#' fit <- fit_glm(breaks ~ wool * tension, pg_table(con, "warpbreaks"), family = poisson())
+#' summary(fit)
+#' pg_close(con)
+#' server$stop()
+#' @export
+pg_table <- function(con, name) {
+  quoted <- table_sql(table_name_parts(name))
+  found <- pg_read(con, table_query, list(quoted))
+  if (nrow(found) == 0 || is.na(found$schema)) {
+    qst_abort("argument", sprintf(
+      "`name`: there is no table %s that this session can see. Give c(\"schema\", \"table\").",
+      quoted
+    ), value = quoted)
+  }
+  structure(list(
+    con = con, name = c(found$schema, found$table), kind = found$kind, rows = found$rows,
+    columns = table_columns(con, quoted), leaves = table_leaves(con, quoted, found)
+  ), class = "pg_table")
+}
+
+# ---- The catalogue ----
+
+table_query <- paste(
+  "SELECT n.nspname::text AS schema, c.relname::text AS table, c.relkind::text AS kind,",
+  "  c.reltuples::float8 AS rows, c.relrowsecurity AS guarded",
+  "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
+  "WHERE c.oid = pg_catalog.to_regclass($1) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+)
+
+# `n_distinct` is what ANALYZE found, NA where it did not look.
+columns_query <- paste(
+  "SELECT a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,",
+  "  b.typname::text AS base, b.typtype::text AS sort,",
+  "  s.n_distinct::float8 AS n_distinct",
+  "FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid",
+  "JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid",
+  "END JOIN pg_catalog.pg_class c ON c.oid = a.attrelid",
+  "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
+  "LEFT JOIN pg_catalog.pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname",
+  "  AND s.attname = a.attname AND s.inherited = (c.relkind = 'p')",
+  "WHERE a.attrelid = pg_catalog.to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped",
+  "ORDER BY a.attnum"
+)
+
+table_columns <- function(con, quoted) {
+  columns <- pg_read(con, columns_query, list(quoted))
+  columns$kind <- model_kind(columns$base, columns$sort)
+  columns[c("name", "type", "kind", "n_distinct")]
+}
+
+# What a column is to a model: "logical", "text", "enum", "integer", "number" or "other".
+model_kind <- function(base, sort) {
+  known <- c(
+    bool = "logical", int2 = "integer", int4 = "integer", int8 = "integer", float4 = "number",
+    float8 = "number", numeric = "number", text = "text", varchar = "text", bpchar = "text",
+    name = "text", citext = "text"
+  )
+  kind <- unname(known[base])
+  kind[sort == "e"] <- "enum"
+  ifelse(is.na(kind), "other", kind)
+}
+
+leaves_query <- paste(
+  "SELECT n.nspname::text AS schema, c.relname::text AS table, c.relkind = 'f' AS foreign,",
+  "  pg_catalog.has_table_privilege(c.oid, 'SELECT') AS readable",
+  "FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) p",
+  "JOIN pg_catalog.pg_class c ON c.oid = p.relid",
+  "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE p.isleaf ORDER BY 1, 2"
+)
+
+# The partitions to ask one by one, quoted, with `foreign`: the table itself unless some of its
+# partitions lie elsewhere. Then a full aggregate of each can be left to its server, which a
+# partial one of the whole cannot.
+table_leaves <- function(con, quoted, found) {
+  itself <- table_sql(c(found$schema, found$table))
+  whole <- data.frame(name = itself, foreign = found$kind == "f")
+  if (found$kind != "p" || found$guarded) {
+    return(whole)
+  }
+  leaves <- pg_read(con, leaves_query, list(quoted))
+  if (!any(leaves$foreign) || !all(leaves$readable)) {
+    return(whole)
+  }
+  data.frame(
+    name = paste(sql_name(leaves$schema), sql_name(leaves$table), sep = "."),
+    foreign = leaves$foreign
+  )
+}
+
+#' @export
+print.pg_table <- function(x, ...) {
+  kinds <- c(
+    r = "Table", p = "Partitioned table", v = "View", m = "Materialized view", f = "Foreign table"
+  )
+  n_foreign <- sum(x$leaves$foreign)
+  about <- c(
+    sprintf("%d columns", nrow(x$columns)),
+    if (x$rows > 0) sprintf("about %s rows", count_text(x$rows)),
+    if (n_foreign > 0 && x$kind == "p") sprintf("%d partitions on other servers", n_foreign)
+  )
+  cat(sprintf("%s %s: %s.\n", kinds[[x$kind]], paste(x$name, collapse = "."),
+    paste(about, collapse = ", ")))
+  cat(strwrap(paste(sprintf("%s (%s)", x$columns$name, x$columns$type), collapse = ", "),
+    width = 79), sep = "\n")
+  invisible(x)
+}

@@ -1,0 +1,34 @@
+test_that("a table is described by its columns, with types and what they are to a model", {
+  con <- local_pg()
+  pg_exec(con, "CREATE TYPE arm AS ENUM ('placebo', 'drug')")
+  pg_exec(con, "CREATE DOMAIN share AS numeric CHECK (value BETWEEN 0 AND 1)")
+  pg_exec(con, "CREATE SCHEMA trial")
+  pg_exec(con, paste(
+    "CREATE TABLE trial.\"Visits\" (id bigint, arm arm, name varchar(20), done boolean, part share,",
+    "at timestamptz, gone int)"
+  ))
+  pg_exec(con, "ALTER TABLE trial.\"Visits\" DROP COLUMN gone")
+  for (name in list("trial.Visits", c("trial", "Visits"), DBI::Id(schema = "trial", table = "Visits"))) {
+    table <- pg_table(con, name)
+    expect_identical(table$name, c("trial", "Visits"))
+    expect_identical(table$columns$name, c("id", "arm", "name", "done", "part", "at"))
+    expect_identical(
+      table$columns$kind, c("integer", "enum", "text", "logical", "number", "other")
+    )
+  }
+  expect_output(print(table), "Table trial.Visits: 6 columns.*at \\(timestamp with time zone\\)")
+  expect_error(pg_table(con, "trial.visits"), class = "questrial_error_argument")
+  expect_error(pg_table(con, "a.b.c"), class = "questrial_error_argument")
+  expect_error(pg_table(con, 1), "must be a table's name")
+})
+
+test_that("a partitioned table is one, unless partitions lie elsewhere", {
+  con <- local_pg()
+  pg_exec(con, paste(
+    "CREATE TABLE p (id int, x int) PARTITION BY LIST (id);",
+    "CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1);",
+    "CREATE TABLE p2 PARTITION OF p FOR VALUES IN (2)"
+  ))
+  expect_identical(pg_table(con, "p")$leaves$name, "\"public\".\"p\"")
+  expect_output(print(pg_table(con, "p")), "Partitioned table")
+})
