@@ -40,7 +40,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(qstr_pg_run, 3),
     ENTRY(qstr_pg_prepare, 2),
     ENTRY(qstr_pg_no_rows, 1),
-    ENTRY(qstr_pg_start, 3),
+    ENTRY(qstr_pg_start, 4),
     ENTRY(qstr_pg_fetch, 2),
     ENTRY(qstr_pg_progress, 1),
     ENTRY(qstr_pg_stop, 1),

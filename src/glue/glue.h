@@ -148,7 +148,7 @@ SEXP qstr_pg_notices(SEXP handle_sexp);
 SEXP qstr_pg_run(SEXP handle_sexp, SEXP sql_sexp, SEXP params_sexp);
 SEXP qstr_pg_prepare(SEXP handle_sexp, SEXP sql_sexp);
 SEXP qstr_pg_no_rows(SEXP rules_sexp);
-SEXP qstr_pg_start(SEXP handle_sexp, SEXP params_sexp, SEXP rules_sexp);
+SEXP qstr_pg_start(SEXP handle_sexp, SEXP params_sexp, SEXP copy_sexp, SEXP rules_sexp);
 SEXP qstr_pg_fetch(SEXP rows_sexp, SEXP n_sexp);
 SEXP qstr_pg_progress(SEXP rows_sexp);
 SEXP qstr_pg_stop(SEXP rows_sexp);

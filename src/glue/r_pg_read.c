@@ -143,11 +143,13 @@ SEXP qstr_pg_no_rows(SEXP rules_sexp)
     return handle;
 }
 
-/* Sends the prepared statement off: a handle on its rows. */
-SEXP qstr_pg_start(SEXP handle_sexp, SEXP params_sexp, SEXP rules_sexp)
+/* Sends the prepared statement off, by the COPY around it where that is given: a handle on its
+ * rows. */
+SEXP qstr_pg_start(SEXP handle_sexp, SEXP params_sexp, SEXP copy_sexp, SEXP rules_sexp)
 {
     qst_pg *pg = qstr_session(handle_sexp);
     const qst_pg_params params = qstr_params(params_sexp);
+    const char *copy = copy_sexp == R_NilValue ? NULL : qstr_text(copy_sexp, "copy");
     ptrdiff_t n_rules;
     const qst_pg_rule *rules = read_rules(rules_sexp, &n_rules);
     SEXP handle = PROTECT(R_MakeExternalPtr(NULL, as_codes_of(rules_sexp), handle_sexp));
@@ -156,7 +158,8 @@ SEXP qstr_pg_start(SEXP handle_sexp, SEXP params_sexp, SEXP rules_sexp)
     PROTECT(qstr_begin(&call, 1));
     qst_pg_rows *rows;
     const qst_status status =
-        qst_pg_start(&call.ctx, pg, &params, rules, n_rules, &rows, &call.err);
+        copy == NULL ? qst_pg_start(&call.ctx, pg, &params, rules, n_rules, &rows, &call.err)
+                     : qst_pg_start_copy(&call.ctx, pg, copy, rules, n_rules, &rows, &call.err);
     qstr_done(&call, status);
     R_SetExternalPtrAddr(handle, rows);
     UNPROTECT(2);

@@ -99,6 +99,14 @@ qst_status qst_pg_start(const qst_ctx *ctx, qst_pg *pg, const qst_pg_params *par
     return absent(err);
 }
 
+qst_status qst_pg_start_copy(const qst_ctx *ctx, qst_pg *pg, const char *copy_sql,
+    const qst_pg_rule *rules, ptrdiff_t n_rules, qst_pg_rows **rows_out, qst_err *err)
+{
+    (void)ctx, (void)pg, (void)copy_sql, (void)rules, (void)n_rules;
+    *rows_out = NULL;
+    return absent(err);
+}
+
 qst_status qst_pg_rows_none(const qst_ctx *ctx, const qst_pg_rule *rules, ptrdiff_t n_rules,
     qst_pg_rows **rows_out, qst_err *err)
 {

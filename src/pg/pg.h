@@ -70,7 +70,7 @@ typedef struct {
 } qst_pg_info;
 qst_pg_info qst_pg_describe(const qst_pg *pg);
 
-/* ---- Statements: statement.c ---- */
+/* ---- Statements: statement.c, rows.c ---- */
 
 /* Values bound to $1 ... $n, in text format as the server reads it; NULL is SQL's NULL. */
 typedef struct {
@@ -110,6 +110,13 @@ typedef struct qst_pg_rows qst_pg_rows;
 
 /* Sends the prepared statement off. A rule for each field; they are copied. */
 QST_MUST_USE qst_status qst_pg_start(const qst_ctx *ctx, qst_pg *pg, const qst_pg_params *params,
+    const qst_pg_rule *rules, ptrdiff_t n_rules, qst_pg_rows **rows_out, qst_err *err);
+
+/*
+ * The same by COPY, which takes no parameters and costs libpq less a row: `copy_sql` is "COPY (...)
+ * TO STDOUT (FORMAT binary)" around the prepared statement, whose columns the rules are for.
+ */
+QST_MUST_USE qst_status qst_pg_start_copy(const qst_ctx *ctx, qst_pg *pg, const char *copy_sql,
     const qst_pg_rule *rules, ptrdiff_t n_rules, qst_pg_rows **rows_out, qst_err *err);
 
 /* Rows of no session, read to their end already: the columns a statement would give. */

@@ -26,6 +26,16 @@ struct qst_pg {
  * left unread and forgets the last failure and notices. Every statement begins with it. */
 QST_MUST_USE qst_status qst__pg_begin(const qst_ctx *ctx, qst_pg *pg, qst_err *err);
 
+/* qst__pg_begin() for a statement with parameters; *n_params_out: their number for libpq. */
+QST_MUST_USE qst_status qst__pg_begin_with(
+    const qst_ctx *ctx, qst_pg *pg, const qst_pg_params *params, int *n_params_out, qst_err *err);
+
+/* After a PQsend...() that returned `ok`: sees to it that all goes out, or that nothing stays. */
+QST_MUST_USE qst_status qst__pg_sent(const qst_ctx *ctx, qst_pg *pg, int ok, qst_err *err);
+
+/* How many rows the statement of a result touched, -1 where that means nothing. NULL: -1. */
+int64_t qst__pg_touched(PGresult *result);
+
 /* Waits until all that was given to libpq has gone out. */
 QST_MUST_USE qst_status qst__pg_flush(const qst_ctx *ctx, qst_pg *pg, qst_err *err);
 
