@@ -1,4 +1,4 @@
-#include "pg/row_bytes.h"
+#include "pg/framing.h"
 
 #include "pg/decode.h"
 

@@ -1,9 +1,9 @@
 /*
- * row_bytes.h - the rows of a binary COPY. Pure functions over bytes: no server,
+ * framing.h - the rows of a binary COPY. Pure functions over bytes: no server,
  * no libpq. Bytes are hostile.
  */
-#ifndef QST_PG_ROW_BYTES_H
-#define QST_PG_ROW_BYTES_H
+#ifndef QST_PG_FRAMING_H
+#define QST_PG_FRAMING_H
 
 #include "pg/column.h"
 
