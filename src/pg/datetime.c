@@ -16,8 +16,10 @@ bool qst__timestamp_seconds(int64_t microseconds, double *seconds_out)
         whole--;
     }
     whole += epoch_seconds;
-    const double seconds = whole < 0x1p33 && whole > -0x1p33 ? (double)(whole * second + part) / 1e6
-                                                             : (double)whole + (double)part / 1e6;
+    /* below 2^53 microseconds the whole of them is a double, and a division rounds correctly */
+    const int64_t exact = INT64_C(1) << 33;
+    const double seconds = whole < exact && whole > -exact ? (double)(whole * second + part) / 1e6
+                                                           : (double)whole + (double)part / 1e6;
     *seconds_out = seconds;
     if (fabs(seconds) < 0x1p33) {
         return true;
