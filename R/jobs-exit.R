@@ -6,18 +6,19 @@ exit_codes <- c(
   again = 75L, permission = 77L, configuration = 78L, interrupted = 130L
 )
 
-# By class, the first that fits; of SQL and of connections the SQLSTATE decides first.
+# By class, the first that fits; of SQL and of connections the SQLSTATE decides before.
 exit_of_class <- c(
   questrial_error_usage = "usage",
   questrial_error_configuration = "configuration",
   questrial_error_locked = "again",
   questrial_error_lost_write = "again",
-  questrial_error_unknown_commit = "again",
+  questrial_error_commit_unknown = "again",
   questrial_error_file = "unwritten",
   questrial_error_package = "configuration",
   questrial_error_no_libpq = "configuration",
   questrial_error_not_installed = "configuration",
   questrial_error_conninfo = "configuration",
+  questrial_error_migration = "configuration",
   questrial_error_connection = "unavailable",
   questrial_error_sql = "bug",
   questrial_error = "refused",
@@ -37,13 +38,12 @@ exit_of_sqlstate <- c(
 # The name of the exit code that a condition stands for.
 exit_name <- function(condition) {
   by_class <- exit_of_class[inherits(condition, names(exit_of_class), which = TRUE) > 0]
-  if (!inherits(condition, paste0("questrial_error_", c("sql", "connection")))) {
+  if (!class(condition)[[1]] %in% paste0("questrial_error_", c("sql", "connection"))) {
     return(c(unname(by_class), "bug")[[1]])
   }
   by_state <- exit_of_sqlstate[vapply(
     names(exit_of_sqlstate), grepl, NA, x = sqlstate_of(condition)
   )]
-  by_class <- exit_of_class[inherits(condition, names(exit_of_class), which = TRUE) > 0]
   c(unname(by_state), unname(by_class), "bug")[[1]]
 }
 
@@ -70,8 +70,8 @@ is_transient <- function(condition) {
 
 # Those whose words are about what was configured or where the database is, not about data.
 speaking_classes <- paste0("questrial_error_", c(
-  "usage", "configuration", "connection", "locked", "lost_write", "unknown_commit", "package",
-  "no_libpq", "not_installed", "conninfo"
+  "usage", "configuration", "connection", "locked", "lost_write", "commit_unknown", "package",
+  "no_libpq", "not_installed", "conninfo", "migration"
 ))
 
 # Any other condition may carry values of the data in its words (an answer out of range, a key

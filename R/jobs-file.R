@@ -4,13 +4,14 @@
 job_works <- c("score", "analyse", "report", "audit")
 
 job_fields <- c(
-  "job", "work", "study", "database", "report", "published", "repaired", "attempts", "timeout"
+  "job", "work", "study", "database", "schema", "report", "published", "repaired", "attempts",
+  "timeout"
 )
 
 # A list of the fields with their defaults, checked; `given` overrides what the file says.
-job_description <- function(job, given = list()) {
+job_description <- function(file, given = list()) {
   fields <- as_configuration(
-    if (is.function(job)) list(work = job) else read_job(job)
+    if (is.function(file)) list(work = file) else read_job(file)
   )
   if (!is.null(fields$work) && !is.null(given$work) && !identical(fields$work, given$work)) {
     qst_abort("configuration", sprintf(
@@ -34,7 +35,7 @@ as_configuration <- function(expr) {
 # ---- From a file ----
 
 read_job <- function(file) {
-  check_string(file, "job")
+  check_string(file, "file")
   records <- read_dcf_records(file)
   if (length(records) != 1) {
     abort_file(file, "a job is one record, so no empty line may part its fields.")
@@ -69,7 +70,9 @@ check_job <- function(fields) {
       "A job has no field `%s`.%s", unknown[[1]], nearest(unknown[[1]], job_fields)
     ))
   }
-  defaults <- list(database = "", repaired = FALSE, attempts = 6, timeout = 600)
+  defaults <- list(
+    database = "", schema = "questrial", repaired = FALSE, attempts = 6, timeout = 600
+  )
   fields <- c(fields, defaults[setdiff(names(defaults), names(fields))])
   check_job_name(fields$job)
   check_number(fields$attempts, "attempts", 1, 20, whole = TRUE)

@@ -49,26 +49,36 @@ pull_job <- function(session) {
   description <- session$description
   pg_snapshot(con, {
     moment <- pg_read(con, "SELECT pg_current_snapshot()::text AS snapshot")
+    plan <- if (!is.null(description$study)) study_plan(con, description)
     list(
-      data = pull_data(con, description), snapshot = moment$snapshot,
-      plan = if (!is.null(description$study)) study_plan(con, description$study),
-      last = last_done(con, description$job)
+      data = pull_data(con, description), snapshot = moment$snapshot, plan = plan,
+      last = last_done(con, description$schema, description$job)
     )
   })
 }
 
+# A study that is not there, or a schema, is an error of configuration.
+study_plan <- function(con, description) {
+  tryCatch(
+    pg_plan(con, description$study, schema = description$schema),
+    questrial_error_argument = function(fault) {
+      qst_abort("configuration", conditionMessage(fault))
+    }
+  )
+}
+
 pull_data <- function(con, description) {
   if (is.null(description$pull)) {
-    pg_cohort(con, description$study)
+    pg_cohort(con, description$study, schema = description$schema)
   } else {
     check_data_frame(description$pull(con), "what `pull` returns", min_rows = 0L)
   }
 }
 
-last_done <- function(con, job) {
-  pg_read(con, sprintf(
-    "SELECT data_hash, code_hash, plan_hash FROM %s
-     WHERE job = $1 AND status = 'done' ORDER BY run_id DESC LIMIT 1", trial_table(con, "runs")
+last_done <- function(con, schema, job) {
+  home_read(con, schema, paste(
+    "SELECT data_hash, code_hash, plan_hash FROM @runs",
+    "WHERE job = $1 AND status = 'done' ORDER BY run_id DESC LIMIT 1"
   ), list(job))
 }
 
@@ -118,7 +128,7 @@ run_key <- function() {
 run_record <- function(description, pulled, key, began) {
   run <- list(
     job = description$job, key = key, study = description$study, started = began,
-    exit_code = exit_codes[["done"]], plan = pulled$plan$text,
+    exit_code = exit_codes[["done"]], plan = if (!is.null(pulled$plan)) plan_text(pulled$plan),
     data_hash = data_hash(pulled$data), code_hash = job_code_hash(description),
     snapshot = pulled$snapshot
   )
@@ -138,9 +148,7 @@ is_current <- function(run, last, description) {
 job_code_hash <- function(description) {
   work <- description$work
   code <- if (is.function(work)) deparse(work, control = c("digits17", "keepInteger")) else work
-  printed <- if (!is.null(description$published)) {
-    list.files(description$published, "[.]csv$", full.names = TRUE)
-  }
+  printed <- list.files(as.character(description$published), "[.]csv$", full.names = TRUE)
   text_hash(paste(c(
     package_code_hash(), code, description$report, description$repaired, tools::md5sum(printed)
   ), collapse = "\n"))
@@ -148,30 +156,22 @@ job_code_hash <- function(description) {
 
 # ---- The write: once, in one transaction ----
 
-# The number of the run. What was under way when a session was lost is known by whether COMMIT had
-# been sent: if not, nothing is there; if so, the run's key tells.
+# The number of the run. Where the session is lost before COMMIT was sent nothing is there; where it
+# is lost after, the run's key tells.
 write_job <- function(session, log, run, work) {
-  progress <- new.env(parent = emptyenv())
-  progress$commits <- FALSE
-  outcome <- tryCatch(
+  schema <- session$description$schema
+  tryCatch(
     pg_transaction(session$con, {
-      number <- write_run(session$con, run)
-      write_results(session$con, number, work$parts)
+      number <- write_run(session$con, run, schema)
+      write_results(session$con, number, work$parts, schema)
       work$finish()
-      progress$commits <- TRUE
       number
     }),
-    error = identity
+    questrial_error_commit_unknown = function(fault) settle_commit(session, log, run, fault),
+    questrial_error = function(fault) {
+      if (is_transient(fault)) abort_unwritten(fault) else stop(fault)
+    }
   )
-  if (!inherits(outcome, "error")) {
-    outcome
-  } else if (!is_transient(outcome)) {
-    stop(outcome)
-  } else if (progress$commits) {
-    settle_commit(session, log, run, outcome)
-  } else {
-    abort_unwritten(outcome)
-  }
 }
 
 abort_unwritten <- function(why) {
@@ -187,14 +187,14 @@ settle_commit <- function(session, log, run, why) {
   ), class = class(why)[[1]], sqlstate = logged_sqlstate(why))
   look <- function() {
     open_session(session)
-    pg_read(session$con, sprintf(
-      "SELECT run_id FROM %s WHERE job = $1 AND key = $2", trial_table(session$con, "runs")
-    ), list(run$job, run$key), bigint = "numeric")$run_id
+    home_read(session$con, session$description$schema,
+      "SELECT run_id FROM @runs WHERE job = $1 AND key = $2", list(run$job, run$key)
+    )$run_id
   }
   found <- tryCatch(
     retry_reading(log, session$description, run$key, look, patient = TRUE),
     error = function(fault) {
-      qst_abort("unknown_commit", sprintf(paste(
+      qst_abort("commit_unknown", sprintf(paste(
         "It is not known whether run %s was committed, as the database could not be asked: %s",
         "Start the job again: it finds out, and does nothing if the run is there."
       ), run$key, logged_words(fault)))

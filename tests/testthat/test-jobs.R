@@ -17,7 +17,7 @@ class_error <- function(kind, state = NULL) {
 test_that("each kind of failure has its code of sysexits.h", {
   code <- function(condition) inside("exit_codes")[[inside("exit_name")(condition)]]
   kinds <- c(
-    usage = 64, configuration = 78, locked = 75, lost_write = 75, unknown_commit = 75, file = 73,
+    usage = 64, configuration = 78, locked = 75, lost_write = 75, commit_unknown = 75, file = 73,
     connection = 69, package = 78, no_libpq = 78, range = 65, argument = 65, audit = 65, work = 65
   )
   for (kind in names(kinds)) {
