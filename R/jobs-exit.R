@@ -98,7 +98,7 @@ condition_place <- function(condition) {
     table = place_name(condition$table), constraint = place_name(condition$constraint),
     `in` = place_call(conditionCall(condition))
   )
-  join_words(sprintf("%s %s", names(place), place)[nzchar(place)], ", ")
+  paste(sprintf("%s %s", names(place), place)[nzchar(place)], collapse = ", ")
 }
 
 place_row <- function(row) {

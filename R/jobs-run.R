@@ -49,7 +49,7 @@ pull_job <- function(session) {
   description <- session$description
   pg_snapshot(con, {
     moment <- pg_read(con, "SELECT pg_current_snapshot()::text AS snapshot")
-    plan <- if (!is.null(description$study)) study_plan(con, description)
+    plan <- if (!is.null(description$study)) job_plan(con, description)
     list(
       data = pull_data(con, description), snapshot = moment$snapshot, plan = plan,
       last = last_done(con, description$schema, description$job)
@@ -58,7 +58,7 @@ pull_job <- function(session) {
 }
 
 # A study that is not there, or a schema, is an error of configuration.
-study_plan <- function(con, description) {
+job_plan <- function(con, description) {
   tryCatch(
     pg_plan(con, description$study, schema = description$schema),
     questrial_error_argument = function(fault) {
