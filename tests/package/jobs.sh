@@ -13,7 +13,7 @@ jobs=$($rscript -e 'cat(system.file("jobs", package = "questrial"))')
 printed=$(dirname "$jobs")/extdata/lemogne2020
 rm -rf "$place"
 mkdir -p "$place"
-$rscript tests/package/jobs-server.R "$place/conninfo" > "$place/server.log" 2>&1 &
+$rscript tests/package/jobs-server.R "$place/conninfo" > "$place/server.out" 2>&1 &
 trap 'rm -f "$place/conninfo"; wait' EXIT
 tries=0
 while [ ! -e "$place/conninfo" ] && [ $tries -lt 300 ]; do
@@ -21,7 +21,7 @@ while [ ! -e "$place/conninfo" ] && [ $tries -lt 300 ]; do
     sleep 0.1
 done
 if [ ! -e "$place/conninfo" ]; then
-    cat "$place/server.log" >&2
+    cat "$place/server.out" >&2
     echo "not ok 1 - a server was started"
     exit 1
 fi
@@ -162,7 +162,7 @@ ask "SELECT extract(epoch FROM age) < 600 FROM questrial.last_success WHERE job 
     grep -qx t
 tell $? "SQL says when a job last succeeded"
 
-cat "$place"/*.log | grep -v '^\[' > "$place/lines"
+cat "$place"/*.log > "$place/lines"
 $rscript -e '
     lines <- lapply(readLines(commandArgs(TRUE)[1]), jsonlite::fromJSON)
     keys <- unique(lapply(lines, names))
