@@ -61,6 +61,9 @@ version_in_words <- function(number) {
 #' @param conninfo Where and as whom: `"host=db.example.org dbname=trial user=reader"`, or
 #'   `"postgresql://reader@db.example.org/trial"`; `""` leaves it to the environment.
 #' @param ... Further keywords of libpq, as in `connect_timeout = 5`; they win over `conninfo`.
+#' @param certificate `"verify"`: a host that is not this machine must prove by its certificate
+#'   that it is the one named (`sslmode=verify-full`). `"do not verify"` gives that up in words: the
+#'   `sslmode` you ask for is then used, or `require`.
 #' @return A connection for [pg_read()], [pg_exec()] and DBI's functions. It prints host, database
 #'   and user, never a secret.
 #' @details
@@ -69,9 +72,23 @@ version_in_words <- function(number) {
 #' says so, and nothing connects again by itself, as the transaction, the settings and the locks of
 #' the lost session would silently be gone with it (RPostgres connects again). A process forked
 #' from this one cannot use it.
+#' @section What is refused before anything is sent:
+#' A connection string is read more strictly than libpq does it, which sends or prints a piece of
+#' the password when one is written wrongly: `postgresql:/me:secret@host` is a database's name to
+#' it, the tail of `me:sec@ret@host` a host's. Refused are words without `=`, keywords that do not
+#' exist, `@` and `://` in hosts and databases, `:` in users, ports that are no number, and an `@`
+#' or `/` in the password of a URI that is not written `%40` or `%2F`. No message repeats what was
+#' given. A password is best left to the password file (`~/.pgpass`) or a service; one that is given
+#' here is in no print, error, traceback, dump or saved object, and what the server says is
+#' searched for it. (Objects that keep calls, as rlang's backtraces do, show your own code.)
+#' @section Certificates:
+#' libpq's own default takes any server for the one that was meant. Here a host other than a
+#' socket, localhost, 127.0.0.0/8 and ::1 must prove itself, by the authorities of
+#' `~/.postgresql/root.crt` or `sslrootcert`; libpq 16 and later take `sslrootcert = "system"`.
 #' @section Errors:
-#' `questrial_error_connection` where no session can be opened, with the field `sqlstate` (`NA` where
-#' no server answered); `questrial_error_no_libpq` where the package was built without libpq.
+#' `questrial_error_argument` where the settings cannot be used;
+#' `questrial_error_connection` where no session can be opened, with the field `sqlstate` (`NA`
+#' where no server answered); `questrial_error_no_libpq` where the package was built without libpq.
 #' @examplesIf pg_available() && pg_can_start()
 #' server <- pg_throwaway()
 #' con <- pg_connect(server$conninfo)
@@ -79,11 +96,14 @@ version_in_words <- function(number) {
 #' pg_close(con)
 #' server$stop()
 #' @export
-pg_connect <- function(conninfo = "", ...) {
+pg_connect <- function(conninfo = "", ..., certificate = "verify") {
+  settings <- .Call(C_qstr_pg_conninfo, conninfo, list(...), sys.calls())
+  on.exit(.Call(C_qstr_pg_conninfo_uncover, settings))
+  forget_arguments(sys.frames(), lapply(seq_len(sys.nframe()), sys.function))
   need_libpq()
-  settings <- connection_settings(conninfo, ...)
+  settings <- connection_settings(settings, certificate)
   handle <- tryCatch(
-    .Call(C_qstr_pg_open, names(settings), unname(settings)),
+    .Call(C_qstr_pg_open, settings),
     questrial_error_connection = raise_no_session
   )
   state <- new.env(parent = emptyenv())
@@ -92,6 +112,7 @@ pg_connect <- function(conninfo = "", ...) {
   state$depth <- 0L
   con <- new("PgConnection", state = state)
   pg_exec(con, session_defaults)
+  warn_of_role(con)
   con
 }
 
@@ -113,13 +134,6 @@ need_libpq <- function() {
       "Install it (Debian: libpq-dev; Homebrew: libpq) and install questrial again."
     ))
   }
-}
-
-connection_settings <- function(conninfo, ...) {
-  given <- vapply(list(...), as.character, "")
-  settings <- c(dbname = enc2utf8(check_string(conninfo, "conninfo")),
-    fallback_application_name = "questrial", client_encoding = "UTF8", given)
-  settings[!duplicated(names(settings), fromLast = TRUE)]
 }
 
 # What every session is set to, whatever the server's defaults and the environment say.

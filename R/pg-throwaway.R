@@ -34,6 +34,7 @@ pg_throwaway <- function(settings = NULL) {
     stop_with_r(bin, folder)
   }
   start()
+  assign(folder, TRUE, envir = throwaway_folders)
   server$conninfo <- sprintf("host=%s port=%d user=postgres dbname=postgres", folder, server$port)
   server$stop <- function() {
     try(run("pg_ctl", "stop", "-s", "-m", "immediate", "-D", file.path(folder, "data")),
@@ -65,6 +66,13 @@ pg_can_start <- function() {
 print.pg_throwaway <- function(x, ...) {
   cat(sprintf("A throw-away PostgreSQL server in %s\npg_connect(server$conninfo)\n", x$folder))
   invisible(x)
+}
+
+# Of the servers this process started: nothing is lost with them, whatever their role may do.
+throwaway_folders <- new.env()
+
+is_throwaway <- function(host) {
+  nzchar(host) && exists(host, envir = throwaway_folders, inherits = FALSE)
 }
 
 # ---- Where the programs are ----

@@ -138,7 +138,11 @@ SEXP qstr_impute(SEXP variables_sexp, SEXP data_sexp, SEXP settings_sexp, SEXP t
 SEXP qstr_model_predict(SEXP model_sexp, SEXP b_sexp, SEXP a_sexp, SEXP threads_sexp);
 
 SEXP qstr_pg_version(void);
-SEXP qstr_pg_open(SEXP keywords_sexp, SEXP values_sexp);
+SEXP qstr_pg_conninfo(SEXP conninfo_sexp, SEXP dots_sexp, SEXP calls_sexp);
+SEXP qstr_pg_conninfo_uncover(SEXP settings_sexp);
+SEXP qstr_pg_conninfo_service(SEXP settings_sexp);
+SEXP qstr_pg_conninfo_ready(SEXP settings_sexp, SEXP accept_unverified_sexp);
+SEXP qstr_pg_open(SEXP settings_sexp);
 SEXP qstr_pg_close(SEXP handle_sexp);
 SEXP qstr_pg_abandon(SEXP handle_sexp);
 SEXP qstr_pg_is_usable(SEXP handle_sexp);

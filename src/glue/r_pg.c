@@ -1,6 +1,7 @@
 #include "glue/r_pg.h"
 
 #include "glue/glue.h"
+#include "glue/r_pg_conninfo.h"
 
 SEXP qstr_pg_version(void)
 {
@@ -57,23 +58,19 @@ qst_pg_params qstr_params(SEXP params)
 
 /* ---- Sessions ---- */
 
-/* `keywords` and `values`: as PQconnectdbParams takes them. */
-SEXP qstr_pg_open(SEXP keywords_sexp, SEXP values_sexp)
+/* `settings`: of qstr_pg_conninfo(); they are the session's then. */
+SEXP qstr_pg_open(SEXP settings_sexp)
 {
-    ptrdiff_t n_keywords, n_values;
-    const char *const *keywords = qstr_texts(keywords_sexp, "keywords", &n_keywords);
-    const char *const *values = qstr_texts(values_sexp, "values", &n_values);
-    if (n_keywords != n_values) {
-        qstr_refuse("`keywords` and `values` differ in length.");
-    }
+    qst_conninfo *info = qstr_conninfo(settings_sexp);
     SEXP handle = PROTECT(R_MakeExternalPtr(NULL, R_NilValue, R_NilValue));
     R_RegisterCFinalizerEx(handle, finalize_session, TRUE);
     qstr_call call;
     PROTECT(qstr_begin(&call, 1));
     qst_pg *pg;
-    const qst_status status = qst_pg_open(&call.ctx, keywords, values, n_keywords, &pg, &call.err);
+    const qst_status status = qst_pg_open(&call.ctx, info, &pg, &call.err);
     qstr_done(&call, status);
     R_SetExternalPtrAddr(handle, pg);
+    qstr_conninfo_given(settings_sexp);
     UNPROTECT(2);
     return handle;
 }

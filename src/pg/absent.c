@@ -10,11 +10,16 @@ static qst_status absent(qst_err *err)
     return qst__fail(err, QST_ECONNECTION, "this build has no libpq");
 }
 
-qst_status qst_pg_open(const qst_ctx *ctx, const char *const *keywords, const char *const *values,
-    ptrdiff_t n_settings, qst_pg **pg_out, qst_err *err)
+qst_status qst_pg_open(const qst_ctx *ctx, qst_conninfo *info, qst_pg **pg_out, qst_err *err)
 {
-    (void)ctx, (void)keywords, (void)values, (void)n_settings;
+    (void)ctx, (void)info;
     *pg_out = NULL;
+    return absent(err);
+}
+
+qst_status qst_pg_defaults(qst_conninfo *info, qst_err *err)
+{
+    (void)info;
     return absent(err);
 }
 

@@ -12,6 +12,7 @@
 #define QST_PG_H
 
 #include "pg/column.h"
+#include "pg/conninfo.h"
 
 #include "qst.h"
 
@@ -38,11 +39,15 @@ typedef struct {
     bool is_lost;     /* the session is gone */
 } qst_pg_failure;
 
-/* Opens a session from n_settings keywords and values as PQconnectdbParams takes them, a conninfo
- * or URI as the value of the first dbname. It must stand within connect_timeout seconds, 10 if
- * nothing says otherwise. QST_ECONNECTION: refused or no answer. */
-QST_MUST_USE qst_status qst_pg_open(const qst_ctx *ctx, const char *const *keywords,
-    const char *const *values, ptrdiff_t n_settings, qst_pg **pg_out, qst_err *err);
+/* Fills in what the environment and its service say, where `info` says nothing. QST_EARGUMENT: a
+ * keyword that this libpq does not know yet. */
+QST_MUST_USE qst_status qst_pg_defaults(qst_conninfo *info, qst_err *err);
+
+/* Opens a session with settings that have been judged (qst_conninfo_check), which belong to it
+ * then. It must stand within connect_timeout seconds, 10 if nothing says otherwise.
+ * QST_ECONNECTION: refused or no answer. */
+QST_MUST_USE qst_status qst_pg_open(
+    const qst_ctx *ctx, qst_conninfo *info, qst_pg **pg_out, qst_err *err);
 
 /* Ends the session and frees it. Rows that are still being read end with it. NULL: nothing. */
 void qst_pg_close(qst_pg *pg);

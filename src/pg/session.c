@@ -126,14 +126,40 @@ static void make_valid(char *text)
     }
 }
 
-static const char *field_text(const PGresult *result, int field)
+/* Valid and without secrets, in place. */
+static const char *tidy_text(const qst_conninfo *info, char *text)
 {
-    char *text = PQresultErrorField(result, field);
     if (text == NULL) {
         return "";
     }
     make_valid(text);
+    qst_conninfo_scrub(info, text);
     return text;
+}
+
+static const char *field_text(const qst_pg *pg, const PGresult *result, int field)
+{
+    return tidy_text(pg->info, PQresultErrorField(result, field));
+}
+
+/* Fails with what libpq says. A password may be of a password file, and a server that was told it
+ * in clear can send it back. */
+static qst_status libpq_failed(qst_conninfo *info, PGconn *conn, qst_err *err)
+{
+    const char *password = PQpass(conn), *words = PQerrorMessage(conn);
+    char *copy = malloc(strlen(words) + 1);
+    qst_status status = copy != NULL ? QST_OK : QST_ENOMEM;
+    if (status == QST_OK && password != NULL) {
+        status = qst_conninfo_default(info, "password", password, err);
+    }
+    if (status == QST_OK) {
+        strcpy(copy, words);
+        status = qst__fail(err, QST_ECONNECTION, "%s", tidy_text(info, copy));
+    } else {
+        status = qst__fail(err, QST_ENOMEM, "no memory for what libpq says");
+    }
+    free(copy);
+    return status;
 }
 
 static void forget_failure(qst_pg *pg)
@@ -144,9 +170,9 @@ static void forget_failure(qst_pg *pg)
 }
 
 /* After FATAL the server closes the session, which libpq only sees when it reads on. */
-static bool ends_session(const PGresult *result)
+static bool ends_session(const qst_pg *pg, const PGresult *result)
 {
-    const char *severity = field_text(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *severity = field_text(pg, result, PG_DIAG_SEVERITY_NONLOCALIZED);
     return strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0;
 }
 
@@ -162,22 +188,22 @@ qst_status qst__pg_refused(qst_pg *pg, PGresult *result, qst_err *err)
 {
     forget_failure(pg);
     pg->refusal = result;
-    const char *position = field_text(result, PG_DIAG_STATEMENT_POSITION);
-    const char *message = field_text(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *position = field_text(pg, result, PG_DIAG_STATEMENT_POSITION);
+    const char *message = field_text(pg, result, PG_DIAG_MESSAGE_PRIMARY);
     if (message[0] == '\0') {
-        message = PQresultErrorMessage(result);
+        message = tidy_text(pg->info, PQresultErrorMessage(result));
     }
-    pg->failure = (qst_pg_failure){.sqlstate = field_text(result, PG_DIAG_SQLSTATE),
+    pg->failure = (qst_pg_failure){.sqlstate = field_text(pg, result, PG_DIAG_SQLSTATE),
         .message = message,
-        .detail = field_text(result, PG_DIAG_MESSAGE_DETAIL),
-        .hint = field_text(result, PG_DIAG_MESSAGE_HINT),
-        .where = field_text(result, PG_DIAG_CONTEXT),
-        .schema = field_text(result, PG_DIAG_SCHEMA_NAME),
-        .table = field_text(result, PG_DIAG_TABLE_NAME),
-        .column = field_text(result, PG_DIAG_COLUMN_NAME),
-        .constraint = field_text(result, PG_DIAG_CONSTRAINT_NAME),
+        .detail = field_text(pg, result, PG_DIAG_MESSAGE_DETAIL),
+        .hint = field_text(pg, result, PG_DIAG_MESSAGE_HINT),
+        .where = field_text(pg, result, PG_DIAG_CONTEXT),
+        .schema = field_text(pg, result, PG_DIAG_SCHEMA_NAME),
+        .table = field_text(pg, result, PG_DIAG_TABLE_NAME),
+        .column = field_text(pg, result, PG_DIAG_COLUMN_NAME),
+        .constraint = field_text(pg, result, PG_DIAG_CONSTRAINT_NAME),
         .position = (int32_t)strtol(position, NULL, 10)};
-    pg->is_lost = pg->is_lost || ends_session(result);
+    pg->is_lost = pg->is_lost || ends_session(pg, result);
     note_loss(pg);
     return qst__fail(err, pg->is_lost ? QST_ECONNECTION : QST_ESERVER, "%s", message);
 }
@@ -185,7 +211,7 @@ qst_status qst__pg_refused(qst_pg *pg, PGresult *result, qst_err *err)
 qst_status qst__pg_broken(qst_pg *pg, qst_err *err)
 {
     note_loss(pg);
-    return qst__fail(err, QST_ECONNECTION, "%s", PQerrorMessage(pg->conn));
+    return libpq_failed(pg->info, pg->conn, err);
 }
 
 const qst_pg_failure *qst_pg_last_failure(const qst_pg *pg)
@@ -225,8 +251,8 @@ static void append_notice(qst_pg *pg, const char *text)
 static void keep_notice(void *data, const PGresult *result)
 {
     qst_pg *pg = data;
-    const char *severity = field_text(result, PG_DIAG_SEVERITY);
-    const char *message = field_text(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *severity = field_text(pg, result, PG_DIAG_SEVERITY);
+    const char *message = field_text(pg, result, PG_DIAG_MESSAGE_PRIMARY);
     if (message[0] != '\0' && make_room(pg, strlen(severity) + strlen(message) + 4)) {
         append_notice(pg, severity);
         append_notice(pg, ": ");
@@ -250,27 +276,22 @@ const char *qst_pg_notices(qst_pg *pg)
 
 /* ---- Opening ---- */
 
-static double timeout_ms(PGconn *conn)
+static double timeout_ms(const qst_conninfo *info)
 {
-    double seconds = DEFAULT_TIMEOUT_S;
-    PQconninfoOption *options = PQconninfo(conn);
-    for (const PQconninfoOption *o = options; o != NULL && o->keyword != NULL; o++) {
-        if (strcmp(o->keyword, "connect_timeout") == 0 && o->val != NULL && o->val[0] != '\0') {
-            seconds = (double)strtol(o->val, NULL, 10);
-        }
-    }
-    PQconninfoFree(options);
+    const char *given = qst_conninfo_get(info, "connect_timeout");
+    const bool is_given = given != NULL && given[0] != '\0';
+    const double seconds = is_given ? (double)strtol(given, NULL, 10) : DEFAULT_TIMEOUT_S;
     return seconds > 0 ? seconds * 1e3 : (double)INFINITY;
 }
 
 /* PQconnectPoll() until the session stands; libpq's own timeout does not count here. */
-static qst_status dial(const qst_ctx *ctx, PGconn *conn, qst_err *err)
+static qst_status dial(const qst_ctx *ctx, qst_conninfo *info, PGconn *conn, qst_err *err)
 {
-    const double limit_ms = timeout_ms(conn), start = now_ms();
+    const double limit_ms = timeout_ms(info), start = now_ms();
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
     while (state != PGRES_POLLING_OK) {
         if (state == PGRES_POLLING_FAILED) {
-            return qst__fail(err, QST_ECONNECTION, "%s", PQerrorMessage(conn));
+            return libpq_failed(info, conn, err);
         }
         if (now_ms() - start > limit_ms) {
             return qst__fail(err, QST_ECONNECTION,
@@ -289,20 +310,25 @@ static qst_status dial(const qst_ctx *ctx, PGconn *conn, qst_err *err)
     return QST_OK;
 }
 
-static qst_status connect(const qst_ctx *ctx, const char *const *keywords,
-    const char *const *values, PGconn **conn_out, qst_err *err)
+/* A database's name is never read as a connection string: `info` has been judged. */
+static qst_status connect(const qst_ctx *ctx, qst_conninfo *info, PGconn **conn_out, qst_err *err)
 {
-    PGconn *conn = PQconnectStartParams(keywords, values, 1);
+    const char *keywords[QST_CONNINFO_MAX + 1], *values[QST_CONNINFO_MAX + 1];
+    const ptrdiff_t n = qst_conninfo_list(info, keywords, values);
+    keywords[n] = values[n] = NULL;
+    PGconn *conn = PQconnectStartParams(keywords, values, 0);
     if (conn == NULL) {
         return qst__fail(err, QST_ENOMEM, "no memory for a session");
     }
     /* A server's refusal has no field for its SQLSTATE yet; verbose words hold it. */
     PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
-    qst_status status = PQstatus(conn) == CONNECTION_BAD
-                            ? qst__fail(err, QST_ECONNECTION, "%s", PQerrorMessage(conn))
-                            : dial(ctx, conn, err);
+    qst_status status = PQstatus(conn) == CONNECTION_BAD ? libpq_failed(info, conn, err)
+                                                         : dial(ctx, info, conn, err);
     if (status == QST_OK && PQsetnonblocking(conn, 1) != 0) {
-        status = qst__fail(err, QST_ECONNECTION, "%s", PQerrorMessage(conn));
+        status = libpq_failed(info, conn, err);
+    }
+    if (status == QST_OK && PQpass(conn) != NULL) {
+        status = qst_conninfo_default(info, "password", PQpass(conn), err);
     }
     if (status != QST_OK) {
         PQfinish(conn);
@@ -314,48 +340,32 @@ static qst_status connect(const qst_ctx *ctx, const char *const *keywords,
     return status;
 }
 
-/* libpq wants its lists to end in NULL. */
-static qst_status ended(
-    qst__arena *arena, const char *const *list, ptrdiff_t n, const char ***list_out, qst_err *err)
-{
-    const qst_status status = qst__arena_array(arena, n + 1, sizeof **list_out, list_out, err);
-    if (status == QST_OK && n > 0) {
-        memcpy(*list_out, list, (size_t)n * sizeof *list);
-    }
-    return status;
-}
-
-qst_status qst_pg_open(const qst_ctx *ctx, const char *const *keywords, const char *const *values,
-    ptrdiff_t n_settings, qst_pg **pg_out, qst_err *err)
+qst_status qst_pg_open(const qst_ctx *ctx, qst_conninfo *info, qst_pg **pg_out, qst_err *err)
 {
     qst_ctx usual;
     qst_ctx_init(&usual);
     const qst_allocator allocator = ctx != NULL ? ctx->allocator : usual.allocator;
-    qst__arena arena;
-    qst__arena_init(&arena, ctx);
-    const char **names, **texts;
     PGconn *conn = NULL;
     *pg_out = NULL;
     qst_pg *pg = allocator.get(allocator.data, sizeof *pg);
-    qst_status status = pg != NULL ? QST_OK : qst__fail(err, QST_ENOMEM, "no memory for a session");
+    if (pg == NULL) {
+        return qst__fail(err, QST_ENOMEM, "no memory for a session");
+    }
+    qst_status status = qst_conninfo_default(info, "fallback_application_name", "questrial", err);
     if (status == QST_OK) {
-        status = ended(&arena, keywords, n_settings, &names, err);
+        status = qst_conninfo_default(info, "client_encoding", "UTF8", err);
     }
     if (status == QST_OK) {
-        status = ended(&arena, values, n_settings, &texts, err);
+        status = connect(ctx, info, &conn, err);
     }
     if (status == QST_OK) {
-        status = connect(ctx, names, texts, &conn, err);
-    }
-    if (status == QST_OK) {
-        *pg = (qst_pg){.conn = conn, .allocator = allocator, .owner = (long)getpid()};
+        *pg = (qst_pg){.conn = conn, .info = info, .allocator = allocator, .owner = (long)getpid()};
         forget_failure(pg);
         PQsetNoticeReceiver(conn, keep_notice, pg);
         *pg_out = pg;
-    } else if (pg != NULL) {
+    } else {
         allocator.release(allocator.data, pg);
     }
-    qst__arena_free(&arena);
     return status;
 }
 
@@ -378,6 +388,7 @@ void qst_pg_close(qst_pg *pg)
     if (is_ours(pg)) {
         PQfinish(pg->conn);
     }
+    qst_conninfo_free(pg->info);
     if (pg->notices != NULL) {
         allocator.release(allocator.data, pg->notices);
     }

@@ -10,6 +10,7 @@
 
 struct qst_pg {
     PGconn *conn;
+    qst_conninfo *info; /* its secrets are kept out of every text */
     qst_allocator allocator;
     long owner; /* the process that opened it */
     bool is_lost;
