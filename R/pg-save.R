@@ -153,11 +153,11 @@ write_run <- function(con, run, schema = "questrial") {
   run <- Filter(Negate(is.null), run)
   # A client's clock may be ahead of the server's.
   end <- "CASE WHEN $%d::text <> 'running' THEN greatest(clock_timestamp(), $%d::timestamptz) END"
-  home_read(con, schema, sprintf(
+  pg_transaction(con, home_read(con, schema, sprintf(
     "INSERT INTO @runs (%s, finished) VALUES (%s, %s) RETURNING run_id",
     paste(names(run), collapse = ", "), paste0("$", seq_along(run), collapse = ", "),
     sprintf(end, match("status", names(run)), match("started", names(run)))
-  ), unname(run))$run_id
+  ), unname(run))$run_id)
 }
 
 # `parts` is a named list of data frames.

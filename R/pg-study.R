@@ -157,11 +157,11 @@ check_kept <- function(x, variable) {
     code
   }
   kept <- typed_column(as.vector(unclass(value)), variable, levels(x))
-  if (!identical(kept, x)) {
+  if (!identical(kept, x) || anyNA(levels(x))) {
     qst_abort("argument", sprintf(
       "`data`: column `%s` cannot be kept exactly: %s", variable$variable, paste(
-        "it has attributes besides levels and time zone, or numbers that lose digits as text.",
-        "Remove them first."
+        "it has attributes besides levels and time zone, a missing level, or numbers that lose",
+        "digits as text. Remove them first."
       )
     ), column = variable$variable)
   }
