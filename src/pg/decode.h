@@ -159,4 +159,49 @@ size_t qst__timetz_text(int64_t microseconds, int32_t zone, char *text_out);
 /* As the server prints it with IntervalStyle iso_8601. */
 size_t qst__interval_text(int64_t microseconds, int32_t days, int32_t months, char *text_out);
 
+/* ---- column.c, decode.c, array.c: a column ---- */
+
+struct qst_pg_column {
+    qst_pg_rule rule;
+    qst_pg_kind kind;
+    qst__values values;
+    qst__texts texts;
+    qst__store store; /* bytes of bytea, dimensions of arrays */
+    char *space;      /* work space for long texts */
+    size_t n_space;
+    qst_pg_column *elements; /* arrays only */
+    qst_pg_counts counts;
+    qst_allocator allocator;
+};
+
+/* What stands for a row of kind BYTES; bytes is NULL where it is missing. */
+typedef struct {
+    const unsigned char *bytes;
+    ptrdiff_t n_bytes;
+} qst__byte_row;
+
+/* And of kind LIST. */
+typedef struct {
+    const int32_t *dims;
+    int n_dims; /* -1: missing */
+} qst__array_row;
+
+/* The row that the next value will be. */
+static inline ptrdiff_t qst__column_row(const qst_pg_column *column)
+{
+    return qst__values_n(&column->values);
+}
+
+static inline void qst__count(ptrdiff_t *n, ptrdiff_t *first, ptrdiff_t row)
+{
+    if (*n == 0) {
+        *first = row;
+    }
+    (*n)++;
+}
+
+/* Decodes an array into the place of the next value, or fails and leaves all as it was. */
+QST_MUST_USE qst_status qst__add_array(
+    qst_pg_column *column, const unsigned char *b, ptrdiff_t n_bytes, qst_err *err);
+
 #endif
