@@ -59,6 +59,9 @@ pg_write <- function(con, data, table, append = FALSE) {
   check_flag(append, "append")
   parts <- table_name_parts(table, "table")
   check_new_columns(names(data), "data")
+  if (append && length(data) == 0) {
+    qst_abort("argument", "`data` has no columns, so there is nothing to append. Name some.")
+  }
   columns <- Map(writable_column, as.list(data), names(data))
   invisible(pg_transaction(con, {
     if (!append) {

@@ -338,6 +338,7 @@ test_that("tables and columns that are not there, or twice, are named", {
   expect_match(conditionMessage(refusal(con, data.frame(a = 1, a = 2, check.names = FALSE))),
     "several columns named `a`")
   expect_match(conditionMessage(refusal(con, stats::setNames(data.frame(1), ""))), "no name")
+  expect_match(conditionMessage(refusal(con, data.frame(row.names = 1:2))), "no columns")
   expect_match(conditionMessage(refusal(con, data.frame(1), strrep("\u00fc", 32))), "63 bytes")
   for (bad in list(1, NA_character_, "", "a.b.c", "a..b", "a.", letters[1:3], DBI::Id(a = "a", b = "b", c = "c"))) {
     expect_match(conditionMessage(refusal(con, data.frame(a = 1), bad)), "a table's name")
