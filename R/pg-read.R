@@ -16,7 +16,8 @@
 #' @param numeric What decimals become: `"double"`, the nearest one, with a warning that counts
 #'   those that lose digits, or `"character"`.
 #' @param infinity What `infinity` among dates and times is: an `"error"`, `"Inf"`, or `"NA"`.
-#' @return A data frame, a row for each row and a column for each column of the result.
+#' @return A data frame, a row for each row and a column for each column of the result; what each
+#'   type becomes is on the page [pg_types].
 #' @details
 #' Outside of a transaction the query runs in one of its own, `REPEATABLE READ READ ONLY`: a
 #' statement that writes is refused (use [pg_exec()], or put it in [pg_transaction()]). An interrupt

@@ -1,3 +1,62 @@
+#' What PostgreSQL's types become in R
+#'
+#' Values travel in the server's binary format, and none is changed in silence: it is exact, or
+#' follows a rule that the caller names, or is refused by an error that names column, row and cure.
+#' The same rules hold for [pg_read()], [pg_stream()] and queries by way of DBI.
+#'
+#' - `boolean`: logical.
+#' - `smallint`, `integer`: integer. -2147483648 is refused: R marks missing integers with it.
+#' - `bigint`: by `bigint`. `"integer64"`: the class of the package bit64, whose smallest value is
+#'   refused; `"numeric"`: refused where a double is not exact; `"integer"`: refused beyond 32 bits;
+#'   `"character"`.
+#' - `oid`, `xid`, `cid`: double; they are unsigned.
+#' - `real`: double, widened exactly, so that `0.1::real` is 0.100000001490116.
+#' - `double precision`: double, bit for bit.
+#' - `numeric`: by `numeric`. `"double"`: the nearest one, with one warning that counts those whose
+#'   digits the double does not give back; `"character"`: every digit.
+#' - `date`: `Date`, also before Christ and after the year 9999; infinity by `infinity`.
+#' - `timestamp`, `timestamptz`: `POSIXct` in UTC. Microseconds are exact until the year 2242; after
+#'   that one warning counts those that a double cannot hold. Infinity by `infinity`.
+#' - `time`: `difftime` in seconds, of class `hms` too; 24:00 is 86400.
+#' - `time with time zone`: character, with its offset: `"12:00:00+02"`.
+#' - `interval`: character, ISO 8601, as in `"P1Y2M-3DT4H5M6.5S"`: months, days and time are three
+#'   things.
+#' - `text`, `varchar`, `char(n)`, `name`, `citext`, `json`, `jsonb`, `xml`, `uuid`, `"char"`:
+#'   character, checked to be UTF-8.
+#' - Enums: factor with all levels in the server's order.
+#' - `bytea`: list of raw vectors; NULL is `NULL`.
+#' - Arrays of all these: list of vectors, and of R's arrays with the same indices where they have
+#'   more dimensions than one; NULL is `NULL`. An array that does not count from 1 is refused.
+#' - Domains: as what they are made of.
+#' - `void`: logical, always `NA`.
+#' - `money` is refused, because its text depends on the server's locale: cast it, `::numeric`.
+#' - Any other type is refused: cast it in the query, `::text`.
+#'
+#' SQL's NULL is `NA`. NaN stays NaN, infinite numbers stay infinite. `infinity` among dates and
+#' times is an `"error"` unless you ask for `"Inf"` or `"NA"`.
+#'
+#' @section Differences from other drivers:
+#' RPostgres and RPostgreSQL read text. They return 44 AD for 44 BC, a wrong date for the year 10000
+#' (or fail), a number of their own for infinite dates, negative numbers for large `oid`s, and 0 or
+#' text for `money`; `numeric` is rounded without a word; arrays and enums are text.
+#' @section Errors:
+#' `questrial_error_type` (no rule for a type) with `column` and `value`, the type;
+#' `questrial_error_range` (a value that cannot be held) and `questrial_error_protocol` (bytes that
+#' are not of the type, text that is not UTF-8) with `column` and `row`.
+#' `questrial_warning_rounded` with `column`, `n` and `row`, the first one, of each such column.
+#' @examplesIf pg_available() && pg_can_start() && requireNamespace("bit64", quietly = TRUE)
+#' server <- pg_throwaway()
+#' con <- pg_connect(server$conninfo)
+#' sql <- "SELECT 2::int8 ^ 53 + 1 AS rounded_by_sql, 9007199254740993 AS exact,
+#'   date '0044-03-15 BC' AS ides, ARRAY[[1, 2], [3, 4]] AS square"
+#' str(pg_read(con, sql))
+#' pg_read(con, "SELECT date 'infinity' AS due", infinity = "Inf")
+#' pg_close(con)
+#' server$stop()
+#' @name pg_types
+#' @keywords database
+NULL
+
 # Which rule decodes a column of PostgreSQL, and what its raw values become in R.
 
 # Types whose oids are the same on every server: oid, oid of the array of them, the server's name,
