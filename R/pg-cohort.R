@@ -66,7 +66,7 @@ read_cohort <- function(con, schema, study_id) {
     "ORDER BY variable_no, level_no"
   )
   arms <- read("SELECT arm FROM @arms WHERE study_id = $1 ORDER BY arm_no")
-  columns <- read_columns(read, variables, people)
+  columns <- read_columns(con, schema, study_id, variables, people)
   cohort <- lapply(seq_len(nrow(variables)), function(k) {
     of <- if (variables$role[[k]] == "arm") {
       arms$arm
@@ -85,26 +85,27 @@ read_cohort <- function(con, schema, study_id) {
 }
 
 # The values of each column as they are kept, in the order of `people`.
-read_columns <- function(read, variables, people) {
+read_columns <- function(con, schema, study_id, variables, people) {
   columns <- vector("list", nrow(variables))
   columns[variables$role == "id"] <- list(people$participant)
   columns[variables$role == "arm"] <- list(people$arm)
   answers <- which(variables$role == "answer")
   if (length(answers) > 0) {
-    columns[answers] <- read_answer_columns(read, variables[answers, ], people)
+    columns[answers] <- read_answer_columns(con, schema, study_id, variables[answers, ], people)
   }
   for (kind in unique(stats::na.omit(variables$kind))) {
     at <- which(variables$kind %in% kind)
-    columns[at] <- read_kind(read, kind, variables$variable_no[at], people)
+    columns[at] <- read_kind(con, schema, study_id, variables[at, ], people)
   }
   columns
 }
 
-read_answer_columns <- function(read, variables, people) {
-  long <- read(
-    "SELECT participant_no, variable_no, answer::float8 AS answer FROM @answers",
-    "WHERE study_id = $1"
-  )
+# The study's number, an integer, stands in the statement itself: without parameters it is read
+# faster, and answers are many.
+read_answer_columns <- function(con, schema, study_id, variables, people) {
+  long <- home_read(con, schema, sprintf(
+    "SELECT participant_no, variable_no, answer FROM @answers WHERE study_id = %d", study_id
+  ))
   .Call(
     C_qstr_pivot, match(long$participant_no, people$participant_no),
     match(long$variable_no, variables$variable_no), long$answer, nrow(people),
@@ -112,15 +113,15 @@ read_answer_columns <- function(read, variables, people) {
   )
 }
 
-# Characteristics of one kind: a list of the columns with these numbers.
-read_kind <- function(read, kind, numbers, people) {
-  name <- if (kind == "level") "level_no" else kind
-  long <- read(
-    "SELECT participant_no, variable_no,", name, "AS value FROM @characteristics",
-    sprintf("WHERE study_id = $1 AND kind = '%s'", kind)
-  )
+# Characteristics of one kind: a list of the columns.
+read_kind <- function(con, schema, study_id, variables, people) {
+  kind <- variables$kind[[1]]
+  long <- home_read(con, schema, sprintf(
+    "SELECT participant_no, variable_no, %s AS value FROM @characteristics
+     WHERE study_id = %d AND kind = '%s'", if (kind == "level") "level_no" else kind, study_id, kind
+  ))
   row <- match(long$participant_no, people$participant_no)
-  lapply(numbers, function(number) {
+  lapply(variables$variable_no, function(number) {
     here <- which(long$variable_no == number)
     long$value[replace(rep(NA_integer_, nrow(people)), row[here], here)]
   })

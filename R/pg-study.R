@@ -322,24 +322,26 @@ insert_answers <- function(con, schema, questions, plan, data) {
     "SELECT answer::float8 AS answer FROM @permitted_answers WHERE instrument_id = $1",
     list(questions$instrument_id[[1]])
   )$answer
-  n_answers <- 0
-  for (k in seq_len(nrow(questions))) {
-    question <- questions[k, ]
-    x <- data[[question$variable_no]]
-    check_permitted(x, permitted, names(data)[[question$variable_no]], plan$instrument)
-    here <- which(!is.na(x))
-    n_answers <- n_answers + length(here)
-    home_write(con, schema, data.frame(
-      study_id = rep(question$study_id, length(here)), participant_no = here,
-      question[rep(1, length(here)), c("variable_no", "visit_no", "instrument_id")],
-      answer = as.double(x[here])
-    ), "answers")
-  }
-  n_answers
+  columns <- data[questions$variable_no]
+  Map(check_permitted, columns, names(columns),
+    MoreArgs = list(permitted = permitted, instrument = plan$instrument))
+  given <- unname(lapply(columns, function(x) which(!is.na(x))))
+  of <- rep(seq_along(columns), lengths(given))
+  rows <- c(
+    lapply(questions[c("study_id", "variable_no", "visit_no", "instrument_id")], `[`, of),
+    list(participant_no = unlist(given), answer = unlist(Map(function(x, here) {
+      as.double(x[here])
+    }, columns, given), use.names = FALSE))
+  )
+  # Participant by participant, as the server's index has them.
+  by_person <- order(rows$participant_no, method = "radix")
+  rows <- lapply(rows, `[`, by_person)
+  home_write(con, schema, as.data.frame(rows), "answers")
+  length(of)
 }
 
 # The server would refuse it as well; here it is known in which row and column it stands.
-check_permitted <- function(x, permitted, column, instrument) {
+check_permitted <- function(x, column, permitted, instrument) {
   wrong <- which(!is.na(x) & !x %in% permitted)
   if (length(wrong) > 0) {
     row <- wrong[[1]]
