@@ -225,7 +225,7 @@ value_text <- function(x) {
   } else if (inherits(x, "POSIXct")) {
     time_text(unclass(x))
   } else if (inherits(x, "difftime")) {
-    sprintf("%.6f seconds", as.double(x, units = "secs"))
+    clock_text(as.double(x, units = "secs"))
   } else if (is.logical(x)) {
     if (x) "true" else "false"
   } else if (is.double(x)) {
@@ -235,9 +235,14 @@ value_text <- function(x) {
   }
 }
 
+# The fewest digits that are read back as the same double, so that 0.1 is equal to numeric's 0.1;
+# whole numbers without an exponent, so that they are integers too.
 double_text <- function(x) {
-  if (is.finite(x)) {
-    sprintf("%.17g", x)
+  if (is.finite(x) && abs(x) <= 2^53 && x == trunc(x)) {
+    sprintf("%.0f", x)
+  } else if (is.finite(x)) {
+    texts <- sprintf("%.*g", 15:17, x)
+    texts[match(x, as.double(texts))]
   } else if (is.nan(x)) {
     "NaN"
   } else if (x > 0) {
@@ -245,6 +250,14 @@ double_text <- function(x) {
   } else {
     "-Infinity"
   }
+}
+
+# What both time and interval read: hours, minutes, seconds to the microsecond.
+clock_text <- function(seconds) {
+  micros <- round(abs(seconds) * 1e6)
+  whole <- micros %/% 1e6
+  sprintf("%s%02.0f:%02.0f:%02.0f.%06.0f", if (seconds < 0) "-" else "", whole %/% 3600,
+    whole %/% 60 %% 60, whole %% 60, micros %% 1e6)
 }
 
 # Days since 1970-01-01 as the server writes them, years before Christ and infinity too.

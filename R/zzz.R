@@ -11,9 +11,15 @@ process <- new.env(parent = emptyenv())
 
 .onLoad <- function(libname, pkgname) {
   process$pid <- Sys.getpid()
-  setHook(packageEvent("marginaleffects", "onLoad"), register_marginaleffects)
-  if (isNamespaceLoaded("marginaleffects")) {
-    register_marginaleffects()
+  when_loaded("marginaleffects", register_marginaleffects)
+  when_loaded("dbplyr", register_dbplyr)
+}
+
+# Methods for generics of a package that need not be there.
+when_loaded <- function(package, register) {
+  setHook(packageEvent(package, "onLoad"), register)
+  if (isNamespaceLoaded(package)) {
+    register()
   }
 }
 
