@@ -161,6 +161,49 @@ static void test_counts(void **state)
     qst_pg_column_free(column);
 }
 
+static void test_counts_of_rounded(void **state)
+{
+    (void)state;
+    /* 9007199254740993 lies between two doubles */
+    const unsigned char number[] = {
+        0, 4, 0, 3, 0, 0, 0, 0, 0x23, 0x2f, 0x07, 0xc8, 0x15, 0x62, 0x03, 0xe1};
+    qst_pg_column *column = arrays_of(QST_PG_NUMERIC, 1700);
+    message m = head_of(1, (int32_t[]){1}, 1700);
+    put(&m, sizeof number, 4);
+    memcpy(m.bytes + m.n, number, sizeof number);
+    m.n += (ptrdiff_t)sizeof number;
+    add_bytes(column, m.bytes, m.n);
+    double got;
+    assert_int_equal(qst_pg_column_counts(column).n_rounded, 1);
+    assert_int_equal(qst_pg_column_counts(column).first_rounded, 0);
+    qst_pg_column_take(qst_pg_column_elements(column), &got);
+    assert_close(got, 9007199254740992.0, 0, 0);
+    qst_pg_column_free(column);
+}
+
+/* A table of texts made anew after a failure finds all of them again. */
+static void test_many_texts_after_a_failure(void **state)
+{
+    (void)state;
+    enum { N = 120 };
+    qst_pg_column *column = arrays_of(QST_PG_TEXT, 25);
+    message good = head_of(1, (int32_t[]){N}, 25), bad = head_of(1, (int32_t[]){2}, 25);
+    for (int k = 0; k < N; k++) {
+        put_string(&good, (char[]){(char)('a' + k / 26), (char)('a' + k % 26), '\0'});
+    }
+    put_string(&bad, "new");
+    put_string(&bad, "\xff");
+    add_bytes(column, good.bytes, good.n);
+    assert_refused(column, bad.bytes, bad.n, QST_EPROTOCOL, "of a text");
+    add_bytes(column, good.bytes, good.n);
+    int32_t got[2 * N];
+    qst_pg_column_take(qst_pg_column_elements(column), got);
+    for (int k = 0; k < 2 * N; k++) {
+        assert_int_equal(got[k], k % N);
+    }
+    qst_pg_column_free(column);
+}
+
 /* Every prefix of an array is refused, and so is one with a byte more. */
 static void test_cut_anywhere(void **state)
 {
@@ -219,6 +262,8 @@ int main(void)
         cmocka_unit_test(test_missing_elements),
         cmocka_unit_test(test_a_failure_leaves_nothing),
         cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_counts_of_rounded),
+        cmocka_unit_test(test_many_texts_after_a_failure),
         cmocka_unit_test(test_cut_anywhere),
         cmocka_unit_test(test_wrong_headers),
         cmocka_unit_test(test_huge_dimensions),

@@ -221,6 +221,32 @@ static void test_subnormal(void **state)
     assert_decimal(text, true);
 }
 
+/* The smallest double, 2^-1074, has 751 digits, and all of them come back; one more than a double
+ * can have does not. */
+static void test_very_many_digits(void **state)
+{
+    (void)state;
+    char text[1200];
+    snprintf(text, sizeof text, "%.1074f", 0x1p-1074);
+    assert_decimal(text, false);
+    text[strlen(text) - 1] = '6';
+    assert_decimal(text, true);
+    memset(text + 2, '7', 800);
+    text[802] = '\0';
+    assert_decimal(text, true);
+}
+
+/* No server sends digits that are all 0; they are 0. */
+static void test_zeros(void **state)
+{
+    (void)state;
+    unsigned char bytes[18] = {0, 5};
+    qst_pg_column *column = as_double();
+    add_bytes(column, bytes, sizeof bytes);
+    assert_int_equal(qst_pg_column_counts(column).n_rounded, 0);
+    assert_doubles(column, (double[]){0}, 1);
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -252,6 +278,8 @@ int main(void)
         cmocka_unit_test(test_special),
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_subnormal),
+        cmocka_unit_test(test_very_many_digits),
+        cmocka_unit_test(test_zeros),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -253,6 +253,19 @@ test_that("domains are read as what they are made of", {
   expect_identical(one(con, "ARRAY[95, NULL]::top_percent[]"), list(c(95L, NA)))
   expect_identical(one(con, "ARRAY[1, 2]::pair"), list(c(1L, 2L)))
   expect_error(one(con, "ARRAY[ARRAY[1, 2]::pair]"), "::text", class = "questrial_error_type")
+  pg_exec(con, "CREATE TYPE side AS ENUM ('left', 'right')")
+  pg_exec(con, "CREATE DOMAIN known_side AS side NOT NULL")
+  expect_identical(one(con, "'right'::known_side"), factor("right", c("left", "right")))
+})
+
+test_that("types of extensions are read where they are text, else refused", {
+  con <- local_pg()
+  there <- pg_read(con, "SELECT name FROM pg_available_extensions")$name
+  skip_if_not(all(c("citext", "hstore") %in% there), "extensions citext and hstore")
+  pg_exec(con, "CREATE EXTENSION citext; CREATE EXTENSION hstore")
+  expect_identical(one(con, "'Ab'::citext"), "Ab")
+  expect_identical(one(con, "ARRAY['Ab'::citext, NULL]"), list(c("Ab", NA)))
+  expect_error(one(con, "'a=>1'::hstore"), "type hstore.*::text", class = "questrial_error_type")
 })
 
 test_that("bytes are a list of raw vectors", {
