@@ -8,11 +8,15 @@ job_session <- function(description) {
   session
 }
 
+# Over a network a server that has gone without a word is given up after two minutes.
 open_session <- function(session) {
   close_session(session)
   description <- session$description
   session$con <- pg_connect(description$database,
-    application_name = substr(paste("questrial job", description$job), 1, 63))
+    application_name = substr(paste("questrial job", description$job), 1, 63),
+    keepalives_idle = 60, keepalives_interval = 10, keepalives_count = 6,
+    tcp_user_timeout = 120000
+  )
   timeout <- sprintf("%.0fs", description$timeout)
   for (setting in c("statement_timeout", "idle_in_transaction_session_timeout")) {
     pg_read(session$con, "SELECT set_config($1, $2, false)", list(setting, timeout))
