@@ -283,11 +283,12 @@ static qst_status microseconds_of(double seconds, int32_t limit, double parts_ou
     if (isnan(seconds)) {
         return refuse(seconds, "NaN is not a time", err);
     }
-    /* Whole seconds by themselves: together with the fraction they may need more than 53 bits. */
-    const double whole = floor(seconds);
-    const double part = nearbyint((seconds - whole) * 1e6);
-    const double unit = fabs(nextafter(seconds, (double)INFINITY) - seconds);
-    if (fabs((whole - seconds) + part / 1e6) > 2.5 * unit) {
+    /* Whole seconds by themselves: together with the rest, which is exact, they may need more than
+     * 53 bits. */
+    const double whole = trunc(seconds), rest = seconds - whole;
+    const double part = nearbyint(rest * 1e6);
+    const double unit = nextafter(fabs(seconds), (double)INFINITY) - fabs(seconds);
+    if (fabs(part / 1e6 - rest) > 2.5 * unit) {
         return refuse(seconds, "it is not a whole number of microseconds", err);
     }
     double kept = 1;
@@ -582,10 +583,14 @@ static qst_status encode_array(const qst_pg_cells *cells, const qst_pg_target *t
 
 static encoder encoder_of(qst_pg_source source, const qst_pg_target *target)
 {
-    if (source == QST_PG_FROM_LIST) {
-        return target->is_array ? encode_array : NULL;
+    if (!target->is_array) {
+        return scalar_encoder(source, target->format);
     }
-    return target->is_array ? NULL : scalar_encoder(source, target->format);
+    bool has_elements = false;
+    for (int element = 0; element < QST_PG_FROM_LIST; element++) {
+        has_elements |= scalar_encoder((qst_pg_source)element, target->format) != NULL;
+    }
+    return source == QST_PG_FROM_LIST && has_elements ? encode_array : NULL;
 }
 
 bool qst_pg_can_encode(qst_pg_source source, const qst_pg_target *target)

@@ -310,6 +310,7 @@ static void test_times_of_a_clock_pass(void **state)
     }
     assert_refused(of_double(1.0 / 3, target_of(QST_PG_TIMESTAMP)), "microseconds");
     assert_refused(of_double(1e8 / 3, target_of(QST_PG_TIMESTAMP)), "microseconds");
+    assert_refused(of_double(-1e-30, target_of(QST_PG_TIMESTAMP)), "microseconds");
 }
 
 static void test_times_of_day(void **state)
@@ -537,14 +538,15 @@ static void test_pairs(void **state)
         [QST_PG_BYTEA] = "b",
         [QST_PG_VOID] = ""};
     for (int format = 0; format <= QST_PG_VOID; format++) {
+        const bool is_known = takes[format] != NULL && takes[format][0] != '\0';
         for (int source = 0; source <= QST_PG_FROM_LIST; source++) {
             qst_pg_target target = target_of((qst_pg_format)format);
             const char letter = "id6bl"[source];
-            const bool listed = takes[format] != NULL && strchr(takes[format], letter) != NULL;
+            const bool listed = is_known && strchr(takes[format], letter) != NULL;
             assert_int_equal(qst_pg_can_encode((qst_pg_source)source, &target), listed);
             target.is_array = true;
-            assert_int_equal(
-                qst_pg_can_encode((qst_pg_source)source, &target), source == QST_PG_FROM_LIST);
+            assert_int_equal(qst_pg_can_encode((qst_pg_source)source, &target),
+                source == QST_PG_FROM_LIST && is_known);
         }
     }
 }
