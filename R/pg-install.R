@@ -29,8 +29,8 @@
 #' of a sealed list and is told its arm, without a look at the list. Their names begin with that of
 #' the schema (`questrial_reader`). Roles belong to the whole server, so they are not made unasked.
 #'
-#' @param con A connection made by [pg_connect()]. To install, its role must be allowed to create a
-#'   schema in the database, or own an empty one.
+#' @param con A connection made by [pg_connect()], to a server of version 13 or later. To install, its
+#'   role must be allowed to create a schema in the database, or own an empty one.
 #' @param schema Name of the schema.
 #' @param dry_run `TRUE`: say what would be applied, and change nothing.
 #' @return `pg_install()`: a data frame of class `pg_migrations`, one row a migration: `number`,

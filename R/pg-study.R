@@ -43,6 +43,7 @@ pg_study <- function(con, study, plan, data, schema = "questrial") {
   check_string(study, "study")
   check_class(plan, "analysis_plan", "plan")
   check_study_data(plan, data)
+  data <- as.data.frame(data)
   variables <- study_variables(plan, data)
   check_home(con, schema)
   counts <- pg_transaction(con, {

@@ -35,6 +35,16 @@ test_that("every type, level and missing value comes back as it was", {
   expect_identical(pg_plan(con, "every"), every_plan())
 })
 
+test_that("data frames of other kinds come back as plain ones", {
+  con <- local_home()
+  skip_if_not_installed("data.table")
+  pg_study(con, "fast", every_plan(), data.table::as.data.table(every_type()))
+  expect_identical(pg_cohort(con, "fast"), every_type())
+  skip_if_not_installed("tibble")
+  pg_study(con, "tidy", every_plan(), tibble::as_tibble(every_type()))
+  expect_identical(pg_cohort(con, "tidy"), every_type())
+})
+
 test_that("scores that are ready-made are characteristics, and visits took place with them", {
   con <- local_home()
   plan <- analysis_plan(
