@@ -39,13 +39,30 @@ pg_stream <- function(con, sql, fun, chunk = 1e5, params = list(), bigint = "int
 stream_rows <- function(con, sql, reading, values, fun, chunk) {
   rows <- start_query(con, sql, reading, values)
   on.exit(stop_rows(rows))
+  progress <- if (interactive()) cli::cli_progress_bar("Rows read", total = NA)
   results <- list()
+  n_bytes <- 0
   while (!rows_at_end(rows)) {
     part <- next_rows(rows, chunk)
+    n_bytes <- n_bytes + 8 * nrow(part) * length(part)
     result <- if (nrow(part) > 0) fun(part)
     if (!is.null(result)) {
       results[[length(results) + 1]] <- result
     }
+    part <- NULL
+    n_bytes <- collect_garbage(n_bytes)
+    if (!is.null(progress)) {
+      cli::cli_progress_update(set = rows_fetched(rows), id = progress)
+    }
   }
   results
+}
+
+# R lets tens of MiB of pieces that nobody needs pile up before it looks for them.
+collect_garbage <- function(n_bytes) {
+  if (n_bytes < 4 * 2^20) {
+    return(n_bytes)
+  }
+  gc(full = FALSE)
+  0
 }

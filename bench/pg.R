@@ -65,11 +65,14 @@ if ("memory" %in% arguments) {
       peak / as.double(size)))
   }
   ten <- "SELECT a.* FROM answers a, generate_series(1, 10)"
-  rows <- 0
-  peak <- peak_mib(function() {
-    pg_stream(con, ten, function(part) rows <<- rows + nrow(part), chunk = 1e4)
-  })
-  cat(sprintf("pg_stream of %.0f rows by 1e4: %.1f MiB  bar 32\n", rows, peak))
+  for (chunk in c(1e4, 1e5)) {
+    rows <- 0
+    peak <- peak_mib(function() {
+      pg_stream(con, ten, function(part) rows <<- rows + nrow(part), chunk = chunk)
+      NULL
+    })
+    cat(sprintf("pg_stream of %.0f rows by %.0f: %.1f MiB  bar 32\n", rows, chunk, peak))
+  }
   quit()
 }
 
