@@ -197,6 +197,9 @@ roll_back <- function(con, level) {
     return(invisible())
   }
   .Call(C_qstr_pg_abandon, con@state$handle)
+  if (!in_transaction(con)) {
+    return(invisible())
+  }
   sql <- if (level > 0L) {
     name <- savepoint_name(level)
     sprintf("ROLLBACK TO SAVEPOINT %s; RELEASE SAVEPOINT %s", name, name)
