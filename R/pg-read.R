@@ -72,13 +72,9 @@ prepare_statement <- function(con, sql, reading) {
   sql <- enc2utf8(sql)
   prepare <- function() pg_call(con, .Call(C_qstr_pg_prepare, handle, sql), sql)
   shape <- prepare()
-  asked <- FALSE
-  look_up <- function(query) {
-    asked <<- TRUE
-    read_catalogue(con, query)
-  }
+  look_up <- function(query) read_catalogue(con, query)
   rules <- do.call(column_rules, c(list(shape[c("name", "oid")], look_up), reading))
-  if (asked) {
+  if (!all(shape$oid %in% c(pg_builtin_types$oid, pg_builtin_types$array_oid))) {
     prepare()
   }
   list(sql = sql, names = shape$name, oids = shape$oid, parameters = shape$params,

@@ -101,7 +101,7 @@ pg_snapshot <- function(con, expr) {
 check_in_snapshot <- function(con) {
   if (!isTRUE(con@state$in_snapshot)) {
     qst_abort("transaction", paste(
-      "pg_snapshot() inside pg_transaction(): a transaction that has begun sees what others commit.",
+      "pg_snapshot() inside pg_transaction(): one that has begun sees what others commit.",
       "Put pg_snapshot() outside, or read before the transaction."
     ))
   }
