@@ -166,6 +166,7 @@ write_job <- function(session, log, run, work) {
   schema <- session$description$schema
   tryCatch(
     pg_transaction(session$con, {
+      commit_for_good(session$con)
       number <- write_run(session$con, run, schema)
       write_results(session$con, number, work$parts, schema)
       work$finish()
@@ -176,6 +177,15 @@ write_job <- function(session, log, run, work) {
       if (is_transient(fault)) abort_unwritten(fault) else stop(fault)
     }
   )
+}
+
+# A server may be set to answer a COMMIT before it is on disk; a crash then loses what was said to
+# be done.
+commit_for_good <- function(con) {
+  pg_read(con, paste(
+    "SELECT set_config('synchronous_commit', 'on', true)",
+    "WHERE current_setting('synchronous_commit') = 'off'"
+  ))
 }
 
 abort_unwritten <- function(why) {
