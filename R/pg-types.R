@@ -118,7 +118,7 @@ column_rules <- function(columns, look_up, bigint = "integer64", numeric = "doub
   rules$numeric <- check_choice(numeric, c("double", "character"), "numeric")
   rules$infinity <- check_choice(infinity, c("error", "Inf", "NA"), "infinity")
   if ("int8" %in% rules$format && bigint == "integer64") {
-    need_package("bit64", "Reading bigint as integer64")
+    need_package("bit64", "Reading bigint, unless with bigint = \"numeric\" or \"character\",")
   }
   rules
 }
