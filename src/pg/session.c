@@ -14,7 +14,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DEFAULT_TIMEOUT_S = 10, DRAIN_MS = 5000, DEFAULT_POLL_MS = 50, MAX_NOTICES = 65536 };
+enum {
+    DEFAULT_TIMEOUT_S = 10,
+    DRAIN_MS = 5000,
+    CANCEL_S = 2,
+    DEFAULT_POLL_MS = 50,
+    MAX_NOTICES = 65536
+};
 
 /* ---- Waiting ---- */
 
@@ -65,10 +71,24 @@ static qst_status wait_for(
     return status;
 }
 
+/* Where bytes come without a pause nothing is waited for, so the caller is asked by the clock. */
+static qst_status ask_in_time(const qst_ctx *ctx, qst_pg *pg, qst_err *err)
+{
+    const double now = now_ms();
+    if (ctx == NULL || now - pg->asked_ms < ctx->poll_ms) {
+        return QST_OK;
+    }
+    pg->asked_ms = now;
+    return asked_to_stop(ctx, err);
+}
+
 qst_status qst__pg_receive(const qst_ctx *ctx, qst_pg *pg, qst_err *err)
 {
     short ready;
-    const qst_status status = wait_for(ctx, pg, POLLIN, &ready, err);
+    qst_status status = wait_for(ctx, pg, POLLIN, &ready, err);
+    if (status == QST_OK) {
+        status = ask_in_time(ctx, pg, err);
+    }
     if (status == QST_OK && PQconsumeInput(pg->conn) == 0) {
         return qst__pg_broken(pg, err);
     }
@@ -510,16 +530,6 @@ qst_status qst__pg_finish(
 
 /* ---- Cancelling ---- */
 
-static void ask_to_cancel(PGconn *conn)
-{
-    char reason[256];
-    PGcancel *cancel = PQgetCancel(conn);
-    if (cancel != NULL) {
-        (void)PQcancel(cancel, reason, (int)sizeof reason);
-        PQfreeCancel(cancel);
-    }
-}
-
 /* Ends a COPY that nobody feeds, empties one that nobody reads. False: nothing can be done now. */
 static bool end_copy(PGconn *conn, ExecStatusType kind)
 {
@@ -574,7 +584,7 @@ static void lose(qst_pg *pg)
 void qst__pg_cancel(qst_pg *pg)
 {
     const double limit_ms = now_ms() + DRAIN_MS;
-    ask_to_cancel(pg->conn);
+    qst__pg_ask_to_cancel(pg->conn, CANCEL_S);
     pg->is_dirty = false;
     drain_state state = MORE;
     while (state != DRAINED) {

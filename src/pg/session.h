@@ -13,6 +13,7 @@ struct qst_pg {
     qst_conninfo *info; /* its secrets are kept out of every text */
     qst_allocator allocator;
     long owner; /* the process that opened it */
+    double asked_ms; /* when the caller was last asked whether to go on */
     bool is_lost;
     bool is_dirty;     /* a result was left unread: cancel and drain before anything else */
     qst_pg_rows *rows; /* the result being read; NULL if none */
@@ -59,6 +60,9 @@ qst_status qst__pg_refused(qst_pg *pg, PGresult *result, qst_err *err);
 
 /* What libpq says without a result: the session is gone if its socket is. */
 qst_status qst__pg_broken(qst_pg *pg, qst_err *err);
+
+/* Asks the server to stop what it does for `conn`, for so many seconds at most. */
+void qst__pg_ask_to_cancel(PGconn *conn, int limit_s);
 
 /* Tells the server to stop, and throws away what it still sends. A server that does not answer
  * for seconds costs the session. */
