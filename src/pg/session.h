@@ -12,7 +12,7 @@ struct qst_pg {
     PGconn *conn;
     qst_conninfo *info; /* its secrets are kept out of every text */
     qst_allocator allocator;
-    long owner; /* the process that opened it */
+    long owner;      /* the process that opened it */
     double asked_ms; /* when the caller was last asked whether to go on */
     bool is_lost;
     bool is_dirty;     /* a result was left unread: cancel and drain before anything else */
