@@ -157,8 +157,10 @@ static bool is_short(double x, int64_t *whole_out, ptrdiff_t *scale_out)
 static qst_status put_long(qst_pg_bytes *out, double x, int32_t limit, qst_err *err)
 {
     char text[48];
-    snprintf(text, sizeof text, "%.16e", fabs(x));
-    const char *e = strchr(text, 'e');
+    const char *e = text + snprintf(text, sizeof text, "%.16e", fabs(x)) - 1;
+    while (*e != 'e') {
+        e--;
+    }
     ptrdiff_t exponent = 0;
     for (const char *at = e + 2; *at != '\0'; at++) {
         exponent = 10 * exponent + (*at - '0');
