@@ -25,7 +25,7 @@
 #' @section Roles:
 #' `pg_home_sql()` gives the SQL for four roles without login, to be granted to people: a *reader*
 #' reads all but the lists of allocations; an *analyst* is a reader who may save runs and results;
-#' *entry* may add visits and answers and is blind to arms; a *randomiser* may take the next place
+#' *entry* may add characteristics, visits and answers and is blind to arms; a *randomiser* may take the next place
 #' of a sealed list and is told its arm, without a look at the list. Their names begin with that of
 #' the schema (`questrial_reader`). Roles belong to the whole server, so they are not made unasked.
 #'

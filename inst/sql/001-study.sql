@@ -35,7 +35,7 @@ COMMENT ON COLUMN arms.is_reference IS 'The arm that the others are compared wit
 CREATE TABLE participants (
   study_id integer REFERENCES studies,
   participant_no integer CHECK (participant_no >= 1),
-  participant text NOT NULL,
+  participant text NOT NULL CHECK (length(participant) BETWEEN 1 AND 200),
   arm_no smallint NOT NULL,
   PRIMARY KEY (study_id, participant_no),
   UNIQUE (study_id, participant),

@@ -47,6 +47,11 @@ DECLARE
   place record;
   number integer;
 BEGIN
+  -- Refused here, as the server's own refusal of a row shows all of it, the arm too.
+  IF length(coalesce(new_participant, '')) NOT BETWEEN 1 AND 200 THEN
+    RAISE EXCEPTION 'a participant needs a name of 1 to 200 characters'
+      USING ERRCODE = 'check_violation';
+  END IF;
   SELECT l.study_id INTO the_study
     FROM allocation_lists l JOIN studies s USING (study_id) WHERE s.study = of_study
     FOR UPDATE OF l;

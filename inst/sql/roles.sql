@@ -20,12 +20,14 @@ GRANT SELECT ON @studies, @arms, @participants, @variables, @variable_levels, @c
 GRANT INSERT ON @runs, @results TO @role_analyst;
 GRANT UPDATE (status, finished, exit_code, message) ON @runs TO @role_analyst;
 
--- Data entry adds characteristics, visits and answers and is blind to arms.
+-- Data entry adds characteristics, visits and answers and is blind to arms, so also to
+-- characteristics such as the group of treatment.
 GRANT SELECT ON @instruments, @items, @permitted_answers, @variables, @variable_levels, @schedule,
   @questions TO @role_entry;
 GRANT SELECT (study_id, study) ON @studies TO @role_entry;
 GRANT SELECT (study_id, participant_no, participant) ON @participants TO @role_entry;
-GRANT SELECT, INSERT ON @characteristics, @visits, @answers TO @role_entry;
+GRANT INSERT ON @characteristics TO @role_entry;
+GRANT SELECT, INSERT ON @visits, @answers TO @role_entry;
 
 -- Who randomises takes the next place of a sealed list and is then told its arm.
 GRANT EXECUTE ON FUNCTION @take_place, @told_arm TO @role_randomiser;

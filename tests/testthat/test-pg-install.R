@@ -128,7 +128,7 @@ test_that("each role can do what it is for and no more", {
   expect_setequal(reads("reader"), setdiff(tables, secret))
   expect_setequal(reads("analyst"), setdiff(tables, secret))
   blind <- c("instruments", "items", "permitted_answers", "variables", "variable_levels",
-    "schedule", "questions", "characteristics", "visits", "answers", "migrations")
+    "schedule", "questions", "visits", "answers", "migrations")
   expect_setequal(reads("entry"), blind)
   expect_setequal(reads("randomiser"), "migrations")
 
@@ -141,6 +141,9 @@ test_that("each role can do what it is for and no more", {
 
   expect_identical(as_role("entry", "SELECT arm_no FROM @participants"), "42501")
   expect_identical(as_role("entry", "SELECT participant FROM @participants"), "")
+  sex <- "INSERT INTO @characteristics (study_id, participant_no, variable_no, kind, level_no)
+    VALUES (1, 1, 4, 'level', 1)"
+  expect_identical(as_role("entry", sex), "23505")
   lost <- match(TRUE, is.na(balint$t1_1) & rowSums(!is.na(balint[paste0("t1_", 1:20)])) == 0)
   expect_identical(as_role("entry", sprintf(
     "INSERT INTO @visits (study_id, participant_no, visit_no) SELECT study_id, %d, 2 FROM @studies;

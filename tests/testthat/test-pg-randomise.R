@@ -58,6 +58,21 @@ test_that("nobody sees an arm that can still be rolled back", {
   expect_identical(state, "25001")
 })
 
+test_that("no refusal shows the arm of the place that would have been next", {
+  con <- local_home()
+  local_list(con, seed = 9)
+  for (name in list(NA, "", strrep("x", 1e5), "A")) {
+    if (identical(name, "A")) {
+      pg_randomise(con, "new", "A")
+    }
+    fault <- tryCatch(pg_exec(con, "SELECT questrial.take_place('new', $1)", list(name)),
+      error = identity)
+    expect_s3_class(fault, "questrial_error_sql")
+    expect_no_match(paste(conditionMessage(fault), fault$detail, fault$hint),
+      "Failing row|control|balint|narrative")
+  }
+})
+
 test_that("a second caller waits for the first and gets the next place", {
   con <- local_home()
   sealed <- as.data.frame(local_list(con, seed = 7))

@@ -179,6 +179,7 @@ forbidden <- list(
   "no arm" = c("23502",
     "UPDATE @participants SET arm_no = NULL WHERE study_id = 1 AND participant_no = 1"),
   "a participant twice" = c("23505", "INSERT INTO @participants VALUES (1, 999, 'S001', 1)"),
+  "a participant without a name" = c("23514", "INSERT INTO @participants VALUES (1, 999, '', 1)"),
   "a participant of no study" = c("23503", "INSERT INTO @participants VALUES (9, 1, 'S001', 1)"),
   "a study twice" = c("23505",
     "INSERT INTO @studies (study, plan, plan_hash) SELECT study, plan, plan_hash FROM @studies
