@@ -12,7 +12,8 @@
 #'   lets the role do). For a superuser all powers are held.
 #' @section Warnings:
 #' `questrial_warning_role` from [pg_connect()], with the field `powers`. Where such a role is
-#' meant, as for an administrator: `suppressWarnings(pg_connect(...), classes = "questrial_warning_role")`.
+#' meant, as for an administrator, silence it by its class:
+#' `suppressWarnings(pg_connect(...), classes = "questrial_warning_role")`.
 #' @examplesIf pg_available() && pg_can_start()
 #' server <- pg_throwaway()
 #' con <- pg_connect(server$conninfo)

@@ -39,6 +39,14 @@ QST_LIBPQ=no MAKEFLAGS=-j$(nproc) R CMD INSTALL --no-docs -l build/test/lib \
     build/questrial.tar.gz > "$place/log" 2>&1 &&
     R_LIBS=build/test/lib Rscript -e 'stopifnot(!questrial::pg_available())' >&2
 tell $? "the package installs and loads without libpq"
+R_LIBS=build/test/lib Rscript -e 'library(questrial)
+    absent <- function(expr) tryCatch(expr, error = identity)
+    for (fault in list(absent(pg_connect("host=/tmp password=Qz7secret")), absent(pg_connect("a b")),
+        absent(DBI::dbConnect(Pg(), host = "/tmp")))) {
+        stopifnot(inherits(fault, "questrial_error_no_libpq"),
+            grepl("libpq-dev", conditionMessage(fault)), !grepl("Qz7", conditionMessage(fault)))
+    }' >&2
+tell $? "without libpq every way to connect says what to install"
 Rscript -e 'stopifnot(questrial::pg_available())' >&2
 tell $? "the connector is there when libpq is"
 echo "1..$n"

@@ -27,3 +27,9 @@ local_pg <- function(env = parent.frame()) {
   withr::defer(if (pg_is_open(con)) pg_close(con), envir = env)
   con
 }
+
+# conninfo of another session to the same database.
+conninfo_to <- function(con) {
+  info <- con@state$info
+  sprintf("host=%s port=%s user=%s dbname=%s", info$host, info$port, info$user, info$dbname)
+}

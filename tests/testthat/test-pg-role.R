@@ -11,11 +11,6 @@ local_study <- function(env = parent.frame()) {
   con
 }
 
-conninfo_of <- function(con) {
-  info <- con@state$info
-  sprintf("host=%s port=%s user=%s dbname=%s", info$host, info$port, info$user, info$dbname)
-}
-
 powers_of <- function(con) {
   role <- pg_role(con)
   role$power[role$held]
@@ -27,7 +22,7 @@ test_that("the role that the SQL makes reads its tables and can do nothing else"
   for (statement in sql) {
     pg_exec(con, statement)
   }
-  conninfo <- sprintf("%s user='the \"reader\"'", sub("user=[^ ]* ", "", conninfo_of(con)))
+  conninfo <- sprintf("%s user='the \"reader\"'", sub("user=[^ ]* ", "", conninfo_to(con)))
   reader <- expect_no_warning(pg_connect(conninfo))
   withr::defer(pg_close(reader))
   expect_identical(pg_read(reader, "SELECT * FROM trial.answers"), data.frame(id = 1L, t0_1 = 5L))
@@ -61,11 +56,11 @@ test_that("what a role may do beyond reading is told", {
     pg_exec(con, "DROP ROLE runner")
   })
   expect_true(all(pg_role(con)$held))
-  runner <- pg_connect(as_role(conninfo_of(con), "runner"))
+  runner <- pg_connect(as_role(conninfo_to(con), "runner"))
   withr::defer(pg_close(runner), priority = "first")
   expect_setequal(powers_of(runner), c("pg_execute_server_program", "createdb"))
   expect_output(print(pg_role(runner)), "run programs on the server")
-  maker <- pg_connect(as_role(conninfo_of(con), "maker"))
+  maker <- pg_connect(as_role(conninfo_to(con), "maker"))
   withr::defer(pg_close(maker), priority = "first")
   expect_identical(powers_of(maker), "creates tables")
   pg_exec(maker, "CREATE TABLE trial.mine (x integer)")
@@ -81,7 +76,7 @@ test_that("a role that reaches the whole server is warned of, once", {
   folders <- questrial:::throwaway_folders
   rm(list = info$host, envir = folders)
   withr::defer(assign(info$host, TRUE, envir = folders))
-  connect <- function(role) pg_close(pg_connect(as_role(conninfo_of(con), role)))
+  connect <- function(role) pg_close(pg_connect(as_role(conninfo_to(con), role)))
   warned <- expect_warning(connect("runner2"), class = "questrial_warning_role")
   expect_identical(warned$powers, "pg_execute_server_program")
   expect_match(conditionMessage(warned), "role runner2 may run programs on the server")
