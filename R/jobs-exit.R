@@ -68,10 +68,11 @@ is_transient <- function(condition) {
 
 # ---- What may be logged of a condition ----
 
-# Those whose words are about what was configured or where the database is, not about data.
+# Those whose words are about what was configured, files, printed tables or where the database is,
+# not about data.
 speaking_classes <- paste0("questrial_error_", c(
   "usage", "configuration", "connection", "locked", "lost_write", "commit_unknown", "package",
-  "no_libpq", "not_installed", "conninfo", "migration"
+  "no_libpq", "not_installed", "conninfo", "migration", "file", "audit", "work"
 ))
 
 # Any other condition may carry values of the data in its words (an answer out of range, a key

@@ -111,6 +111,9 @@ check_work <- function(fields) {
   if (!is.function(fields$work)) {
     check_choice(fields$work, job_works, "work")
   }
+  if (!is.null(fields$pull) && !(is.function(fields$pull) && is.function(fields$work))) {
+    qst_abort("argument", "`pull` must be a function, and is for jobs whose work is one too.")
+  }
   needed <- c(
     if (is.null(fields$pull)) "study",
     if (identical(fields$work, "report")) "report",

@@ -25,8 +25,8 @@ own_work <- function(work, data) {
     all(nzchar(names(parts))) && !anyDuplicated(names(parts))
   if (!named || !all(vapply(parts, is.data.frame, NA))) {
     qst_abort("work", sprintf(
-      "The function of the job returned %s. Return a data frame, or a list of some with names.",
-      describe(parts)
+      "The function of the job returned a %s. Return a data frame, or a list of some with names.",
+      class(parts)[[1]]
     ))
   }
   list(parts = parts, finish = no_work$finish)
@@ -72,7 +72,7 @@ report_work <- function(pulled, description) {
 
 printed_tables <- function(description) {
   if (!is.null(description$published)) {
-    published(description$published, repaired = description$repaired)
+    as_configuration(published(description$published, repaired = description$repaired))
   }
 }
 

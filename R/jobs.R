@@ -9,9 +9,9 @@
 #' reads the cohort ([pg_cohort()]) in one read-only snapshot; looks whether the last run of this
 #' job had the same data, code and plan, and if so records that and ends; works; and writes.
 #' What fails says so, and nothing of it is kept: killing R, the session or the server at any
-#' moment leaves all results and one record, or none. Lock and transaction belong to the session, so
-#' the server clears up after an R that was killed. (The lock is one of a session: where pgbouncer
-#' stands between, its mode must be `session`.)
+#' moment leaves all results and one record, or none, and what was said to be done is on the
+#' server's disk. Lock and transaction belong to the session, so the server clears up after an R
+#' that was killed. (Where pgbouncer stands between, its mode must therefore be `session`.)
 #'
 #' A *reading* that fails for a reason that may pass (a lost session, a server that starts, no free
 #' connection, a serialization failure: SQLSTATE 08xxx, 57P01 to 57P03, 53300, 40001, 40P01) is done

@@ -84,6 +84,9 @@ expect 0 "done" "printed tables with their repairs agree with the database"
 job misprint "$database" "published: $printed" "repaired: no"
 script misprint audit
 expect 65 failed "printed tables as printed do not, which is 65"
+job notables "$database" "published: no/such/folder"
+script notables audit
+expect 78 failed "printed tables that are not there are 78"
 job nowhere "database: host=$place"
 script nowhere score
 expect 69 failed "no server is 69"
