@@ -25,12 +25,13 @@
 #' @section Roles:
 #' `pg_home_sql()` gives the SQL for four roles without login, to be granted to people: a *reader*
 #' reads all but the lists of allocations; an *analyst* is a reader who may save runs and results;
-#' *entry* may add characteristics, visits and answers and is blind to arms; a *randomiser* may take the next place
-#' of a sealed list and is told its arm, without a look at the list. Their names begin with that of
-#' the schema (`questrial_reader`). Roles belong to the whole server, so they are not made unasked.
+#' *entry* may add characteristics, visits and answers and is blind to arms; a *randomiser* may take
+#' the next place of a sealed list and is told its arm, without a look at the list. Their names
+#' begin with that of the schema (`questrial_reader`). Roles belong to the whole server, so they are
+#' not made unasked.
 #'
-#' @param con A connection made by [pg_connect()], to a server of version 13 or later. To install, its
-#'   role must be allowed to create a schema in the database, or own an empty one.
+#' @param con A connection made by [pg_connect()], to a server of version 13 or later. To install,
+#'   its role must be allowed to create a schema in the database, or own an empty one.
 #' @param schema Name of the schema.
 #' @param dry_run `TRUE`: say what would be applied, and change nothing.
 #' @return `pg_install()`: a data frame of class `pg_migrations`, one row a migration: `number`,
