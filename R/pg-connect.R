@@ -43,7 +43,10 @@ describe_connection_in_words <- function(con) {
   } else if (con@state$depth > 0) {
     words <- c(words, "In a transaction.")
   }
-  words
+  moment <- con@state$snapshot
+  c(words, if (!is.null(moment)) {
+    sprintf("Last snapshot: %s at %s UTC.", moment$snapshot, format(moment$at))
+  })
 }
 
 # 150018 is 15.18.

@@ -37,8 +37,8 @@ pg_exec <- function(con, sql, params = list()) {
 #'
 #' @param con A connection made by [pg_connect()].
 #' @param expr What to evaluate, in the environment it is written in.
-#' @return What `expr` returns. `pg_snapshot()` also records which moment it was: see the
-#'   attribute `snapshot` of `con`'s last reads in [pg_save()].
+#' @return What `expr` returns, visibly or not as it does. Which moment the last
+#'   `pg_snapshot()` saw, in the server's words, is printed with the connection.
 #' @details
 #' A transaction inside another is a savepoint of it: it is undone alone where it fails and the
 #' failure is caught. A statement that failed inside `expr` and was caught there leaves PostgreSQL's

@@ -137,6 +137,7 @@ test_that("reads of a snapshot are of one moment, and say which", {
   moment <- questrial:::last_snapshot(con)
   expect_match(moment$snapshot, "^[0-9]+:[0-9]+:")
   expect_s3_class(moment$at, "POSIXct")
+  expect_output(print(con), paste("Last snapshot:", moment$snapshot), fixed = TRUE)
   expect_error(pg_snapshot(con, insert(con, 2)), "read-only", class = "questrial_error_sql")
   expect_error(pg_transaction(con, pg_snapshot(con, 1)), class = "questrial_error_transaction")
   expect_false(questrial:::in_transaction(con))
