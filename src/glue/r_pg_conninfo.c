@@ -162,10 +162,12 @@ static void set_one(settings *s, SEXP names, SEXP dots, R_xlen_t k)
     const char *name = names == R_NilValue ? "" : Rf_translateCharUTF8(STRING_ELT(names, k));
     if (value == NULL) {
         complain(s, "the keywords in `...` must each be a single text or whole number");
-    } else if (name[0] == '\0') {
+        return;
+    }
+    if (name[0] == '\0') {
         complain(s, "an argument in `...` has no name. A connection string comes first and alone");
-        (void)qst_conninfo_set(s->info, "", value, 0, NULL);
-    } else if (qst_conninfo_set(s->info, name, value, (int)k + 1, &s->err) != QST_OK) {
+    }
+    if (qst_conninfo_set(s->info, name, value, (int)k + 1, &s->err) != QST_OK) {
         complain(s, "");
     }
 }
