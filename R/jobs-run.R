@@ -12,10 +12,14 @@ job_session <- function(description) {
 open_session <- function(session) {
   close_session(session)
   description <- session$description
-  session$con <- pg_connect(description$database,
-    application_name = substr(paste("questrial job", description$job), 1, 63),
-    keepalives_idle = 60, keepalives_interval = 10, keepalives_count = 6,
-    tcp_user_timeout = 120000
+  session$con <- tryCatch(
+    pg_connect(description$database,
+      application_name = substr(paste("questrial job", description$job), 1, 63),
+      keepalives_idle = 60, keepalives_interval = 10, keepalives_count = 6,
+      tcp_user_timeout = 120000
+    ),
+    questrial_error_connection = stop, questrial_error_no_libpq = stop,
+    questrial_error = function(fault) qst_abort("configuration", conditionMessage(fault))
   )
   timeout <- sprintf("%.0fs", description$timeout)
   for (setting in c("statement_timeout", "idle_in_transaction_session_timeout")) {

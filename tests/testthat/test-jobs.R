@@ -247,6 +247,15 @@ test_that("a reading that is refused for good is not done again", {
   expect_identical(run$log[[2]]$code, 78L)
 })
 
+test_that("a connection string that is refused is an error of configuration", {
+  skip_if_not_installed("jsonlite")
+  skip_if_not(pg_available(), "no libpq")
+  for (database in c("host=/nonexistent nonsense=1", "postgresql:/u@h/d", "host")) {
+    run <- logged_run(database = database, attempts = 1)
+    expect_identical(run$log[[length(run$log)]]$code, 78L, info = database)
+  }
+})
+
 test_that("a session lost before COMMIT leaves nothing, and the write is not done again", {
   skip_if_not_installed("jsonlite")
   db <- local_job_database()
