@@ -135,14 +135,16 @@ test_that("tracebacks and dumped frames do not show a password written in the ca
     sprintf("pg_connect('host=/nonexistent user=alice passwordd=%s')", secret),
     sprintf("pg_connect('postgresql:/alice:%s@localhost/x')", secret),
     sprintf("suppressWarnings(pg_connect(host = '/nonexistent', password = '%s'))", secret),
-    sprintf("f <- function(i, pw = '%s') pg_connect(paste0('host=/no password=', pw)); f(1)", secret),
+    sprintf("f <- function(pw = '%s') pg_connect(paste0('host=/no password=', pw)); f()", secret),
     sprintf("invisible(lapply(1:3, function(i) pg_connect(hots = 'h', password = '%s')))", secret),
-    sprintf("do.call(pg_connect, list('host=/nonexistent', password = '%s'))", secret)
+    sprintf("do.call(pg_connect, list('host=/nonexistent', password = '%s'))", secret),
+    sprintf("DBI::dbConnect(Pg(), 'host=/nonexistent', password = '%s')", secret),
+    sprintf("DBI::dbConnect(Pg(), 'host=/nonexistent passwordd=%s')", secret)
   )
   for (code in calls) {
     seen <- run_and_dump(code)
     expect_true(seen$has_dump, info = code)
-    expect_match(seen$output, "pg_connect", all = FALSE, info = code)
+    expect_match(seen$output, "pg_connect|dbConnect", all = FALSE, info = code)
     expect_false(holds(seen$output, c(secret, "Qz7", "4pL")), info = code)
     if (!startsWith(code, "f <-")) { # there the password is a variable of the user's own frame
       expect_false(holds(seen$dump, c(secret, "Qz7", "4pL")), info = code)
