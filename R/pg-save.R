@@ -213,13 +213,17 @@ print.pg_runs <- function(x, ...) {
 }
 
 #' @rdname pg_save
-#' @param run The number of a run.
+#' @param run The number of a run; by default the last one that has results.
 #' @param part The name of one table, or `NULL` for all.
 #' @export
-pg_results <- function(con, run, part = NULL, schema = "questrial") {
-  check_number(run, "run", min = 1, whole = TRUE)
+pg_results <- function(con, run = NULL, part = NULL, schema = "questrial") {
   check_optional(part, "part")
   check_home(con, schema)
+  run <- if (is.null(run)) {
+    last_run_with_results(con, schema)
+  } else {
+    check_number(run, "run", min = 1, whole = TRUE)
+  }
   cells <- home_read(con, schema, paste(
     "SELECT part, row_no, column_no, name, type, number, text FROM @results WHERE run_id = $1",
     "ORDER BY part_no, column_no, row_no"
@@ -249,4 +253,14 @@ cells_table <- function(cells) {
   })
   names <- cells$name[!duplicated(cells$column_no)]
   data.frame(stats::setNames(columns, names), check.names = FALSE)
+}
+
+last_run_with_results <- function(con, schema) {
+  last <- home_read(con, schema, "SELECT max(run_id) AS run FROM @results")$run
+  if (is.na(last)) {
+    qst_abort("no_data", paste(
+      "There are no results of any run. Save an analysis with pg_save(), or run a job."
+    ))
+  }
+  as.double(last)
 }

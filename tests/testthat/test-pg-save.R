@@ -11,10 +11,12 @@ balint_analysis <- function() {
 test_that("results come back bit for bit, with the record of who, when and what", {
   con <- local_balint()
   analysis <- balint_analysis()
+  expect_error(pg_results(con), "no results of any run", class = "questrial_error_no_data")
   before <- Sys.time()
   run <- pg_save(con, analysis, "balint", key = "first")
   results <- pg_results(con, run)
   expect_identical(results, questrial:::analysis_parts(analysis))
+  expect_identical(pg_results(con), results)
   expect_identical(pg_results(con, run, "sensitivity"), analysis$sensitivity)
   expect_identical(results$contrasts$estimate, analysis$contrasts$estimate)
   expect_identical(results$model$estimate, unname(coef(analysis$model)))
