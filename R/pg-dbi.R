@@ -31,13 +31,11 @@
 #' transaction as that of [pg_transaction()], which inside of them is a savepoint.
 #'
 #' @section What is not as DBI says:
-#' The package runs DBItest, the tests of DBI's specification. Its checks that do not hold:
+#' The package runs DBItest, the tests of DBI's specification. All of its checks hold but two:
 #' \describe{
 #'   \item{`package_name`}{The name of the package does not begin with R: it is no driver first.}
 #'   \item{`connect_bigint_integer`}{`bigint = "integer"` refuses a number beyond 32 bits, naming
 #'     its column and row; DBI would have it become `NA`.}
-#'   \item{`data_time_current`}{`current_time` has a time zone, which neither `hms` nor `difftime`
-#'     holds: it comes as text with its offset. `localtime` comes as a time.}
 #' }
 #'
 #' @section Other drivers:

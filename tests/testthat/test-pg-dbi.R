@@ -1,13 +1,12 @@
 # What DBI's own tests ask of a driver, and what they do not ask.
 
-# Checks of DBItest that do not hold, each with its reason. The help page of Pg() has the same list.
+# Checks of DBItest that do not hold, each with its reason. The help page of Pg() has the same list,
+# and each is run: one that holds again is to leave both lists.
 not_as_dbi <- c(
   # The package is no driver first: its name does not begin with R.
   "package_name",
   # A number that an integer cannot hold is refused, not turned into NA.
-  "connect_bigint_integer",
-  # current_time has a time zone, which hms cannot hold: it is text, with its offset.
-  "data_time_current"
+  "connect_bigint_integer"
 )
 
 # A database, and a role that owns it and nothing else.
@@ -22,7 +21,8 @@ dbitest_conninfo <- function() {
   sub("user=postgres", "user=dbitest", conninfo, fixed = TRUE)
 }
 
-if (pg_available() && pg_can_start() && requireNamespace("DBItest", quietly = TRUE)) {
+# What each check of DBItest came to: a list of the check's name and its expectations.
+dbitest_results <- function() {
   DBItest::make_context(Pg(), list(conninfo = dbitest_conninfo()),
     tweaks = DBItest::tweaks(
       constructor_name = "Pg", placeholder_pattern = "$1", dbitest_version = "1.7.3",
@@ -31,10 +31,32 @@ if (pg_available() && pg_can_start() && requireNamespace("DBItest", quietly = TR
       timestamp_cast = function(x) sprintf("timestamp '%s'", x),
       is_null_check = function(x) sprintf("(%s::text IS NULL)", x),
       blob_cast = function(x) sprintf("(%s::bytea)", x)
-    ),
-    name = "questrial", default_skip = not_as_dbi
+    )
   )
-  DBItest::test_all()
+  reporter <- testthat::ListReporter$new()
+  testthat::with_reporter(reporter, DBItest::test_all(skip = character()))
+  reporter$get_results()
+}
+
+expectations_of <- function(result, classes) {
+  Filter(function(expectation) inherits(expectation, paste0("expectation_", classes)),
+    result$results)
+}
+
+if (pg_available() && pg_can_start() && requireNamespace("DBItest", quietly = TRUE)) {
+  for (result in dbitest_results()) {
+    check <- sub(".*: ", "", result$test)
+    bad <- expectations_of(result, c("failure", "error", "warning", "skip"))
+    if (check %in% not_as_dbi) {
+      test_that(paste(result$test, "does not hold, as the help page says"), {
+        expect_gt(length(bad), 0)
+      })
+    } else {
+      test_that(result$test, {
+        expect_identical(vapply(bad, conditionMessage, ""), character())
+      })
+    }
+  }
 }
 
 # What DBItest::test_stress() asks, which cannot be called in version 1.7.3.
@@ -130,6 +152,31 @@ test_that("a query that is cleared half-way leaves the session usable", {
     DBI::dbClearResult(result)
     expect_identical(DBI::dbGetQuery(con, "SELECT 1 AS a")$a, 1L)
   }
+})
+
+test_that("rows yet to come keep a connection busy for all but DBI's next statement", {
+  con <- local_pg()
+  result <- DBI::dbSendQuery(con, "SELECT generate_series(1, 10) AS i")
+  expect_error(pg_read(con, "SELECT 1"), class = "questrial_error_argument")
+  expect_identical(DBI::dbFetch(result)$i, 1:10)
+  expect_identical(pg_read(con, "SELECT 1 AS a")$a, 1L)
+  expect_warning(DBI::dbListTables(con), class = "questrial_warning_closed")
+  expect_false(DBI::dbIsValid(result))
+})
+
+test_that("a session that the server ended is no longer valid, and stays so", {
+  con <- local_pg()
+  other <- pg_connect(pg_servers$one$conninfo)
+  withr::defer(pg_close(other))
+  result <- DBI::dbSendQuery(con, "SELECT i FROM generate_series(1, 3000000) i")
+  DBI::dbFetch(result, 5)
+  pid <- con@state$info$backend
+  pg_read(other, "SELECT pg_terminate_backend($1)", list(pid))
+  expect_error(DBI::dbFetch(result), class = "questrial_error_connection")
+  expect_false(DBI::dbIsValid(con))
+  expect_false(DBI::dbIsValid(result))
+  DBI::dbClearResult(result)
+  expect_error(DBI::dbGetQuery(con, "SELECT 1"), class = "questrial_error_connection")
 })
 
 test_that("an error while rows arrive is the server's, and the session goes on", {

@@ -68,6 +68,18 @@ test_that("verbs give what they give in memory", {
   }
 })
 
+test_that("means of whole numbers are doubles without a warning", {
+  con <- local_visits()
+  question <- function(d) {
+    d <- dplyr::summarise(dplyr::group_by(d, arm), m = mean(count, na.rm = TRUE),
+      s = sd(count, na.rm = TRUE), v = var(count, na.rm = TRUE))
+    dplyr::mutate(d, share = m / 3)
+  }
+  expect_warning(expect_same(dplyr::tbl(con, "visits"), visits(), question), NA)
+  over <- dplyr::mutate(dplyr::group_by(dplyr::tbl(con, "visits"), site), m = mean(count, na.rm = TRUE))
+  expect_type(dplyr::collect(over)$m, "double")
+})
+
 test_that("joins give what they give in memory", {
   con <- local_visits()
   for (join in list(dplyr::inner_join, dplyr::left_join, dplyr::right_join, dplyr::full_join,
