@@ -40,7 +40,7 @@ describe_connection_in_words <- function(con) {
     info$dbname, place, info$user, if (info$encrypted) ", encrypted" else "")
   if (!pg_is_open(con)) {
     words <- c(words, "The session has ended. Open another with pg_connect().")
-  } else if (con@state$depth > 0) {
+  } else if (in_transaction(con)) {
     words <- c(words, "In a transaction.")
   }
   moment <- con@state$snapshot

@@ -28,7 +28,24 @@ refusal_in_words <- function(failure, sql) {
     if (!is.null(sql) && failure$position > 0) show_position(sql, failure$position),
     if (nzchar(failure$detail)) failure$detail,
     if (nzchar(failure$where)) sprintf("Where: %s", failure$where),
-    if (nzchar(failure$hint)) sprintf("Hint: %s", failure$hint)
+    if (nzchar(failure$hint)) sprintf("Hint: %s", failure$hint),
+    our_cure(failure, sql)
+  )
+}
+
+# What the server cannot say of refusals that come from how this package sends statements. (A
+# syntax error without a position is that of several statements at once.)
+our_cure <- function(failure, sql) {
+  is_several <- failure$position == 0 && !is.null(sql) && grepl(";", sql, fixed = TRUE)
+  switch(failure$sqlstate,
+    `25006` = "Reads cannot write; pg_exec() and pg_transaction() can, if role and server may.",
+    `25P02` = paste(
+      "An earlier statement failed and its error was caught.",
+      "Put the one that may fail in a pg_transaction() of its own."
+    ),
+    `42601` = if (is_several) {
+      "Send one statement at a time; pg_exec() without `params` takes several."
+    }
   )
 }
 

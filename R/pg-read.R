@@ -17,7 +17,8 @@
 #'   those that lose digits, or `"character"`.
 #' @param infinity What `infinity` among dates and times is: an `"error"`, `"Inf"`, or `"NA"`.
 #' @return A data frame, a row for each row and a column for each column of the result; what each
-#'   type becomes is on the page [pg_types].
+#'   type becomes is on the page [pg_types]. Columns of one name are kept, with the warning
+#'   `questrial_warning_same_names`.
 #' @details
 #' Outside of a transaction the query runs in one of its own, `REPEATABLE READ READ ONLY`: a
 #' statement that writes is refused (use [pg_exec()], or put it in [pg_transaction()]). An interrupt
@@ -53,6 +54,7 @@ pg_read <- function(con, sql, params = list(), key = NULL, bigint = "integer64",
 start_query <- function(con, sql, reading, values) {
   statement <- prepare_statement(con, sql, reading)
   check_gives_rows(statement)
+  warn_of_same_names(statement$names)
   start_rows(con, statement, values)
 }
 
@@ -60,6 +62,16 @@ check_gives_rows <- function(statement) {
   if (length(statement$names) == 0) {
     qst_abort("argument",
       "`sql` is a statement that gives no rows. Run it with pg_exec().")
+  }
+}
+
+warn_of_same_names <- function(names) {
+  twice <- unique(names[duplicated(names)])
+  if (length(twice) > 0) {
+    qst_warn("same_names", sprintf(paste(
+      "`sql` gives several columns named %s, of which $ and [[ find the first.",
+      "Name them apart in the query, with AS."
+    ), enumerate(twice)), column = twice)
   }
 }
 

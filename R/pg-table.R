@@ -50,18 +50,27 @@
 #' server$stop()
 #' @export
 pg_table <- function(con, name) {
+  check_connection(con)
   quoted <- table_sql(table_name_parts(name))
   found <- pg_read(con, table_query, list(quoted))
   if (nrow(found) == 0 || is.na(found$schema)) {
     qst_abort("argument", sprintf(
-      "`name`: there is no table %s that this session can see. Give c(\"schema\", \"table\").",
-      quoted
+      "`name`: there is no table %s that this session can see. %s",
+      quoted, missing_table_cure(name)
     ), value = quoted)
   }
   structure(list(
     con = con, name = c(found$schema, found$table), kind = found$kind, rows = found$rows,
     columns = table_columns(con, quoted), leaves = table_leaves(con, quoted, found)
   ), class = "pg_table")
+}
+
+missing_table_cure <- function(name) {
+  if (is.character(name) && length(name) == 1 && grepl(".", name, fixed = TRUE)) {
+    sprintf("A name with a dot in it is given as DBI::Id(table = %s).", describe(name))
+  } else {
+    "Give c(\"schema\", \"table\")."
+  }
 }
 
 # ---- The catalogue ----
@@ -140,7 +149,7 @@ print.pg_table <- function(x, ...) {
   )
   n_foreign <- sum(x$leaves$foreign)
   about <- c(
-    sprintf("%d columns", nrow(x$columns)),
+    sprintf("%d column%s", nrow(x$columns), if (nrow(x$columns) == 1) "" else "s"),
     if (x$rows > 0) sprintf("about %s rows", count_text(x$rows)),
     if (n_foreign > 0 && x$kind == "p") sprintf("%d partitions on other servers", n_foreign)
   )

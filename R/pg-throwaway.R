@@ -21,8 +21,11 @@
 #' server$stop()
 #' @export
 pg_throwaway <- function(settings = NULL) {
+  check_server_settings(settings)
   bin <- pg_programs()
   folder <- server_folder()
+  started <- FALSE
+  on.exit(if (!started) unlink(folder, recursive = TRUE))
   server <- list(folder = folder, port = 5432L)
   run <- function(...) run_server_program(bin, folder, ...)
   run("initdb", "-D", file.path(folder, "data"), "-A", "trust", "-U", "postgres", "--no-sync",
@@ -34,19 +37,25 @@ pg_throwaway <- function(settings = NULL) {
     stop_with_r(bin, folder)
   }
   start()
+  started <- TRUE
   assign(folder, TRUE, envir = throwaway_folders)
   server$conninfo <- sprintf("host=%s port=%d user=postgres dbname=postgres", folder, server$port)
   server$stop <- function() {
+    if (!dir.exists(folder)) {
+      return(invisible())
+    }
     try(run("pg_ctl", "stop", "-s", "-m", "immediate", "-D", file.path(folder, "data")),
       silent = TRUE)
     unlink(folder, recursive = TRUE)
     invisible()
   }
   server$kill <- function() {
+    check_server_folder(folder)
     run("pg_ctl", "stop", "-s", "-m", "immediate", "-D", file.path(folder, "data"))
     invisible()
   }
   server$restart <- function() {
+    check_server_folder(folder)
     try(server$kill(), silent = TRUE)
     start()
     invisible()
@@ -64,7 +73,8 @@ pg_can_start <- function() {
 
 #' @export
 print.pg_throwaway <- function(x, ...) {
-  cat(sprintf("A throw-away PostgreSQL server in %s\npg_connect(server$conninfo)\n", x$folder))
+  cat(sprintf("A throw-away PostgreSQL server in %s%s\n", x$folder,
+    if (dir.exists(x$folder)) "\npg_connect(server$conninfo)" else ", which was stopped"))
   invisible(x)
 }
 
@@ -114,6 +124,15 @@ server_folder <- function() {
   folder
 }
 
+check_server_folder <- function(folder) {
+  if (!dir.exists(folder)) {
+    qst_abort("connection", paste(
+      "The throw-away server was stopped, and its folder is gone.",
+      "Start another with pg_throwaway()."
+    ))
+  }
+}
+
 as_server_user <- function(program) {
   if (!is_root()) {
     return(shQuote(program))
@@ -127,8 +146,17 @@ run_server_program <- function(bin, folder, program, ...) {
     as_server_user(file.path(bin, program)), paste(shQuote(c(...)), collapse = " "),
     shQuote(file.path(folder, "program.log")))
   if (system2("sh", c("-c", shQuote(command))) != 0) {
-    log <- readLines(file.path(folder, "program.log"), warn = FALSE)
-    qst_abort("connection", c(sprintf("`pg_throwaway()`: %s failed:", program), log))
+    logs <- file.path(folder, c("program.log", "log"))
+    said <- unlist(lapply(logs[file.exists(logs)], readLines, warn = FALSE))
+    qst_abort("connection", c(sprintf("`pg_throwaway()`: %s failed:", program), said))
+  }
+}
+
+check_server_settings <- function(settings) {
+  if (length(settings) > 0 && !all(nzchar(names(settings)), length(names(settings)) > 0)) {
+    qst_abort("argument", sprintf(
+      "`settings` must have names, as in c(max_connections = \"20\"), not %s.", describe(settings)
+    ))
   }
 }
 

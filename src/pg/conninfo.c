@@ -853,8 +853,8 @@ static qst_status check_value(const qst_conninfo *info, int k, const char *value
         return every(value, is_port)
                    ? QST_OK
                    : refuse(name,
-                         "must be a number from 1 to 65535. In a URI: is a '/' or '@' inside the "
-                         "password not written %2F or %40?",
+                         "must be a number from 1 to 65535. In a URI, a '/' or '@' inside the "
+                         "password is written %2F or %40",
                          err);
     case USER:
         return check_user(value, err);

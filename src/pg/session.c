@@ -492,7 +492,8 @@ static qst_status check_result(qst_pg *pg, PGresult *result, qst_err *err)
         PQclear(result);
         qst__pg_cancel(pg);
         return qst__fail(err, QST_EARGUMENT,
-            "COPY from or to the client cannot be run as a statement. Use pg_write() or pg_read()");
+            "COPY from or to the client cannot be run as a statement. Use pg_write() or "
+            "pg_read().");
     default:
         return QST_OK;
     }

@@ -190,3 +190,29 @@ test_that("COPY as a statement is refused and leaves the session usable", {
     expect_identical(pg_read(con, "SELECT count(*) AS n FROM t", bigint = "integer")$n, 100000L)
   }
 })
+
+test_that("columns of one name are kept, with a warning", {
+  con <- local_pg()
+  warning <- expect_warning(
+    got <- pg_read(con, "SELECT 1 AS a, 2 AS b, 3 AS a"), class = "questrial_warning_same_names"
+  )
+  expect_identical(warning$column, "a")
+  expect_identical(unlist(unname(got)), c(1L, 2L, 3L))
+  expect_warning(
+    pg_stream(con, "SELECT 1 AS a, 3 AS a FROM generate_series(1, 4)", nrow, chunk = 2),
+    class = "questrial_warning_same_names"
+  )
+})
+
+test_that("what this package's way to send statements makes the server refuse has its cure", {
+  con <- local_pg()
+  pg_exec(con, "CREATE TABLE t (x integer PRIMARY KEY)")
+  expect_error(pg_read(con, "INSERT INTO t VALUES (1) RETURNING x"), "25006.*pg_exec\\(\\)")
+  expect_error(pg_read(con, "SELECT 1; SELECT 2"), "one statement at a time")
+  expect_error(pg_transaction(con, {
+    try(pg_exec(con, "SELECT 1/0"), silent = TRUE)
+    pg_read(con, "SELECT 1")
+  }), "25P02.*pg_transaction\\(\\) of its own")
+  syntax <- expect_error(pg_read(con, "SELEC 1;"), class = "questrial_error_sql")
+  expect_no_match(conditionMessage(syntax), "one statement")
+})

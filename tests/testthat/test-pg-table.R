@@ -19,6 +19,10 @@ test_that("a table is described by its columns, with types and what they are to 
   expect_output(print(table), "Table trial.Visits: 6 columns.*at \\(timestamp with time zone\\)")
   expect_error(pg_table(con, "trial.visits"), class = "questrial_error_argument")
   expect_error(pg_table(con, "a.b.c"), class = "questrial_error_argument")
+  expect_error(pg_table(con, "my.table"), "DBI::Id\\(table = \"my.table\"\\)")
+  expect_error(pg_table("visits"), "`con` must be a connection", class = "questrial_error_argument")
+  pg_exec(con, "CREATE TABLE one (x int)")
+  expect_output(print(pg_table(con, "one")), "1 column[.]")
   expect_error(pg_table(con, 1), "must be a table's name")
 })
 

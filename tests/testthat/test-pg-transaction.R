@@ -142,3 +142,11 @@ test_that("reads of a snapshot are of one moment, and say which", {
   expect_error(pg_transaction(con, pg_snapshot(con, 1)), class = "questrial_error_transaction")
   expect_false(questrial:::in_transaction(con))
 })
+
+test_that("a connection shows a transaction that was begun by hand", {
+  con <- local_pg()
+  expect_no_match(paste(capture.output(con), collapse = " "), "In a transaction")
+  pg_exec(con, "BEGIN")
+  expect_output(print(con), "In a transaction")
+  pg_exec(con, "ROLLBACK")
+})
