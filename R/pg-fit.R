@@ -8,10 +8,33 @@ fit_table <- function(formula, table, call, family, action, contrasts, method, t
   check_model_data(formula, list())
   check_table_action(action)
   plan <- table_plan(formula, table, call, family, method)
+  plan$traffic <- new.env(parent = emptyenv())
+  plan$traffic$statements <- 0L
+  plan$traffic$bytes <- 0
   plan$contrasts <- contrasts
   plan$threads <- threads
   plan$must_be_complete <- identical(action, stats::na.fail) || identical(action, "na.fail")
-  pg_snapshot(table$con, fit_cells(plan))
+  pg_snapshot(table$con, with_pushed_sums(table, switch(plan$route,
+    cells = fit_cells(plan),
+    moments = fit_table_moments(plan),
+    irls = fit_table_irls(plan)
+  )))
+}
+
+# A planner that thinks long sums cheaper here than there fetches the rows of a foreign table; one
+# for which operators cost nothing does not. The setting is of this transaction, and put back.
+with_pushed_sums <- function(table, expr) {
+  if (!any(table$leaves$foreign)) {
+    return(expr)
+  }
+  set <- function(value) {
+    pg_read(table$con, "SELECT set_config('cpu_operator_cost', $1, true) AS value", list(value))
+  }
+  before <- pg_read(table$con, "SELECT current_setting('cpu_operator_cost') AS value")$value
+  set("0")
+  fit <- expr
+  set(before)
+  fit
 }
 
 check_table_action <- function(action) {
@@ -147,12 +170,17 @@ table_route <- function(plan) {
   if (all(few) && prod(n_distinct) <= 5000) {
     return("cells")
   }
-  qst_abort("argument", sprintf(
-    paste(
-      "`formula`: fits in the database do not take numbers of many values yet (%s).",
-      "Read the columns with pg_read() and fit them."
-    ), enumerate(numeric[!few])
-  ))
+  linear <- is_linear(list(family = plan$family))
+  if (plan$method == "firth" || (!linear && estimates_theta(plan$family))) {
+    qst_abort("argument", sprintf(
+      paste(
+        "%s cannot be fitted in the database with covariates of many values (%s).",
+        "Read the columns with pg_read() and fit them."
+      ), if (plan$method == "firth") "method = \"firth\"" else "An unknown theta",
+      enumerate(numeric[!few])
+    ))
+  }
+  if (linear) "moments" else "irls"
 }
 
 # Columns that enter as numbers: of covariates, weights and offsets.
@@ -165,9 +193,9 @@ numeric_columns <- function(plan) {
 }
 
 discrete_columns <- function(plan) {
-  unique(unlist(lapply(plan$variables, function(variable) {
+  unique(as.character(unlist(lapply(plan$variables, function(variable) {
     if (variable$discrete && variable$role != "response") variable$columns
-  })))
+  }))))
 }
 
 # ---- Statements ----
@@ -183,8 +211,8 @@ ask_leaves <- function(plan, select) {
 
 # What SQL says of numbers that cannot be (the logarithm of 0, an overflow) is a fault of the model.
 ask_table <- function(plan, sql) {
-  tryCatch(
-    pg_read(plan$table$con, sql, plan$scope$texts, bigint = "numeric"),
+  result <- tryCatch(
+    read_bound(plan$table$con, sql, plan$scope$texts),
     questrial_error_sql = function(e) {
       if (isTRUE(e$sqlstate %in% c("2201E", "2201F", "22003", "22012", "22P03"))) {
         qst_abort("argument", sprintf(
@@ -197,6 +225,27 @@ ask_table <- function(plan, sql) {
       stop(e)
     }
   )
+  plan$traffic$statements <- plan$traffic$statements + 1L
+  plan$traffic$bytes <- plan$traffic$bytes + wire_bytes(result)
+  result
+}
+
+# What a result takes on the wire: 7 bytes a row, 4 and its value a field.
+wire_bytes <- function(result) {
+  of_values <- vapply(result, function(x) {
+    if (is.character(x)) sum(nchar(x, "bytes")) else 8 * length(x)
+  }, 0)
+  nrow(result) * (7 + 4 * length(result)) + sum(of_values, na.rm = TRUE)
+}
+
+# Of the texts of a scope a statement takes those it names, numbered anew.
+read_bound <- function(con, sql, texts) {
+  places <- gregexpr("[$][0-9]+::text", sql)
+  named <- regmatches(sql, places)[[1]]
+  used <- unique(named)
+  regmatches(sql, places) <- list(sprintf("$%d::text", match(named, used)))
+  numbers <- as.integer(gsub("[^0-9]", "", used))
+  pg_read(con, sql, texts[numbers], bigint = "numeric")
 }
 
 # The columns of a GROUP BY as the statement names them (g1, g2, ...), back under their own names
@@ -219,6 +268,8 @@ named_groups <- function(result, columns, scope) {
 # What all routes share; `parts` are a fit's components as build_fit() makes them.
 new_table_fit <- function(plan, parts) {
   parts$call <- plan$call
+  parts$info$statements <- plan$traffic$statements
+  parts$info$bytes <- plan$traffic$bytes
   structure(parts, class = c("fit_table", "fit_rowless", "fit_glm"))
 }
 

@@ -65,6 +65,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(qstr_scale_score, 6),
     ENTRY(qstr_vcov_rows, 6),
     ENTRY(qstr_vcov_clusters, 10),
+    ENTRY(qstr_vcov_nodes, 2),
     ENTRY(qstr_vcov_scores, 7),
     ENTRY(qstr_vcov_wild, 7),
     {NULL, NULL, 0},

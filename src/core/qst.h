@@ -701,6 +701,21 @@ QST_MUST_USE qst_status qst_vcov_clusters(const qst_ctx *ctx, const qst_sandwich
     qst_mat covariance_out, qst_err *err);
 
 /*
+ * G^-1/2 = sum_k weight[k] (G + square[k])^-1, to about 14 digits, for a matrix G with eigenvalues
+ * from low to high (above 0): 2/pi int_0^inf (G + t^2)^-1 dt by the rule of Hale, Higham &
+ * Trefethen (2008, SIAM J. Numer. Anal. 46:2505-2523, method 3). The adjustment of CR2 is made of
+ * it, also where only sums over rows are known.
+ */
+#define QST_NODES_MAX 64
+typedef struct {
+    ptrdiff_t n_nodes;
+    double square[QST_NODES_MAX]; /* t^2 */
+    double weight[QST_NODES_MAX];
+} qst_nodes;
+
+void qst_root_nodes(double low, double high, qst_nodes *out);
+
+/*
  * What the wild bootstrap needs of clusters, in `rank` columns in which the bread is the identity:
  * scores_out (m x rank), row c being X_c'W_c r_c; shares_out (m x rank), X_c'W_c f_c, where f is
  * what the rows lose when the contrast (p) is set to 0: they add up to direction_out (rank), with

@@ -189,6 +189,7 @@ SEXP qstr_vcov_rows(SEXP model_sexp, SEXP weights_sexp, SEXP residuals_sexp, SEX
 SEXP qstr_vcov_clusters(SEXP model_sexp, SEXP weights_sexp, SEXP residuals_sexp, SEXP bread_sexp,
     SEXP codes_sexp, SEXP variances_sexp, SEXP type_sexp, SEXP contrasts_sexp, SEXP joint_sexp,
     SEXP threads_sexp);
+SEXP qstr_vcov_nodes(SEXP low_sexp, SEXP high_sexp);
 SEXP qstr_vcov_scores(SEXP model_sexp, SEXP weights_sexp, SEXP residuals_sexp, SEXP bread_sexp,
     SEXP codes_sexp, SEXP contrast_sexp, SEXP threads_sexp);
 SEXP qstr_vcov_wild(SEXP scores_sexp, SEXP shares_sexp, SEXP direction_sexp, SEXP weights_sexp,

@@ -84,6 +84,20 @@ SEXP qstr_vcov_clusters(SEXP model_sexp, SEXP weights_sexp, SEXP residuals_sexp,
     return list;
 }
 
+/* A matrix of two columns, square and weight. */
+SEXP qstr_vcov_nodes(SEXP low_sexp, SEXP high_sexp)
+{
+    qst_nodes nodes;
+    qst_root_nodes(qstr_double(low_sexp, "low"), qstr_double(high_sexp, "high"), &nodes);
+    SEXP result = PROTECT(Rf_allocMatrix(REALSXP, (int)nodes.n_nodes, 2));
+    for (ptrdiff_t k = 0; k < nodes.n_nodes; k++) {
+        REAL(result)[k] = nodes.square[k];
+        REAL(result)[k + nodes.n_nodes] = nodes.weight[k];
+    }
+    UNPROTECT(1);
+    return result;
+}
+
 /* Scores and shares, clusters by rank, and the direction. */
 SEXP qstr_vcov_scores(SEXP model_sexp, SEXP weights_sexp, SEXP residuals_sexp, SEXP bread_sexp,
     SEXP codes_sexp, SEXP contrast_sexp, SEXP threads_sexp)

@@ -107,3 +107,116 @@ test_that("what cannot be asked of a database is refused by name, with the cure"
   pg_exec(con, "CREATE TABLE dates (y int, at date)")
   expect_error(fit_glm(y ~ at, pg_table(con, "dates")), "type date.*view")
 })
+
+test_that("linear models of numbers with many values are those of the rows", {
+  con <- local_pg()
+  t <- fit_table_of(con, 3000)
+  d <- pg_read(con, "SELECT * FROM d")
+  both <- expect_same_fit(t, d, y ~ arm * age + old, cluster = ~site, types = every_type)
+  expect_identical(both$there$info$route, "moments")
+  expect_equal(logLik(both$there), logLik(both$pulled), ignore_attr = TRUE)
+  plain <- function(x) as.data.frame(unclass(x))
+  expect_equal(
+    plain(wald_test(both$there, vcov = "CR2")), plain(wald_test(both$pulled, vcov = "CR2"))
+  )
+  expect_equal(
+    summary(both$there, vcov = "CR2")$fstatistic, summary(both$pulled, vcov = "CR2")$fstatistic
+  )
+  expect_equal(
+    plain(linear_contrast(both$there, c("armb - armc", "armb:age + age"), vcov = "CR2")),
+    plain(linear_contrast(both$pulled, c("armb - armc", "armb:age + age"), vcov = "CR2"))
+  )
+  expect_equal(
+    predict(both$there, d[1:5, ], interval = "prediction"),
+    predict(both$pulled, d[1:5, ], interval = "prediction"), tolerance = 1e-10
+  )
+  expect_same_fit(t, d, y ~ age + I(age^2) + log(age) + factor(items), types = "HC3")
+  expect_same_fit(t, d, y ~ 0 + age + old:g, cluster = ~site, types = "CR2")
+  expect_same_fit(t, d, y ~ 0 + arm + arm:age, types = "HC2")
+  expect_same_fit(t, d, y ~ age + arm + I(2 * age + 1) + g, offset = items, types = "HC0")
+  expect_same_fit(t, d, y ~ age + arm, weights = w, subset = g > 0.5, cluster = ~site,
+    types = c("HC3", "CR1"))
+  expect_same_fit(t, d, y ~ age, cluster = ~ site + items, types = "CR1")
+  expect_same_fit(t, d, y ~ age + factor(arm, levels = c("c", "a")), types = "CR0",
+    cluster = ~site)
+  expect_error(
+    vcov(fit_glm(y ~ age, t, weights = w, cluster = ~site), "CR2"), "CR2 with weights.*CR1"
+  )
+})
+
+test_that("other models of numbers with many values are those of the rows", {
+  con <- local_pg()
+  t <- fit_table_of(con, 2000)
+  d <- pg_read(con, "SELECT * FROM d")
+  both <- expect_same_fit(t, d, s ~ arm * age + old, family = binomial(), cluster = ~site,
+    types = every_type)
+  expect_identical(both$there$info$route, "irls")
+  expect_equal(logLik(both$there), logLik(both$pulled), ignore_attr = TRUE)
+  plain <- function(x) as.data.frame(unclass(x))
+  expect_equal(
+    plain(wald_test(both$there, vcov = "CR2")), plain(wald_test(both$pulled, vcov = "CR2"))
+  )
+  expect_same_fit(t, d, k ~ age + offset(log(w)), family = poisson(), weights = w,
+    cluster = ~site, types = c("HC3", "CR2"))
+  for (family in list(Gamma("log"), inverse.gaussian("log"), gaussian("log"))) {
+    both <- expect_same_fit(t, d, g ~ age + arm, family = family, types = "HC3")
+    expect_equal(logLik(both$there), logLik(both$pulled), ignore_attr = TRUE)
+  }
+  both <- expect_same_fit(t, d, k ~ age, family = negative_binomial(2), types = "HC2")
+  expect_equal(logLik(both$there), logLik(both$pulled), ignore_attr = TRUE)
+  expect_same_fit(t, d, s ~ age, family = binomial("cloglog"), types = "HC0")
+  expect_same_fit(t, d, k ~ age + old, family = poisson("sqrt"), types = "HC0")
+  expect_error(fit_glm(s ~ age, t, family = binomial("probit")), "no probit link.*pg_read")
+  expect_error(fit_glm(k ~ age, t, family = negative_binomial()), "unknown theta.*pg_read")
+  expect_error(fit_glm(s ~ age, t, family = binomial(), method = "firth"), "firth.*pg_read")
+  expect_error(fit_glm(k ~ age, t, family = binomial()), "from 0 to 1")
+  expect_error(
+    vcov(fit_glm(s ~ age + factor(site), t, family = binomial(), cluster = ~site), "CR2"),
+    "depend on one cluster alone.*CR1"
+  )
+})
+
+test_that("a number that foretells a response is found", {
+  con <- local_pg()
+  pg_exec(con, "CREATE TABLE apart AS SELECT i::float8 AS x, i > 20 AS y FROM generate_series(1, 40) i")
+  expect_warning(
+    fit <- fit_glm(y ~ x, pg_table(con, "apart"), family = binomial()), "Separation",
+    class = "questrial_warning_separation"
+  )
+})
+
+test_that("designs that sums cannot hold are refused with the cure, others have all their digits", {
+  con <- local_pg()
+  expect_lost <- function(...) {
+    expect_error(..., "pg_read", class = "questrial_error_ill_conditioned")
+  }
+  # Longley's set: sums about means hold what raw sums do not.
+  longley <- datasets::longley
+  columns <- c("GNP.deflator", "GNP", "Unemployed", "Armed.Forces", "Population", "Year")
+  values <- apply(as.matrix(longley[c("Employed", columns)]), 1, paste, collapse = ", ")
+  pg_exec(con, sprintf(
+    "CREATE TABLE longley (y float8, %s)", paste(sprintf("x%d float8", 1:6), collapse = ", ")
+  ))
+  pg_exec(con, sprintf(
+    "INSERT INTO longley VALUES %s", paste(sprintf("(%s)", values), collapse = ", ")
+  ))
+  fit <- fit_glm(y ~ x1 + x2 + x3 + x4 + x5 + x6, pg_table(con, "longley"))
+  pulled <- fit_glm(y ~ x1 + x2 + x3 + x4 + x5 + x6, pg_read(con, "SELECT * FROM longley"))
+  expect_equal(coef(fit), coef(pulled), tolerance = 1e-10)
+  expect_equal(vcov(fit), vcov(pulled), tolerance = 1e-9)
+  # A polynomial of degree 10 over [-9, -3], as NIST's Filip.
+  pg_exec(con, paste(
+    "CREATE TABLE filip AS SELECT x, sin(x) AS y FROM (SELECT -9 + i * 6 / 81.0::float8 AS x",
+    "FROM generate_series(0, 81) i) at"
+  ))
+  powers <- reformulate(c("x", sprintf("I(x^%d)", 2:10)), "y")
+  expect_lost(fit_glm(powers, pg_table(con, "filip")))
+  pg_exec(con, paste(
+    "CREATE TABLE near AS SELECT x, x + 1e-6 * sin(7 * x) AS z, cos(x) AS y",
+    "FROM (SELECT i::float8 AS x FROM generate_series(1, 100) i) at"
+  ))
+  expect_lost(fit_glm(y ~ x + z, pg_table(con, "near")))
+  expect_lost(fit_glm(y > 0 ~ x + z, pg_table(con, "near"), family = binomial()))
+  pg_exec(con, "INSERT INTO near VALUES ('Infinity', 1, 1)")
+  expect_error(fit_glm(y ~ x, pg_table(con, "near")), "no sum can hold")
+})

@@ -5,7 +5,6 @@
 
 /* What is left of a column after the columns before it must exceed this share of it to count. */
 #define TOL_DEPENDENT 1e-12
-#define MAX_NODES 64
 
 static const double pi = 3.14159265358979323846;
 
@@ -126,12 +125,6 @@ void qst__adjust_plain(
  * condition of G.
  */
 
-typedef struct {
-    ptrdiff_t n_nodes;
-    double square[MAX_NODES]; /* t^2 */
-    double weight[MAX_NODES];
-} nodes;
-
 /* sin, cos and delta of the amplitude of `share` of the quarter period, which is returned, for the
  * parameter 1 - k^2; by the arithmetic-geometric mean (Abramowitz & Stegun 1964, 16.4). */
 static double elliptic(double k, double share, double *sine, double *cosine, double *delta)
@@ -157,11 +150,11 @@ static double elliptic(double k, double share, double *sine, double *cosine, dou
 
 /* Nodes for eigenvalues in [low, high], to about 14 digits; those of the upper half of the quarter
  * period come from the lower half, where nothing cancels. */
-static void make_nodes(double low, double high, nodes *out)
+void qst_root_nodes(double low, double high, qst_nodes *out)
 {
     const double k = sqrt(low / high);
     const double wanted = 17.0 * (3.0 + log(high / low)) / (pi * pi);
-    const int n_half = (int)fmin(ceil(0.5 * wanted) + 1.0, MAX_NODES / 2);
+    const int n_half = (int)fmin(ceil(0.5 * wanted) + 1.0, QST_NODES_MAX / 2);
     out->n_nodes = 2 * n_half;
     for (int j = 0; j < n_half; j++) {
         double sine, cosine, delta;
@@ -327,8 +320,8 @@ void qst__adjust_inverse(const qst__cluster *cluster, const qst__adjusted *out, 
     for (ptrdiff_t i = 0; i < n; i++) {
         low = fmin(low, work.theta[i]);
     }
-    nodes quadrature;
-    make_nodes(low * low * smallest, 1.0, &quadrature);
+    qst_nodes quadrature;
+    qst_root_nodes(low * low * smallest, 1.0, &quadrature);
     memcpy(work.target, work.y, (size_t)(n * r) * sizeof *work.y);
     remove_null_space(&work, work.target);
     memset(work.t, 0, (size_t)(n * r) * sizeof *work.t);
