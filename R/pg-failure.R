@@ -51,12 +51,13 @@ our_cure <- function(failure, sql) {
 
 # The line of the statement that the server points at, and a mark below it; long lines are cut.
 show_position <- function(sql, position) {
+  lines <- strsplit(paste0(sql, " "), "\n", fixed = TRUE)[[1]] # the end may be what is missing
   before <- substr(sql, 1, position - 1)
   line <- nchar(gsub("[^\n]", "", before)) + 1
-  at <- position - sum(nchar(strsplit(sql, "\n")[[1]][seq_len(line - 1)]) + 1)
-  text <- strsplit(sql, "\n")[[1]][[line]]
+  at <- min(position, nchar(sql) + 1) - sum(nchar(lines[seq_len(line - 1)]) + 1)
+  text <- lines[[line]]
   from <- max(1, at - 50)
-  shown <- gsub("\t", " ", substr(text, from, from + 69))
+  shown <- sub("\\s+$", "", gsub("\t", " ", substr(text, from, from + 69)))
   c(sprintf("  line %d: %s", line, shown),
     paste0(strrep(" ", nchar(sprintf("  line %d: ", line)) + at - from), "^"))
 }

@@ -91,6 +91,10 @@ test_that("errors of the server say where in the statement, and keep its words",
   expect_identical(e$sqlstate, "42703")
   expect_identical(e$position, 13L)
   expect_match(conditionMessage(e), "line 2:   nowhere FROM pg_class\n            ^", fixed = TRUE)
+  for (sql in c("SELECT (\n", "SELECT (\n\n", "SELECT (\r\n", "SELECT '\u00fc' +\n")) {
+    e <- expect_error(pg_exec(con, sql), "end of input", class = "questrial_error_sql")
+    expect_identical(e$sqlstate, "42601")
+  }
   pg_exec(con, "CREATE TABLE t (i int CONSTRAINT positive CHECK (i > 0))")
   e <- expect_error(pg_exec(con, "INSERT INTO t VALUES ($1)", list(-1)),
     class = "questrial_error_sql")
