@@ -52,7 +52,8 @@ QST_MUST_USE qst_status qst_pg_open(
 /* Ends the session and frees it. Rows that are still being read end with it. NULL: nothing. */
 void qst_pg_close(qst_pg *pg);
 
-/* Gives up the result that is being read, if there is one: the next statement cancels it first. */
+/* Gives up the result that is being read, if there is one: the next statement cancels it first, and
+ * to fetch more of its rows is QST_EARGUMENT. */
 void qst_pg_abandon(qst_pg *pg);
 
 /* Not lost, and of this process. Asks nothing of the server. */

@@ -359,7 +359,9 @@ qst_status qst_pg_fetch(const qst_ctx *ctx, qst_pg_rows *rows, ptrdiff_t n_max, 
 {
     qst_status status = new_columns(ctx, rows, err);
     if (status == QST_OK && !rows->at_end && rows->pg == NULL) {
-        status = qst__fail(err, QST_ECONNECTION, "the session of these rows was closed");
+        status = qst__fail(err, QST_EARGUMENT,
+            "These rows were given up when their transaction or session ended. Run the query "
+            "again.");
     }
     if (status == QST_OK && !rows->at_end) {
         status = add_rows(ctx, rows, n_max, err);
@@ -412,6 +414,7 @@ void qst_pg_abandon(qst_pg *pg)
         pg->is_dirty = true;
         finish_rows(rows);
         rows->pg = NULL;
+        rows->at_end = false; /* who fetches on must not take what there was for all */
     }
 }
 

@@ -45,6 +45,23 @@ test_that("the connection is busy until the end", {
   )
 })
 
+test_that("a result that was given up is never taken for a whole one", {
+  con <- local_pg()
+  pg_exec(con, "BEGIN")
+  expect_error(
+    pg_stream(con, "SELECT generate_series(1, 1000) AS x", function(rows) pg_close(con), chunk = 10),
+    "given up"
+  )
+  con <- local_pg()
+  try(silent = TRUE, pg_transaction(con, {
+    result <- DBI::dbSendQuery(con, "SELECT generate_series(1, 1000) AS x")
+    DBI::dbFetch(result, 10)
+    stop("enough")
+  }))
+  expect_error(DBI::dbFetch(result), "given up", class = "questrial_error_argument")
+  expect_false(DBI::dbHasCompleted(result))
+})
+
 test_that("a value that cannot be held is named by its row in the whole", {
   con <- local_pg()
   e <- expect_error(
