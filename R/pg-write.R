@@ -66,6 +66,7 @@ pg_write <- function(con, data, table, append = FALSE) {
   invisible(pg_transaction(con, {
     if (!append) {
       create_table(con, parts, columns)
+      parts <- c(if (length(parts) == 1) creation_schema(con), parts)
     }
     columns <- aim_columns(columns, table_columns_of(con, parts, names(columns)))
     if (nrow(data) > 0) copy_in(con, parts, columns, nrow(data)) else 0
@@ -87,6 +88,12 @@ create_table <- function(con, parts, columns) {
     }
     stop(e)
   })
+}
+
+# Where a table is made that is named without its schema. To look for it by its bare name could find
+# a temporary one of that name, which comes first.
+creation_schema <- function(con) {
+  read_catalogue(con, "SELECT pg_catalog.current_schema()::text AS name")$name
 }
 
 # What the table's columns of those names are: parallel lists of name, type, format, is_array,

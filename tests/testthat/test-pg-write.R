@@ -137,6 +137,14 @@ test_that("names are quoted", {
   expect_identical(pg_read(con, "SELECT * FROM t"), data)
 })
 
+test_that("rows go to the table that was made, not to a temporary one of its name", {
+  con <- local_pg()
+  pg_exec(con, "CREATE TEMP TABLE t (x integer)")
+  pg_write(con, data.frame(x = 1:3), "t")
+  expect_identical(pg_read(con, "SELECT count(*)::int FROM public.t")[[1]], 3L)
+  expect_identical(pg_read(con, "SELECT count(*)::int FROM pg_temp.t")[[1]], 0L)
+})
+
 test_that("more rows than one piece are all there, in order", {
   con <- local_pg()
   n <- 25001
