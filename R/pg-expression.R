@@ -6,6 +6,7 @@ sql_scope <- function(columns, envir) {
   scope <- new.env(parent = emptyenv())
   scope$kinds <- stats::setNames(columns$kind, columns$name)
   scope$types <- stats::setNames(columns$type, columns$name)
+  scope$folds <- stats::setNames(columns$folds, columns$name)
   scope$envir <- envir
   scope$texts <- list()
   scope
@@ -39,9 +40,14 @@ sql_of <- function(x, scope) {
   sql_value(x, scope)
 }
 
+# Columns as they are grouped and compared: by their bytes, as R tells texts apart.
+sql_columns <- function(names, scope) {
+  paste0(sql_name(names), ifelse(scope$folds[names], "::text COLLATE \"C\"", ""), recycle0 = TRUE)
+}
+
 sql_column <- function(name, scope) {
   kind <- scope$kinds[[name]]
-  quoted <- sql_name(name)
+  quoted <- sql_columns(name, scope)
   switch(kind,
     integer = list(sql = sprintf("%s::float8", quoted), kind = "integer"),
     number = list(sql = sprintf("%s::float8", quoted), kind = "number"),

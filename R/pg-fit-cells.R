@@ -113,10 +113,11 @@ cells_statement <- function(plan, columns, response) {
   groups <- sprintf("g%d", seq_along(columns))
   sums <- c("count(*)::float8 AS n_rows", if (!response$grouped) response_sums(response))
   where <- if (!is.null(plan$subset)) sprintf("WHERE %s", plan$subset)
-  by <- if (length(columns) > 0) sprintf("GROUP BY %s", paste(sql_name(columns), collapse = ", "))
+  named <- sql_columns(columns, plan$scope)
+  by <- if (length(columns) > 0) sprintf("GROUP BY %s", paste(named, collapse = ", "))
   leaves <- plan$table$leaves$name
   parts <- sprintf("SELECT %d AS leaf, %s FROM %s %s %s", seq_along(leaves),
-    paste(c(sprintf("%s AS %s", sql_name(columns), groups), sums), collapse = ", "), leaves,
+    paste(c(sprintf("%s AS %s", named, groups), sums), collapse = ", "), leaves,
     paste(where, collapse = " "), paste(by, collapse = " "))
   sprintf("SELECT * FROM (%s) cells ORDER BY %s LIMIT %.0f", paste(parts, collapse = " UNION ALL "),
     paste(seq_len(length(columns) + 1), collapse = ", "), table_cells_max + 1)

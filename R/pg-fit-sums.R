@@ -96,7 +96,7 @@ carriers_whole <- function(questions) {
 ask_sums <- function(plan, questions, values, stages, sums, by) {
   where <- paste(c(plan$subset, questions$present, questions$positive), collapse = " AND ")
   ask_leaves(plan, function(leaf, foreign) {
-    groups <- stats::setNames(sql_name(by), sprintf("g%d", seq_along(by)))
+    groups <- stats::setNames(sql_columns(by, plan$scope), sprintf("g%d", seq_along(by)))
     if (foreign || length(stages) == 0) {
       plain_sums(leaf, where, c(groups, values, stages), sums, length(by))
     } else {
@@ -180,7 +180,7 @@ ask_places <- function(plan, questions) {
   sums <- c("count(*)::float8", sprintf("(count(*) FILTER (WHERE %s))::float8", used), sprintf(
     "%s(%s) FILTER (WHERE %s)", rep(c("avg", "min", "max"), each = length(values)), values, used
   ))
-  by <- sql_name(questions$discrete)
+  by <- sql_columns(questions$discrete, plan$scope)
   where <- if (is.null(plan$subset)) "TRUE" else plan$subset
   result <- ask_leaves(plan, function(leaf, foreign) {
     statement_of(sums, by, sprintf("g%d", seq_along(by)), sprintf("%s WHERE %s", leaf, where))

@@ -82,15 +82,18 @@ table_query <- paste(
   "WHERE c.oid = pg_catalog.to_regclass($1) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
 )
 
-# `n_distinct` is what ANALYZE found, NA where it did not look.
+# `n_distinct` is what ANALYZE found, NA where it did not look. `folds`: texts that differ, as in
+# capitals, may be equal to the server (citext, and collations since server 12).
 columns_query <- paste(
   "SELECT a.attname::text AS name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,",
   "  b.typname::text AS base, b.typtype::text AS sort,",
-  "  s.n_distinct::float8 AS n_distinct",
+  "  s.n_distinct::float8 AS n_distinct, b.typname = 'citext' OR coalesce(",
+  "    pg_catalog.to_jsonb(l) ->> 'collisdeterministic' = 'false', false) AS folds",
   "FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid",
   "JOIN pg_catalog.pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid",
   "END JOIN pg_catalog.pg_class c ON c.oid = a.attrelid",
   "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
+  "LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation",
   "LEFT JOIN pg_catalog.pg_stats s ON s.schemaname = n.nspname AND s.tablename = c.relname",
   "  AND s.attname = a.attname AND s.inherited = (c.relkind = 'p')",
   "WHERE a.attrelid = pg_catalog.to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped",
@@ -100,7 +103,7 @@ columns_query <- paste(
 table_columns <- function(con, quoted) {
   columns <- pg_read(con, columns_query, list(quoted))
   columns$kind <- model_kind(columns$base, columns$sort)
-  columns[c("name", "type", "kind", "n_distinct")]
+  columns[c("name", "type", "kind", "n_distinct", "folds")]
 }
 
 # What a column is to a model: "logical", "text", "enum", "integer", "number" or "other".

@@ -26,6 +26,20 @@ test_that("fits of counted cells are those of the rows", {
   }
 })
 
+test_that("texts that the server takes for equal are told apart as R does", {
+  con <- local_pg()
+  pg_exec(con, "CREATE COLLATION loose (provider = icu, locale = 'und-u-ks-level2',
+    deterministic = false)")
+  pg_exec(con, "CREATE TABLE d AS SELECT i % 7 * 1.5::float8 AS y, sin(i) AS x,
+    ((ARRAY['a', 'A', 'b'])[1 + mod(i * i + i / 5, 3)] COLLATE loose) AS g
+    FROM generate_series(1, 90) i; ANALYZE d")
+  d <- pg_read(con, "SELECT * FROM d")
+  t <- pg_table(con, "d")
+  expect_same_fit(t, d, y ~ g, cluster = ~g, types = "HC3")
+  expect_same_fit(t, d, y ~ g + x, types = "HC3")
+  expect_same_fit(t, d, y ~ x, subset = g == "a")
+})
+
 test_that("weights, offsets, subsets, codings and several ways of clustering are those of rows", {
   con <- local_pg()
   t <- fit_table_of(con, 2000)
