@@ -158,6 +158,8 @@ describe <- function(x) {
     encodeString(x, quote = "\"")
   } else if (is.numeric(x) && length(x) == 1) {
     format(x, digits = 15)
+  } else if (is.logical(x) && length(x) == 1) {
+    format(x)
   } else {
     sprintf("%s of length %d", class(x)[[1]], length(x))
   }

@@ -70,10 +70,10 @@ is_transient <- function(condition) {
 
 # Those whose words are about what was configured, files, printed tables or where the database is,
 # not about data.
-speaking_classes <- paste0("questrial_error_", c(
+speaking_classes <- c(paste0("questrial_error_", c(
   "usage", "configuration", "connection", "locked", "lost_write", "commit_unknown", "package",
   "no_libpq", "not_installed", "conninfo", "migration", "file", "audit", "work"
-))
+)), "questrial_warning_role")
 
 # Any other condition may carry values of the data in its words (an answer out of range, a key
 # that is there twice), so only its class and place are told.
@@ -86,8 +86,14 @@ logged_words <- function(condition) {
   }
   place <- condition_place(condition)
   sprintf(
-    "%s%s. Its words may hold data and are not logged: run the job by hand to read them.",
-    if (inherits(condition, "questrial_error")) "The data were refused" else "An error",
+    "%s%s. The words may hold data and are not logged: run the job by hand to read them.",
+    if (inherits(condition, "questrial_error")) {
+      "The data were refused"
+    } else if (inherits(condition, "warning")) {
+      "A warning"
+    } else {
+      "An error"
+    },
     if (nzchar(place)) paste0(" (", place, ")") else ""
   )
 }

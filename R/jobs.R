@@ -199,7 +199,8 @@ print.job_run <- function(x, ...) {
 #' @inherit run_job examples
 #' @export
 last_success <- function(con, job = NULL, schema = "questrial") {
-  check_schema(schema)
+  check_connection(con)
+  check_home(con, schema)
   found <- home_read(con, schema,
     "SELECT job, finished, extract(epoch FROM age)::float8 AS age FROM @last_success",
     key = "job"

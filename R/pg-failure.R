@@ -45,6 +45,8 @@ our_cure <- function(failure, sql) {
     ),
     `42601` = if (is_several) {
       "Send one statement at a time; pg_exec() without `params` takes several."
+    } else if (!is.null(sql) && grepl("[?]|(^|[^:]):[[:alpha:]]", sql)) {
+      "Values are written $1, $2, ... in the statement, whatever other drivers take."
     }
   )
 }
@@ -67,8 +69,9 @@ show_position <- function(sql, position) {
 raise_loss <- function(con, e) {
   failure <- .Call(C_qstr_pg_failure, con@state$handle)
   sqlstate <- if (nzchar(failure$sqlstate)) failure$sqlstate else "08006"
+  words <- sub("[.\n]*$", ".", conditionMessage(e))
   qst_abort("connection", paste(
-    sub("[.\n]*$", ".", conditionMessage(e)),
+    if (grepl("^[a-z]", words)) paste("The session was lost:", words) else words,
     "Nothing connects again by itself: open another session with pg_connect()."
   ), sqlstate = sqlstate, detail = failure$detail, hint = failure$hint)
 }

@@ -36,7 +36,8 @@
 #' @param dry_run `TRUE`: say what would be applied, and change nothing.
 #' @return `pg_install()`: a data frame of class `pg_migrations`, one row a migration: `number`,
 #'   `migration` (its name), `hash`, `status` (`"was there"`, `"applied"`, `"would be applied"`).
-#'   `pg_home_sql()`: the statements, one text.
+#'   `pg_home_sql()`: the statements, one text of class `pg_sql` that prints itself, for [pg_exec()]
+#'   or psql.
 #' @section Errors:
 #' `questrial_error_migration` if a migration in the database was made by a newer version of the
 #' package, or has another hash than that of the package (somebody edited it), or if the schema
@@ -87,7 +88,7 @@ pg_home_sql <- function(schema = "questrial") {
   name <- gsub("[^a-z0-9_]", "_", tolower(schema))
   sql <- paste0(read_lines(sql_file("roles.sql")), "\n", collapse = "")
   sql <- gsub("@role_", paste0(name, "_"), sql, fixed = TRUE)
-  home_sql(schema, gsub("@schema", sql_name(schema), sql, fixed = TRUE))
+  as_sql(home_sql(schema, gsub("@schema", sql_name(schema), sql, fixed = TRUE)))
 }
 
 #' @export

@@ -114,9 +114,9 @@ warn_of_powers <- function(held, role) {
 #' @param tables Tables or views it shall read, with their schemas: `"trial.answers"`. A view gives
 #'   some rows or columns of a table.
 #' @param database The database they are in.
-#' @return `pg_reader_sql()`: a text of class `pg_sql` that prints itself, to be run with psql by
-#'   the owner of the tables or a superuser. It has no password: set it with psql's `\password`,
-#'   which sends a hash, or let the server authenticate otherwise.
+#' @return `pg_reader_sql()`: one text of class `pg_sql` that prints itself, to be run with psql or
+#'   [pg_exec()] by the owner of the tables or a superuser. It has no password: set it with psql's
+#'   `\password`, which sends a hash, or let the server authenticate otherwise.
 #' @details The SQL also takes from `PUBLIC`, which every role belongs to, the rights to make
 #'   temporary tables in the database and tables in the schema `public` (servers before 15 grant
 #'   them). Roles that need these are to be granted them by name.
@@ -132,7 +132,7 @@ pg_reader_sql <- function(role, tables, database) {
     ))
   }
   schemas <- unique(sql_name(vapply(parts, `[[`, "", 1)))
-  structure(c(
+  as_sql(c(
     sprintf("CREATE ROLE %s LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION;", name),
     sprintf("ALTER ROLE %s SET default_transaction_read_only = on;", name),
     sprintf("REVOKE CREATE, TEMPORARY ON DATABASE %s FROM PUBLIC;", base),
@@ -140,11 +140,16 @@ pg_reader_sql <- function(role, tables, database) {
     sprintf("GRANT CONNECT ON DATABASE %s TO %s;", base, name),
     sprintf("GRANT USAGE ON SCHEMA %s TO %s;", schemas, name),
     sprintf("GRANT SELECT ON %s TO %s;", vapply(parts, table_sql, ""), name)
-  ), class = "pg_sql")
+  ))
+}
+
+# Statements to be read before they are run.
+as_sql <- function(statements) {
+  structure(paste(statements, collapse = "\n"), class = "pg_sql")
 }
 
 #' @export
 print.pg_sql <- function(x, ...) {
-  cat(unclass(x), sep = "\n")
+  cat(x, "\n", sep = "")
   invisible(x)
 }

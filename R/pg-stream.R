@@ -29,7 +29,11 @@
 pg_stream <- function(con, sql, fun, chunk = 1e5, params = list(), bigint = "integer64",
                       numeric = "double", infinity = "error") {
   reading <- list(bigint = bigint, numeric = numeric, infinity = infinity)
-  fun <- match.fun(fun)
+  if (!is.function(fun)) {
+    qst_abort("argument", sprintf(
+      "`fun` must be a function of one data frame, not %s.", describe(fun)
+    ))
+  }
   check_number(chunk, "chunk", min = 1, max = .Machine$integer.max, whole = TRUE)
   values <- parameter_values(params)
   check_string(sql, "sql")

@@ -40,7 +40,7 @@
 #' server$stop()
 #' @export
 pg_study <- function(con, study, plan, data, schema = "questrial") {
-  check_string(study, "study")
+  check_new_study(study)
   check_class(plan, "analysis_plan", "plan")
   check_study_data(plan, data)
   data <- as.data.frame(data)
@@ -62,6 +62,12 @@ pg_study <- function(con, study, plan, data, schema = "questrial") {
     c(list(study = study, participants = nrow(data)), counts, data_hash = data_hash(data)),
     class = "pg_study"
   ))
+}
+
+check_new_study <- function(study) {
+  if (!nzchar(check_string(study, "study"))) {
+    qst_abort("argument", "`study` is an empty text. Give the study a short name.")
+  }
 }
 
 #' @export

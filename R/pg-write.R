@@ -38,6 +38,10 @@
 #' tagged missing values, fractions of a `Date`, `NaN` where the type has none, texts that are not
 #' UTF-8 or too long for the column.
 #'
+#' Labels of haven stay behind, and their codes are written; of factors the labels of the rows are.
+#' A table has 1600 columns at most, and its rows must fit into 8 kB, which is about 1000 numbers:
+#' write wider data as several tables, or long.
+#'
 #' RPostgres sends text and rewrites it on the server; RPostgreSQL cuts doubles to 15 digits. Both
 #' take a fraction of a day, or a number with decimals for an integer column, without a word.
 #' @section Errors:
@@ -196,6 +200,11 @@ cell_cure <- function(column, reason) {
     } else {
       "Convert it from its encoding with iconv(x, from, \"UTF-8\")."
     },
-    "Round or correct it, or give the table a column of a wider type."
+    int2 = ,
+    int4 = ,
+    int8 = ,
+    float8 = ,
+    numeric = "Round or correct it, or give the table a column of a wider type.",
+    "Correct it, or give the table a column of type text."
   )
 }

@@ -175,7 +175,8 @@ static void set_one(settings *s, SEXP names, SEXP dots, R_xlen_t k)
 static void read_all(settings *s, SEXP conninfo, SEXP dots)
 {
     if (!is_text(conninfo)) {
-        complain(s, "`conninfo` must be a single text");
+        complain(
+            s, "`conninfo` must be a single text: of a server of pg_throwaway(), its $conninfo");
     } else if (qst_conninfo_read(s->info, text_of(conninfo, NULL), &s->err) != QST_OK) {
         complain(s, "");
     }

@@ -94,3 +94,10 @@ test_that("long words are cut and lines stay lines", {
   expect_lte(nchar(inside("logged_words")(fault)), 1000)
   expect_no_match(inside("logged_words")(fault), "\n")
 })
+
+test_that("a log says of what roles were warned, and calls a warning one", {
+  role <- structure(class = c("questrial_warning_role", "questrial_warning", "warning", "condition"),
+    list(message = "The role me may do anything.", call = NULL))
+  expect_identical(questrial:::logged_words(role), "The role me may do anything.")
+  expect_match(questrial:::logged_words(simpleWarning("4711")), "^A warning[.] The words may hold")
+})

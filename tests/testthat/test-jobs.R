@@ -342,6 +342,10 @@ test_that("what a function returns must be tables", {
   expect_named(pg_results(db$con, run$result$run), c("a", "b"))
 })
 
+test_that("last_success() asks for pg_install()", {
+  expect_error(last_success(local_pg()), "pg_install\\(con\\)", class = "questrial_error_migration")
+})
+
 test_that("last_success() knows runs that were done or had nothing to do", {
   skip_if_not_installed("jsonlite")
   db <- local_job_database()

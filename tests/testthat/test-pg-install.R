@@ -111,6 +111,7 @@ test_that("each role can do what it is for and no more", {
   roles <- c("reader", "analyst", "entry", "randomiser")
   withr::defer(pg_exec(con, paste(sprintf("DROP OWNED BY questrial_%s; DROP ROLE questrial_%s;",
     roles, roles), collapse = "\n")))
+  expect_output(print(pg_home_sql()), "\nCREATE ROLE questrial_reader NOLOGIN;\n", fixed = TRUE)
   pg_exec(con, pg_home_sql())
   as_role <- function(role, sql) {
     pg_exec(con, sprintf("SET ROLE questrial_%s", role))

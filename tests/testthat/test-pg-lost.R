@@ -61,6 +61,7 @@ test_that("a session that the server ended stays lost, with all that it held", {
   pid <- pg_read(con, "SELECT pg_backend_pid() AS pid")$pid
   pg_read(other, "SELECT pg_terminate_backend($1)", list(pid))
   first <- expect_error(pg_read(con, "SELECT 1"), class = "questrial_error_connection")
+  expect_match(conditionMessage(first), "^The session was lost: .*pg_connect\\(\\)[.]$")
   expect_identical(first$sqlstate, "57P01")
   for (k in 1:3) {
     expect_error(pg_read(con, "SELECT 1"), class = "questrial_error_connection")

@@ -217,6 +217,9 @@ test_that("what this package's way to send statements makes the server refuse ha
     try(pg_exec(con, "SELECT 1/0"), silent = TRUE)
     pg_read(con, "SELECT 1")
   }), "25P02.*pg_transaction\\(\\) of its own")
+  for (place in c("?", ":x")) {
+    expect_error(pg_read(con, paste("SELECT x FROM t WHERE x =", place), list(1)), "written \\$1")
+  }
   syntax <- expect_error(pg_read(con, "SELEC 1;"), class = "questrial_error_sql")
   expect_no_match(conditionMessage(syntax), "one statement")
 })

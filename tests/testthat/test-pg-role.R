@@ -19,9 +19,7 @@ powers_of <- function(con) {
 test_that("the role that the SQL makes reads its tables and can do nothing else", {
   con <- local_study()
   sql <- pg_reader_sql("the \"reader\"", c("trial.answers"), con@state$info$dbname)
-  for (statement in sql) {
-    pg_exec(con, statement)
-  }
+  pg_exec(con, sql)
   conninfo <- sprintf("%s user='the \"reader\"'", sub("user=[^ ]* ", "", conninfo_to(con)))
   reader <- expect_no_warning(pg_connect(conninfo))
   withr::defer(pg_close(reader))
@@ -87,7 +85,7 @@ test_that("a role that reaches the whole server is warned of, once", {
 test_that("the SQL for a reader names everything in full", {
   sql <- pg_reader_sql("r", c("a.t", "a.v", "b.t"), "d")
   expect_output(print(sql), "GRANT SELECT ON \"a\".\"v\" TO \"r\";", fixed = TRUE)
-  expect_identical(sum(grepl("GRANT USAGE", sql)), 2L)
+  expect_length(gregexpr("GRANT USAGE", sql)[[1]], 2)
   expect_error(pg_reader_sql("r", "t", "d"), "each with its schema")
   expect_error(pg_reader_sql("r", character(), "d"), class = "questrial_error_argument")
   expect_error(pg_reader_sql(strrep("x", 64), "a.t", "d"), "63 bytes")

@@ -78,3 +78,9 @@ test_that("arguments are checked before anything is sent", {
   expect_error(pg_stream(con, "SET a.b = 'c'", identity), "pg_exec",
     class = "questrial_error_argument")
 })
+
+test_that("what is no function is refused by name", {
+  con <- local_pg()
+  expect_error(pg_stream(con, "SELECT 1", 3), "`fun` must be a function of one data frame, not 3",
+    class = "questrial_error_argument")
+})

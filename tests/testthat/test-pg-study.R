@@ -230,3 +230,10 @@ test_that("the server refuses what the study does not allow", {
   }
   expect_identical(nrow(pg_cohort(con, "balint")), 392L)
 })
+
+test_that("a study needs a name", {
+  con <- local_pg()
+  expect_error(pg_study(con, "", balint_plan(), balint), "`study` is an empty text",
+    class = "questrial_error_argument")
+  expect_error(pg_study(con, NA, balint_plan(), balint), "not NA", class = "questrial_error_argument")
+})

@@ -403,3 +403,19 @@ test_that("a killed backend leaves nothing and says so", {
   expect_identical(pg_read(other, "SELECT count(*)::int AS n FROM t")$n, 0L)
   pg_close(other)
 })
+
+test_that("what is no UUID is not to be rounded", {
+  con <- local_pg()
+  pg_exec(con, "CREATE TABLE u (id uuid)")
+  expect_error(pg_write(con, data.frame(id = "1"), "u", append = TRUE),
+    "Correct it, or give the table a column of type text", class = "questrial_error_range")
+})
+
+test_that("labels of haven stay behind, their codes are written", {
+  skip_if_not_installed("haven")
+  con <- local_pg()
+  data <- data.frame(id = 1:3)
+  data$q <- haven::labelled(c(1, 2, NA), c(no = 1, yes = 2), label = "Question 1")
+  pg_write(con, data, "q")
+  expect_identical(pg_read(con, "SELECT * FROM q", key = "id"), data.frame(id = 1:3, q = c(1, 2, NA)))
+})
