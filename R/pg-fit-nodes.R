@@ -42,21 +42,34 @@ ask_nodes <- function(plan, set, found, clusters, sums) {
 ask_resolvents <- function(plan, set, found, largest, squares) {
   k <- length(set$centre)
   phi <- if (is.null(set$questions$weights)) "{v}" else "{v} / {w0}"
-  stages <- c(irls_stages(plan, set, found$coefficients),
-    theta = sprintf("(%s) / %s", phi, sql_number(largest)))
-  sums <- unlist(lapply(squares, function(square) {
-    # For Theta D and Theta^2 D, with Theta named as seldom as can be: it is long.
-    first <- sprintf("1 / ({theta} + %s / {theta})", sql_number(square))
-    second <- sprintf("1 / (1 + %s / power({theta}, 2))", sql_number(square))
-    c(
-      product_sums(k, paste("{w} *", first)), product_sums(k, paste("{w} *", second)),
-      product_sums(k, paste("{wr} *", first), pairs = FALSE),
-      product_sums(k, paste("{wr} *", second), pairs = FALSE)
-    )
+  pairs <- bare_products(product_sums(k, "{w}"))
+  scores <- bare_products(product_sums(k, "{wr}", pairs = FALSE))
+  # Theta D and Theta^2 D, with Theta named as seldom as can be: a foreign server has it spelt out.
+  nodes <- seq_along(squares)
+  first <- sprintf("1 / ({theta} + %s / {theta})", sql_number(squares))
+  second <- sprintf("1 / (1 + %s / power({theta}, 2))", sql_number(squares))
+  stages <- c(
+    irls_stages(plan, set, found$coefficients),
+    theta = sprintf("(%s) / %s", phi, sql_number(largest)),
+    stats::setNames(pairs, sprintf("p%d", seq_along(pairs))),
+    stats::setNames(scores, sprintf("q%d", seq_along(scores))),
+    stats::setNames(first, sprintf("a%d", nodes)), stats::setNames(second, sprintf("b%d", nodes))
+  )
+  products <- sprintf("{p%d}", seq_along(pairs))
+  crosses <- sprintf("{q%d}", seq_along(scores))
+  sums <- unlist(lapply(nodes, function(node) {
+    by <- sprintf("{%s%d}", c("a", "b"), node)
+    sprintf("sum(%s * %s)", c(products, products, crosses, crosses), rep(by[c(1, 2, 1, 2)],
+      c(length(pairs), length(pairs), k, k)))
   }))
   result <- ask_sums(plan, set$questions, irls_values(set), stages, sums,
     c(set$questions$discrete, plan$clusters))
   grouped_sums(result, plan, set$questions, set$places, clusters = TRUE)
+}
+
+# What product_sums() sums.
+bare_products <- function(sums) {
+  sub("^sum[(](.*)[)]$", "\\1", sums)
 }
 
 add_nodes <- function(total, set, groups, nodes, basis) {

@@ -119,14 +119,29 @@ staged_sums <- function(leaf, where, values, stages, sums, n_by) {
   from <- sprintf("(SELECT %s FROM %s WHERE %s OFFSET 0) q",
     paste(sprintf("%s AS %s", values, names(values)), collapse = ", "), leaf, where)
   known <- stats::setNames(names(values), names(values))
-  for (name in names(stages)) {
-    from <- sprintf(
-      "(SELECT *, %s AS %s FROM %s OFFSET 0) q", fill_in(stages[[name]], known), name, from
-    )
-    known[[name]] <- name
+  for (level in stage_levels(stages)) {
+    columns <- sprintf("%s AS %s", fill_in(stages[level], known), names(stages)[level])
+    from <- sprintf("(SELECT *, %s FROM %s OFFSET 0) q", paste(columns, collapse = ", "), from)
+    known[names(stages)[level]] <- names(stages)[level]
   }
   by <- names(values)[seq_len(n_by)]
   statement_of(fill_in(sums, known), by, by, from)
+}
+
+# Numbers of the stages that can be worked out side by side, in order: a level says nothing of its
+# own names.
+stage_levels <- function(stages) {
+  level <- 1L
+  levels <- integer(length(stages))
+  for (i in seq_along(stages)) {
+    own <- names(stages)[levels == level]
+    says <- vapply(sprintf("{%s}", own), grepl, NA, x = stages[[i]], fixed = TRUE)
+    if (any(says)) {
+      level <- level + 1L
+    }
+    levels[[i]] <- level
+  }
+  split(seq_along(stages), levels)
 }
 
 statement_of <- function(sums, by, names, from) {

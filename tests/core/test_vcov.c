@@ -128,6 +128,26 @@ static void test_refuses(void **state)
     free(s);
 }
 
+/* The root of each number between the ends, ends included, narrow and wide. */
+static void test_nodes(void **state)
+{
+    (void)state;
+    const double lows[] = {1.0, 0.5, 1e-3, 1e-8};
+    for (int i = 0; i < 4; i++) {
+        qst_nodes nodes;
+        qst_root_nodes(lows[i], 1.0, &nodes);
+        assert_true(nodes.n_nodes > 0 && nodes.n_nodes <= QST_NODES_MAX);
+        for (int step = 0; step <= 10; step++) {
+            const double g = pow(lows[i], step / 10.0);
+            double sum = 0.0;
+            for (ptrdiff_t k = 0; k < nodes.n_nodes; k++) {
+                sum += nodes.weight[k] / (g + nodes.square[k]);
+            }
+            assert_true(fabs(sum * sqrt(g) - 1.0) < 1e-12);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +156,7 @@ int main(void)
         cmocka_unit_test(test_memory_and_cancel),
         cmocka_unit_test(test_threads),
         cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_nodes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
