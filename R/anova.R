@@ -308,6 +308,12 @@ anova_wald <- function(fit, type, test, vcov, cluster) {
 
 # Differences of deviances; each model without a term is fitted again.
 anova_deviance <- function(fit, type, test) {
+  if (!has_rows(fit)) {
+    qst_abort("no_rows", paste(
+      "An analysis of deviance fits parts of the model to the rows, which this fit has not.",
+      "Compare two fits, as in anova(smaller, larger), or ask for test = \"Wald\"."
+    ))
+  }
   removed <- term_deviances(fit, type)
   table <- data.frame(Df = removed$df, Deviance = removed$gain, row.names = removed$label)
   if (type == "I") {

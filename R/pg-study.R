@@ -355,9 +355,15 @@ check_permitted <- function(x, column, permitted, instrument) {
     qst_abort("range", sprintf(
       "Column `%s` holds %s in row %d; %s permits %s. Correct the answer, or make it missing.",
       column, format(x[[row]], digits = 17), row, instrument_name(instrument),
-      range_words(instrument)
+      answers_words(instrument)
     ), row = row, column = column, value = x[[row]])
   }
+}
+
+# Says of steps of 1, too, that there is nothing in between.
+answers_words <- function(instrument) {
+  words <- range_words(instrument)
+  if (instrument$step == 1) paste(words, "by 1") else words
 }
 
 check_loaded <- function(loaded, data) {

@@ -4,7 +4,7 @@
 #' server forms sums, and only these travel. Nothing is read but the catalogue.
 #'
 #' @param con A connection of [pg_connect()].
-#' @param name The table: `"visits"`, `"trial.visits"`, `c("schema", "table")` or a
+#' @param table The table: `"visits"`, `"trial.visits"`, `c("schema", "table")` or a
 #'   [DBI::Id()]. Without a schema the search path finds it. Names are taken as they
 #'   are written: `"Visits"` is not `"visits"`.
 #' @return An object of class `pg_table`: where the table is, its columns with their types (a data
@@ -49,14 +49,14 @@
 #' pg_close(con)
 #' server$stop()
 #' @export
-pg_table <- function(con, name) {
+pg_table <- function(con, table) {
   check_connection(con)
-  quoted <- table_sql(table_name_parts(name))
+  quoted <- table_sql(table_name_parts(table, "table"))
   found <- pg_read(con, table_query, list(quoted))
   if (nrow(found) == 0 || is.na(found$schema)) {
     qst_abort("argument", sprintf(
-      "`name`: there is no table %s that this session can see. %s",
-      quoted, missing_table_cure(name)
+      "`table`: there is no table %s that this session can see. %s",
+      quoted, missing_table_cure(table)
     ), value = quoted)
   }
   structure(list(
@@ -65,9 +65,9 @@ pg_table <- function(con, name) {
   ), class = "pg_table")
 }
 
-missing_table_cure <- function(name) {
-  if (is.character(name) && length(name) == 1 && grepl(".", name, fixed = TRUE)) {
-    sprintf("A name with a dot in it is given as DBI::Id(table = %s).", describe(name))
+missing_table_cure <- function(table) {
+  if (is.character(table) && length(table) == 1 && grepl(".", table, fixed = TRUE)) {
+    sprintf("A name with a dot in it is given as DBI::Id(table = %s).", describe(table))
   } else {
     "Give c(\"schema\", \"table\")."
   }

@@ -234,3 +234,18 @@ test_that("designs that sums cannot hold are refused with the cure, others have 
   pg_exec(con, "INSERT INTO near VALUES ('Infinity', 1, 1)")
   expect_error(fit_glm(y ~ x, pg_table(con, "near")), "no sum can hold")
 })
+
+test_that("an analysis of deviance needs rows or two fits", {
+  con <- local_pg()
+  pg_write(con, warpbreaks, "w")
+  fit <- fit_glm(breaks ~ tension + wool, pg_table(con, "w"), poisson())
+  for (type in c("I", "II", "III")) {
+    expect_error(anova(fit, type = type), "two fits", class = "questrial_error_no_rows")
+  }
+  pulled <- fit_glm(breaks ~ tension + wool, pg_read(con, "SELECT * FROM w"), poisson())
+  smaller <- fit_glm(breaks ~ tension, pg_table(con, "w"), poisson())
+  expect_equal(anova(smaller, fit)$Deviance, anova(update(pulled, . ~ tension), pulled)$Deviance)
+  expect_equal(
+    anova(fit, type = "II", test = "Wald")$Chisq, anova(pulled, type = "II", test = "Wald")$Chisq
+  )
+})

@@ -237,3 +237,11 @@ test_that("a study needs a name", {
     class = "questrial_error_argument")
   expect_error(pg_study(con, NA, balint_plan(), balint), "not NA", class = "questrial_error_argument")
 })
+
+test_that("an answer between two steps is told what the steps are", {
+  con <- local_pg()
+  pg_install(con)
+  balint$t0_3[[5]] <- 2.5
+  expect_error(pg_study(con, "halves", balint_plan(), balint), "holds 2.5 in row 5; .* 1 to 7 by 1[.]",
+    class = "questrial_error_range")
+})
