@@ -63,26 +63,32 @@ summed_response <- function(plan) {
   value <- sql_as_number(sql_of(variable$expression, plan$scope))
   list(
     grouped = FALSE, columns = character(), sql = value$sql, present = sql_present(value),
-    name = variable$name, kind = core_family(plan$family)$name
+    name = variable$name, kind = core_family(plan$family)$name,
+    theta = core_family(plan$family)$theta
   )
 }
 
 # What a unit deviance holds of y alone, so that it can be summed: -2 log of the saturated density,
 # up to a constant.
 pure_parts <- c(
-  poisson = "CASE WHEN %1$s > 0 THEN 2 * %1$s * ln(%1$s) ELSE 0 END",
+  poisson = "CASE WHEN {y} > 0 THEN 2 * {y} * ln({y}) ELSE 0 END",
   binomial = paste(
-    "CASE WHEN %1$s > 0 AND %1$s < 1 THEN",
-    "2 * (%1$s * ln(%1$s) + (1 - %1$s) * ln(1 - %1$s)) ELSE 0 END"
+    "CASE WHEN {y} > 0 AND {y} < 1 THEN",
+    "2 * ({y} * ln({y}) + (1 - {y}) * ln(1 - {y})) ELSE 0 END"
   ),
-  Gamma = "CASE WHEN %1$s > 0 THEN -2 * ln(%1$s) END",
-  inverse.gaussian = "CASE WHEN %1$s > 0 THEN 1 / %1$s END"
+  Gamma = "CASE WHEN {y} > 0 THEN -2 * ln({y}) END",
+  inverse.gaussian = "CASE WHEN {y} > 0 THEN 1 / {y} END",
+  negative_binomial = paste(
+    "CASE WHEN {y} > 0 THEN 2 * {y} * ln({y}) ELSE 0 END -",
+    "CASE WHEN {y} >= 0 THEN 2 * ({y} + {theta}) * ln({y} + {theta}) END"
+  )
 )
 
 # The same of a number in R.
-pure_part <- function(kind, y) {
+pure_part <- function(response, y) {
   entropy <- function(p) ifelse(p > 0, p * log(p), 0)
-  switch(kind,
+  switch(response$kind,
+    negative_binomial = 2 * (entropy(y) - entropy(y + response$theta)),
     poisson = 2 * entropy(y), binomial = 2 * (entropy(y) + entropy(1 - y)), Gamma = -2 * log(y),
     inverse.gaussian = 1 / y, 0
   )
@@ -103,7 +109,7 @@ ask_cells <- function(plan, response) {
   }
   check_sums(result, response)
   result[[response$name]] <- result$total / result$n
-  result$pure <- result$pure - result$n * pure_part(response$kind, result[[response$name]])
+  result$pure <- result$pure - result$n * pure_part(response, result[[response$name]])
   result$logs <- result$logs - result$n * log(pmax(result[[response$name]], 0))
   result
 }
@@ -126,7 +132,9 @@ cells_statement <- function(plan, columns, response) {
 response_sums <- function(response) {
   y <- response$sql
   filter <- sprintf("FILTER (WHERE %s)", response$present)
-  pure <- if (response$kind %in% names(pure_parts)) sprintf(pure_parts[[response$kind]], y) else "0"
+  pure <- if (response$kind %in% names(pure_parts)) pure_parts[[response$kind]] else "0"
+  theta <- if (is.null(response$theta)) "" else sql_number(response$theta)
+  pure <- fill_in(pure, c(y = y, theta = theta))
   positive <- response$kind %in% c("Gamma", "inverse.gaussian")
   logs <- if (positive) sprintf("CASE WHEN %1$s > 0 THEN ln(%1$s) END", y) else "0"
   c(

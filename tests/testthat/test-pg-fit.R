@@ -17,6 +17,8 @@ test_that("fits of counted cells are those of the rows", {
   both <- expect_same_fit(t, d, k ~ arm + old, family = negative_binomial(), cluster = ~site,
     types = every_type)
   expect_equal(both$there$theta, both$pulled$theta)
+  expect_same_fit(t, d, I(k * 1) ~ arm + old, family = negative_binomial(theta = 1.5),
+    cluster = ~site, types = every_type)
   for (family in list(Gamma(), Gamma("log"), inverse.gaussian("log"), quasi(variance = "mu^2"))) {
     both <- expect_same_fit(t, d, g ~ arm + old, family = family, cluster = ~site,
       types = every_type)
