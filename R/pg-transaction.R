@@ -45,8 +45,8 @@ pg_exec <- function(con, sql, params = list()) {
 #' transaction unusable: it is then undone and reported, where a plain `COMMIT` would report
 #' success; put the statement that may fail in a `pg_transaction()` of its own.
 #'
-#' Where the session is lost while it commits, nobody can know whether it did: that is
-#' `questrial_error_commit_unknown`. Every other error means that nothing was written.
+#' Where the session is lost or you interrupt while it commits, nobody can know whether it did: that
+#' is `questrial_error_commit_unknown`. Every other error means that nothing was written.
 #' @section Errors:
 #' Those of `expr`; `questrial_error_sql`, `questrial_error_connection`,
 #' `questrial_error_commit_unknown`; `questrial_error_transaction` where the transaction had been
@@ -161,7 +161,8 @@ commit_level <- function(con, level) {
   if (level > 0L) {
     pg_exec(con, sprintf("RELEASE SAVEPOINT %s", savepoint_name(level)))
   } else {
-    tryCatch(pg_exec(con, "COMMIT"), questrial_error_connection = raise_unknown_commit)
+    tryCatch(pg_exec(con, "COMMIT"), questrial_error_connection = raise_unknown_commit,
+      interrupt = raise_interrupted_commit)
   }
   con@state$depth <- level
 }
@@ -181,6 +182,14 @@ check_can_commit <- function(con) {
       "Leave both to pg_transaction()."
     ))
   }
+}
+
+# The wish to stop may have come to the server before the end of the COMMIT or after it.
+raise_interrupted_commit <- function(e) {
+  qst_abort("commit_unknown", paste(
+    "The transaction was interrupted while it committed: whether it was written is not known.",
+    "Look for its rows before writing them again."
+  ), sqlstate = "08007")
 }
 
 raise_unknown_commit <- function(e) {

@@ -43,6 +43,25 @@ test_that("Ctrl-C stops a statement within a second, on the server too, and the 
   }
 })
 
+test_that("a transaction interrupted while it commits is not said to be undone", {
+  con <- local_pg()
+  pg_exec(con, "CREATE TABLE t (x int)")
+  pg_exec(con, "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_sleep(20); RETURN NULL; END $$")
+  pg_exec(con, "CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED
+    FOR EACH ROW EXECUTE FUNCTION slow()")
+  out <- start_r("fault <- tryCatch(pg_transaction(con, pg_exec(con, 'INSERT INTO t VALUES (1)')),
+    error = identity)
+    cat(class(fault)[[1]], pg_read(con, 'SELECT 42 AS x')$x, '\\n')", conninfo_to(con))
+  commits <- "SELECT count(*)::int FROM pg_stat_activity WHERE query = 'COMMIT' AND
+    wait_event = 'PgSleep'"
+  expect_true(wait_until(function() pg_read(con, commits)[[1]] == 1))
+  tools::pskill(as.integer(readLines(out, 1)), tools::SIGINT)
+  expect_true(wait_until(function() {
+    any(trimws(readLines(out)) == "questrial_error_commit_unknown 42")
+  }))
+})
+
 test_that("a flood of notices can be stopped", {
   con <- local_pg()
   out <- start_r("invisible(suppressMessages(tryCatch(pg_exec(con, \"DO $$ BEGIN LOOP RAISE NOTICE
