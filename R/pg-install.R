@@ -56,11 +56,8 @@ pg_install <- function(con, schema = "questrial", dry_run = FALSE) {
   check_schema(schema)
   check_flag(dry_run, "dry_run")
   if (!dry_run) {
-    lock <- sprintf("questrial install %s", schema)
-    pg_exec(con, "SELECT pg_advisory_lock(hashtextextended($1, 0))", list(lock))
-    on.exit(if (pg_is_open(con)) {
-      pg_exec(con, "SELECT pg_advisory_unlock(hashtextextended($1, 0))", list(lock))
-    })
+    unlock <- lock_install(con, schema)
+    on.exit(unlock())
   }
   files <- migration_files()
   there <- applied_migrations(con, schema)
@@ -97,6 +94,22 @@ print.pg_migrations <- function(x, ...) {
   cat(sprintf("  %03d-%-12s %-17s SHA-256 %s...\n", x$number, x$migration, x$status,
     substr(x$hash, 1, 16)), sep = "")
   invisible(x)
+}
+
+# Takes the lock and returns what gives it back. Inside a transaction of the caller's it is the
+# transaction's, as a failed one would let nothing be given back.
+lock_install <- function(con, schema) {
+  lock <- list(sprintf("questrial install %s", schema))
+  if (in_transaction(con)) {
+    pg_exec(con, "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", lock)
+    return(function() NULL)
+  }
+  pg_exec(con, "SELECT pg_advisory_lock(hashtextextended($1, 0))", lock)
+  function() {
+    if (pg_is_open(con)) {
+      pg_exec(con, "SELECT pg_advisory_unlock(hashtextextended($1, 0))", lock)
+    }
+  }
 }
 
 # ---- Migrations: of the package, of the database ----

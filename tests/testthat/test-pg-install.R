@@ -94,6 +94,15 @@ test_that("a second installation waits for the first", {
   expect_equal(held$n, 0)
 })
 
+test_that("an installation that fails in a transaction of the caller's leaves no lock", {
+  con <- local_pg()
+  pg_exec(con, "CREATE SCHEMA questrial; CREATE TABLE questrial.migrations (x int)")
+  expect_error(pg_transaction(con, pg_install(con)), class = "questrial_error_sql")
+  locks <- "SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND pid =
+    pg_backend_pid()"
+  expect_identical(pg_read(con, locks)[[1]], 0L)
+})
+
 test_that("every table and view says what it holds", {
   con <- local_home()
   silent <- pg_read(con, "SELECT c.relname::text AS name FROM pg_class c
