@@ -197,8 +197,9 @@ static SEXP coded_vector(qst_pg_column *column)
     for (R_xlen_t i = 0; i < XLENGTH(codes); i++) {
         code[i] += code[i] != NA_INTEGER;
     }
-    Rf_setAttrib(codes, Rf_install("texts"), distinct_texts(column));
-    UNPROTECT(1);
+    SEXP texts = PROTECT(distinct_texts(column));
+    Rf_setAttrib(codes, Rf_install("texts"), texts);
+    UNPROTECT(2);
     return codes;
 }
 
