@@ -18,8 +18,9 @@ open_session <- function(session) {
       keepalives_idle = 60, keepalives_interval = 10, keepalives_count = 6,
       tcp_user_timeout = 120000
     ),
-    questrial_error_connection = stop, questrial_error_no_libpq = stop,
-    questrial_error = function(fault) qst_abort("configuration", conditionMessage(fault))
+    questrial_error_argument = function(fault) {
+      qst_abort("configuration", conditionMessage(fault))
+    }
   )
   timeout <- sprintf("%.0fs", description$timeout)
   for (setting in c("statement_timeout", "idle_in_transaction_session_timeout")) {
@@ -176,9 +177,14 @@ write_job <- function(session, log, run, work) {
       work$finish()
       number
     }),
-    questrial_error_commit_unknown = function(fault) settle_commit(session, log, run, fault),
     questrial_error = function(fault) {
-      if (is_transient(fault)) abort_unwritten(fault) else stop(fault)
+      if (inherits(fault, "questrial_error_commit_unknown")) {
+        settle_commit(session, log, run, fault)
+      } else if (is_transient(fault)) {
+        abort_unwritten(fault)
+      } else {
+        stop(fault)
+      }
     }
   )
 }

@@ -190,7 +190,11 @@ kill_once <- function(job, kind, server, reference, work) {
   list(
     kind = kind, struck = struck, left = if (everything) "all" else "none", code = code,
     settled = has_said(run, "unknown"), retried = has_said(run, "retry"), wrong = wrong,
-    usual = if (left$done == 0 && identical(again$code, 0)) parts_of(again$run)
+    usual = if (!struck && everything) {
+      parts_of(run)
+    } else if (left$done == 0 && identical(again$code, 0)) {
+      parts_of(again$run)
+    }
   )
 }
 

@@ -254,6 +254,9 @@ test_that("a connection string that is refused is an error of configuration", {
     run <- logged_run(database = database, attempts = 1)
     expect_identical(run$log[[length(run$log)]]$code, 78L, info = database)
   }
+  run <- logged_run(database = "host=/nonexistent", attempts = 2)
+  expect_identical(events(run), c("start", "retry", "failed"))
+  expect_identical(run$log[[3]]$code, 69L)
 })
 
 test_that("a session lost before COMMIT leaves nothing, and the write is not done again", {
