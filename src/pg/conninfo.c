@@ -949,18 +949,20 @@ static bool is_word_byte(char c)
     return (c & 0x80) != 0 || holds_only((slice){&c, &c + 1}, "_");
 }
 
-/* Where the secret next stands in `from`, a place inside `text`; NULL if nowhere. */
-static char *find_secret(const char *text, char *from, const piece *secret)
+/* Bytes of the longest secret that stands at this place of `text`, 0 if none does: of one that
+ * begins as another does no tail may be left. */
+static size_t secret_at(const qst_conninfo *info, const char *text, const char *at)
 {
-    const size_t n = strlen(secret->text);
-    for (char *at = strstr(from, secret->text); at != NULL; at = strstr(at + 1, secret->text)) {
-        const bool is_alone =
-            (at == text || !is_word_byte(at[-1])) && (at[n] == '\0' || !is_word_byte(at[n]));
-        if (n >= SHORTEST_SECRET || is_alone) {
-            return at;
+    size_t longest = 0;
+    for (const piece *p = info->pieces; p != NULL; p = p->next) {
+        const size_t n = p->is_secret ? strlen(p->text) : 0;
+        if (n > longest && strncmp(at, p->text, n) == 0 &&
+            (n >= SHORTEST_SECRET || ((at == text || !is_word_byte(at[-1])) &&
+                                         (at[n] == '\0' || !is_word_byte(at[n]))))) {
+            longest = n;
         }
     }
-    return NULL;
+    return longest;
 }
 
 /* n bytes become up to three stars. */
@@ -974,12 +976,10 @@ static char *cover(char *at, size_t n)
 
 void qst_conninfo_scrub(const qst_conninfo *info, char *text)
 {
-    for (const piece *p = info->pieces; p != NULL; p = p->next) {
-        const size_t n = strlen(p->text);
-        char *at = p->is_secret && n > 0 ? find_secret(text, text, p) : NULL;
-        while (at != NULL) {
-            at = find_secret(text, cover(at, n), p);
-        }
+    char *at = text;
+    while (*at != '\0') {
+        const size_t n = secret_at(info, text, at);
+        at = n > 0 ? cover(at, n) : at + 1;
     }
 }
 

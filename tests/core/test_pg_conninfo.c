@@ -251,6 +251,8 @@ static void secrets_are_covered(void **state)
     scrubbed("password='a\\'bc'", "a'bc a\\'bc", "*** ***");
     scrubbed("password=a", "a password \"a\" of Anna-a", "* password \"*\" of Anna-*");
     scrubbed("password=abc sslpassword=" SECRET, "abcd abc " SECRET, "abcd *** ***");
+    scrubbed("password=" SECRET "9 sslpassword=" SECRET, SECRET "9 " SECRET, "*** ***");
+    scrubbed("password=" SECRET " sslpassword=" SECRET "9", SECRET "9 " SECRET, "*** ***");
     scrubbed("password='' user=alice", "alice", "alice");
 }
 
