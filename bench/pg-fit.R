@@ -61,11 +61,11 @@ beside("IRLS, n = 1e6", well ~ x1 + x2, binomial(), types, 0.02)
 
 if (requireNamespace("RPostgreSQL", quietly = TRUE) &&
   requireNamespace("clubSandwich", quietly = TRUE)) {
-  pg_exec(con, "CREATE TABLE first_rows AS SELECT * FROM visits WHERE id <= 50000")
+  pg_exec(con, "CREATE TABLE first_rows AS SELECT * FROM visits WHERE id <= 10000")
   some <- pg_table(con, "first_rows")
   peer <- DBI::dbConnect(RPostgreSQL::PostgreSQL(), host = server$folder, port = server$port,
     user = "postgres", dbname = "postgres")
-  compare("moments, n = 5e4 : RPostgreSQL, lm, clubSandwich",
+  compare("moments, n = 1e4 : RPostgreSQL, lm, clubSandwich",
     function() vcov(fit_glm(y ~ arm + x1 + x2, some, cluster = ~centre), "CR2"),
     function() {
       rows <- DBI::dbGetQuery(peer, "SELECT y, arm, x1, x2, centre FROM first_rows")
