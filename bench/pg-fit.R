@@ -70,7 +70,7 @@ if (requireNamespace("RPostgreSQL", quietly = TRUE) &&
     function() {
       rows <- DBI::dbGetQuery(peer, "SELECT y, arm, x1, x2, centre FROM first_rows")
       clubSandwich::vcovCR(lm(y ~ arm + x1 + x2, rows), rows$centre, "CR2")
-    }, bar = 3, times = 3)
+    }, bar = 1, times = 3)
   DBI::dbDisconnect(peer)
 }
 pg_close(con)
