@@ -165,13 +165,29 @@ sql_comparison <- function(name, x, scope) {
       "`%s`: texts can be compared with texts by == and != only.", deparse1(x)
     ), value = deparse1(x))
   }
-  if (!any(text)) {
+  if (any(text)) {
+    refuse_padded(x, scope)
+  } else {
     sides <- lapply(lapply(sides, sql_as_number), sql_known)
   }
   list(
     sql = sprintf("(%s %s %s)", sides[[1]]$sql, sql_comparisons[[name]], sides[[2]]$sql),
     kind = "logical"
   )
+}
+
+# The server compares texts of a fixed width without the blanks they end in, R with them.
+refuse_padded <- function(x, scope) {
+  names <- intersect(all.vars(x), names(scope$types))
+  padded <- names[grepl("^character\\(", scope$types[names])]
+  if (length(padded) > 0) {
+    qst_abort("argument", sprintf(
+      paste(
+        "`%s`: `%s` is of type %s, whose blanks at the end the server does not compare.",
+        "Make text of it in a view (%s::text), or read the table with pg_read()."
+      ), deparse1(x), padded[[1]], scope$types[[padded[[1]]]], sql_name(padded[[1]])
+    ), column = padded[[1]])
+  }
 }
 
 sql_condition <- function(x, scope) {
@@ -193,7 +209,9 @@ sql_membership <- function(x, scope) {
     ))
   }
   values <- if (is.factor(values)) as.character(values) else values
-  if (part$kind != "text") {
+  if (part$kind == "text") {
+    refuse_padded(x, scope)
+  } else {
     part <- sql_known(sql_as_number(part))
   }
   wanted <- vapply(as.list(values), function(value) sql_value(value, scope)$sql, "")

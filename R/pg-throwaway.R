@@ -170,15 +170,16 @@ write_server_settings <- function(folder, settings) {
     file = file.path(folder, "data", "postgresql.conf"), append = TRUE)
 }
 
-# A shell that outlives R if need be, and then stops the server and removes its folder.
+# A shell that outlives R if need be, and then stops the server and removes its folder. What waits
+# to be buried by its parent (Z) is dead.
 stop_with_r <- function(bin, folder) {
   data <- file.path(folder, "data")
   command <- sprintf(paste(
-    "trap '' INT HUP; pid=$(head -n 1 %s); while kill -0 %d 2>/dev/null; do",
-    "kill -0 $pid 2>/dev/null || exit 0; sleep 1; done;",
-    "cd %s && %s stop -s -m immediate -D %s; rm -rf %s"
-  ), shQuote(file.path(data, "postmaster.pid")), Sys.getpid(), shQuote(folder),
-    as_server_user(file.path(bin, "pg_ctl")), shQuote(data), shQuote(folder))
+    "trap '' INT HUP; pid=$(head -n 1 %1$s/postmaster.pid);",
+    "lives() { kill -0 $1 2>/dev/null && ! grep -qs '^State:.*Z' /proc/$1/status; };",
+    "while lives %2$d; do lives $pid || exit 0; sleep 1; done;",
+    "cd %3$s && %4$s stop -s -m immediate -D %1$s; rm -rf %3$s"
+  ), shQuote(data), Sys.getpid(), shQuote(folder), as_server_user(file.path(bin, "pg_ctl")))
   system2("sh", c("-c", shQuote(command)), wait = FALSE, stdout = FALSE, stderr = FALSE,
     stdin = "/dev/null")
 }

@@ -680,7 +680,7 @@ typedef enum { QST_CR0, QST_CR1, QST_CR2 } qst_cr;
  * Questions of small samples to a CR2 covariance: k contrasts, k x p (what stands under aliased
  * columns does not count). Under the working variances an estimated variance or covariance of two
  * contrasts is a quadratic form in the residuals; trace_out (k x k) are their expectations, and
- * variance_out (k x k) holds var(s, t) = |P_st|^2 + <P_ss, P_tt>, the sum that Satterthwaite's df
+ * variance_out (k x k) holds var(s, t) = tr(P_st^2) + <P_ss, P_tt>, the sum that Satterthwaite's df
  * = 2 trace^2 / variance and the df of Pustejovsky & Tipton's (2018, eq. 11) approximate Hotelling
  * test are made of. Off-diagonal elements only if `is_joint`.
  */

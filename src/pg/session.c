@@ -267,6 +267,13 @@ static void append_notice(qst_pg *pg, const char *text)
     pg->n_notices += n;
 }
 
+/* Before there is a session to keep them: libpq would print them. */
+static void drop_notice(void *data, const PGresult *result)
+{
+    (void)data;
+    (void)result;
+}
+
 /* Those beyond a limit are dropped: a loop on the server may raise millions. */
 static void keep_notice(void *data, const PGresult *result)
 {
@@ -340,6 +347,7 @@ static qst_status connect(const qst_ctx *ctx, qst_conninfo *info, PGconn **conn_
     if (conn == NULL) {
         return qst__fail(err, QST_ENOMEM, "no memory for a session");
     }
+    PQsetNoticeReceiver(conn, drop_notice, NULL);
     /* A server's refusal has no field for its SQLSTATE yet; verbose words hold it. */
     PQsetErrorVerbosity(conn, PQERRORS_VERBOSE);
     qst_status status = PQstatus(conn) == CONNECTION_BAD ? libpq_failed(info, conn, err)

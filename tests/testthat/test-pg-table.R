@@ -36,3 +36,14 @@ test_that("a partitioned table is one, unless partitions lie elsewhere", {
   expect_identical(pg_table(con, "p")$leaves$name, "\"public\".\"p\"")
   expect_output(print(pg_table(con, "p")), "Partitioned table")
 })
+
+test_that("texts of a fixed width are not compared, as blanks at the end would be lost", {
+  con <- local_pg()
+  pg_exec(con, "CREATE TABLE padded (k char(3), y float8);
+    INSERT INTO padded SELECT CASE WHEN i % 2 = 0 THEN 'a' ELSE 'b' END, i FROM
+    generate_series(1, 20) i")
+  expect_error(fit_glm(y ~ 1, pg_table(con, "padded"), subset = k == "a  "), "character\\(3\\)",
+    class = "questrial_error_argument")
+  expect_error(fit_glm(y ~ 1, pg_table(con, "padded"), subset = k %in% c("a  ", "b")),
+    "padded|blanks", class = "questrial_error_argument")
+})
