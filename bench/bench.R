@@ -1,4 +1,4 @@
-# Ours beside a peer, in one run: median seconds, the ratio and the bar it must pass.
+# Ours beside a peer, in one run: median seconds, the ratio and the bar it must pass (NA: none).
 library(questrial)
 
 # `ours` and `peer` are functions; they take turns, so that both meet the same machine.
@@ -9,9 +9,9 @@ compare <- function(what, ours, peer, bar, times = 11, peer_times = times) {
   })
   medians <- apply(do.call(rbind, runs), 2, stats::median, na.rm = TRUE)
   ratio <- medians[[2]] / medians[[1]]
-  cat(sprintf(
-    "%-46s ours %8.2f ms  peer %9.2f ms  ratio %7.1f  bar %4g  %s\n", what,
-    1e3 * medians[[1]], 1e3 * medians[[2]], ratio, bar, if (ratio >= bar) "met" else "MISSED"
+  verdict <- if (!is.na(bar)) sprintf("  bar %4g  %s", bar, if (ratio >= bar) "met" else "MISSED")
+  cat(sprintf("%-46s ours %8.2f ms  peer %9.2f ms  ratio %7.1f%s\n", what,
+    1e3 * medians[[1]], 1e3 * medians[[2]], ratio, paste0("", verdict)
   ))
   invisible(ratio)
 }
