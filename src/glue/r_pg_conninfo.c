@@ -138,7 +138,7 @@ static const char *text_of(SEXP x, char digits[32])
         return Rf_translateCharUTF8(STRING_ELT(x, 0));
     }
     const bool is_number = (TYPEOF(x) == INTSXP || TYPEOF(x) == REALSXP) && XLENGTH(x) == 1;
-    const double value = is_number ? Rf_asReal(x) : NAN;
+    const double value = is_number ? Rf_asReal(x) : NA_REAL;
     if (!(fabs(value) < 1e9) || value != floor(value)) {
         return NULL;
     }
