@@ -140,9 +140,12 @@ as_server_user <- function(program) {
   paste("setpriv --reuid=postgres --regid=postgres --clear-groups", shQuote(program))
 }
 
+# What is loaded into R before all else, such as a sanitizer, is not for the server.
+alone <- "unset LD_PRELOAD; "
+
 # In the folder of the server, as its user may not enter ours.
 run_server_program <- function(bin, folder, program, ...) {
-  command <- sprintf("cd %s && %s %s > %s 2>&1 < /dev/null", shQuote(folder),
+  command <- sprintf("%scd %s && %s %s > %s 2>&1 < /dev/null", alone, shQuote(folder),
     as_server_user(file.path(bin, program)), paste(shQuote(c(...)), collapse = " "),
     shQuote(file.path(folder, "program.log")))
   if (system2("sh", c("-c", shQuote(command))) != 0) {
@@ -175,11 +178,12 @@ write_server_settings <- function(folder, settings) {
 stop_with_r <- function(bin, folder) {
   data <- file.path(folder, "data")
   command <- sprintf(paste(
-    "trap '' INT HUP; pid=$(head -n 1 %1$s/postmaster.pid);",
+    "%5$strap '' INT HUP; pid=$(head -n 1 %1$s/postmaster.pid);",
     "lives() { kill -0 $1 2>/dev/null && ! grep -qs '^State:.*Z' /proc/$1/status; };",
     "while lives %2$d; do lives $pid || exit 0; sleep 1; done;",
     "cd %3$s && %4$s stop -s -m immediate -D %1$s; rm -rf %3$s"
-  ), shQuote(data), Sys.getpid(), shQuote(folder), as_server_user(file.path(bin, "pg_ctl")))
+  ), shQuote(data), Sys.getpid(), shQuote(folder), as_server_user(file.path(bin, "pg_ctl")),
+    alone)
   system2("sh", c("-c", shQuote(command)), wait = FALSE, stdout = FALSE, stderr = FALSE,
     stdin = "/dev/null")
 }
