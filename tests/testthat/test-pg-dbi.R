@@ -140,7 +140,10 @@ test_that("rows not yet fetched take no memory", {
     n <- n + nrow(DBI::dbFetch(result, 1000))
   }
   expect_identical(n, 300000)
-  expect_lt(resident() - before, 32 * 1024)
+  # The address sanitizer keeps what was freed, to see who reads it later.
+  if (!grepl("asan", Sys.getenv("LD_PRELOAD"))) {
+    expect_lt(resident() - before, 32 * 1024)
+  }
   DBI::dbClearResult(result)
 })
 
