@@ -491,6 +491,7 @@ grid_words <- function(x) {
     signed(signif(nearest[[1]], 3)), arms[[1]], signed(signif(nearest[[2]], 3)), arms[[2]]))
 }
 
+#' @rdname tipping_point
 #' @export
 print.tipping_point <- function(x, rows = 11, ...) {
   check_number(rows, "rows", min = 1, whole = TRUE)
