@@ -9,7 +9,7 @@
 
 nist <- list(
   Longley = list(
-    data = with(longley, data.frame(
+    data = with(datasets::longley, data.frame(
       y = round(Employed * 1000), x1 = GNP.deflator, x2 = round(GNP * 1000),
       x3 = round(Unemployed * 10), x4 = round(Armed.Forces * 10), x5 = round(Population * 1000),
       x6 = Year
