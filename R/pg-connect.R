@@ -71,10 +71,15 @@ version_in_words <- function(number) {
 #'   and user, never a secret.
 #' @details
 #' The session speaks UTF-8 and its clock is UTC, whatever the server's defaults are. It must
-#' stand within `connect_timeout` seconds (10). A session that is lost stays lost: every later call
-#' says so, and nothing connects again by itself, as the transaction, the settings and the locks of
-#' the lost session would silently be gone with it (RPostgres connects again). A process forked
-#' from this one cannot use it.
+#' stand within `connect_timeout` seconds (10), and you can interrupt the wait. That holds for all
+#' that goes over the network to the server, certificates and passwords too, but not for finding
+#' the address of a host's name: this the system does by its own limits, on Linux those of
+#' `/etc/resolv.conf` (usually 10 s for each name server), and it cannot be interrupted. Where name
+#' servers may be down, give `hostaddr` beside `host`.
+#'
+#' A session that is lost stays lost: every later call says so, and nothing connects again by
+#' itself, as the transaction, the settings and the locks of the lost session would silently be gone
+#' with it (RPostgres connects again). A process forked from this one cannot use it.
 #' @section What is refused before anything is sent:
 #' A connection string is read more strictly than libpq does it, which sends or prints a piece of
 #' the password when one is written wrongly: `postgresql:/me:secret@host` is a database's name to

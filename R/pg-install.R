@@ -26,9 +26,10 @@
 #' `pg_home_sql()` gives the SQL for four roles without login, to be granted to people: a *reader*
 #' reads all but the lists of allocations; an *analyst* is a reader who may save runs and results;
 #' *entry* may add characteristics, visits and answers and is blind to arms; a *randomiser* may take
-#' the next place of a sealed list and is told its arm, without a look at the list. Their names
-#' begin with that of the schema (`questrial_reader`). Roles belong to the whole server, so they are
-#' not made unasked.
+#' the next place of a sealed list and is told its arm, without a look at the list. Their names are
+#' that of the schema with an ending: `questrial_reader`, `questrial_analyst`, `questrial_entry`,
+#' `questrial_randomiser`. Roles belong to the whole server, so they are not made unasked, and two
+#' databases of one server need schemas of two names if both are to have roles.
 #'
 #' @param con A connection made by [pg_connect()], to a server of version 13 or later. To install,
 #'   its role must be allowed to create a schema in the database, or own an empty one.
@@ -82,10 +83,26 @@ pg_install <- function(con, schema = "questrial", dry_run = FALSE) {
 #' @export
 pg_home_sql <- function(schema = "questrial") {
   check_schema(schema)
-  name <- gsub("[^a-z0-9_]", "_", tolower(schema))
+  endings <- c("reader", "analyst", "entry", "randomiser")
+  roles <- check_role_names(paste(enc2utf8(schema), endings, sep = "_"))
   sql <- paste0(read_lines(sql_file("roles.sql")), "\n", collapse = "")
-  sql <- gsub("@role_", paste0(name, "_"), sql, fixed = TRUE)
+  for (role in roles) {
+    mark <- sub("^.*_", "@role_", role)
+    sql <- gsub(mark, sql_name(role), sql, fixed = TRUE)
+  }
   as_sql(home_sql(schema, gsub("@schema", sql_name(schema), sql, fixed = TRUE)))
+}
+
+# The server would cut them to one and the same name.
+check_role_names <- function(roles) {
+  longest <- roles[[which.max(nchar(roles, "bytes"))]]
+  if (nchar(longest, "bytes") > 63) {
+    qst_abort("argument", sprintf(paste(
+      "`schema` is too long for roles: %s would have %d bytes, of which a server keeps 63.",
+      "Name a `schema` of at most 52 bytes."
+    ), describe(longest), nchar(longest, "bytes")), value = longest)
+  }
+  roles
 }
 
 #' @export
@@ -179,9 +196,12 @@ make_schema <- function(con, schema) {
 
 # Functions keep the search_path of this moment: the schema, the temporary one last.
 apply_migration <- function(con, schema, migration) {
+  path <- pg_read(con, "SELECT current_setting('search_path') AS path")$path
   pg_transaction(con, {
     pg_exec(con, sprintf("SET LOCAL search_path = %s, pg_temp", sql_name(schema)))
     pg_exec(con, migration$text)
+    # A transaction of the caller's goes on.
+    pg_exec(con, "SELECT set_config('search_path', $1, true)", list(path))
     home_exec(con, schema,
       "INSERT INTO @migrations (number, migration, hash, package_version) VALUES ($1, $2, $3, $4)",
       list(migration$number, migration$migration, migration$hash, questrial_version())
@@ -193,7 +213,7 @@ apply_migration <- function(con, schema, migration) {
 
 check_schema <- function(schema) {
   check_string(schema, "schema")
-  if (!nzchar(schema) || nchar(schema, "bytes") > 63 || grepl("^pg_|@", schema)) {
+  if (!nzchar(schema) || nchar(enc2utf8(schema), "bytes") > 63 || grepl("^pg_|@", schema)) {
     qst_abort("argument", sprintf(
       "`schema` must be a name of at most 63 bytes that does not begin with pg_, not %s.",
       describe(schema)

@@ -1,5 +1,5 @@
 -- Roles without login for a study's home. Run this as the owner of the schema, who must be allowed
--- to create roles; then grant them: GRANT @role_analyst TO somebody.
+-- to create roles; then GRANT them to people.
 
 CREATE ROLE @role_reader NOLOGIN;
 CREATE ROLE @role_analyst NOLOGIN;

@@ -79,6 +79,19 @@ test_that("a migration that fails leaves nothing of itself", {
   expect_equal(nrow(pg_read(con, "SELECT 1 FROM questrial.migrations WHERE number = 77")), 0)
 })
 
+test_that("an installation inside a transaction leaves its search path as it was", {
+  con <- local_pg()
+  path <- function() pg_read(con, "SELECT current_setting('search_path') AS path")$path
+  for (given in c("\"$user\", public", "\"a, b\", pg_catalog", "")) {
+    pg_exec(con, "SELECT set_config('search_path', $1, false)", list(given))
+    pg_transaction(con, {
+      pg_install(con, paste("in", given))
+      expect_identical(path(), given)
+    })
+    expect_identical(path(), given)
+  }
+})
+
 test_that("a second installation waits for the first", {
   con <- local_pg()
   other <- local_second(con)
@@ -120,7 +133,7 @@ test_that("each role can do what it is for and no more", {
   roles <- c("reader", "analyst", "entry", "randomiser")
   withr::defer(pg_exec(con, paste(sprintf("DROP OWNED BY questrial_%s; DROP ROLE questrial_%s;",
     roles, roles), collapse = "\n")))
-  expect_output(print(pg_home_sql()), "\nCREATE ROLE questrial_reader NOLOGIN;\n", fixed = TRUE)
+  expect_output(print(pg_home_sql()), "\nCREATE ROLE \"questrial_reader\" NOLOGIN;\n", fixed = TRUE)
   pg_exec(con, pg_home_sql())
   as_role <- function(role, sql) {
     pg_exec(con, sprintf("SET ROLE questrial_%s", role))
@@ -169,6 +182,28 @@ test_that("each role can do what it is for and no more", {
   }
   expect_identical(as_role("randomiser", take), "")
   expect_identical(as_role("randomiser", "SELECT arm FROM @told_arm('balint', 'new')"), "")
+})
+
+test_that("roles are named after any schema, each after its own", {
+  con <- local_pg()
+  schemas <- c("2024", "a-b", "a_b", "\u00e9'\"\\1 x.y", "two\nlines; x", strrep("n", 52))
+  roles <- c("reader", "analyst", "entry", "randomiser")
+  names <- as.vector(outer(schemas, roles, paste, sep = "_"))
+  quoted <- questrial:::sql_name(names)
+  withr::defer(pg_exec(con, paste(sprintf("DROP OWNED BY %s; DROP ROLE %s;", quoted, quoted),
+    collapse = "\n")))
+  for (schema in schemas) {
+    pg_install(con, schema)
+    pg_exec(con, pg_home_sql(schema))
+    reads <- pg_read(con, "SELECT rolname::text AS role FROM pg_roles WHERE NOT rolcanlogin
+      AND has_table_privilege(oid, $1::regclass, 'SELECT') AND rolname !~ '^pg_' ORDER BY 1",
+      list(paste0(questrial:::sql_name(schema), ".answers")))$role
+    expect_setequal(reads, paste(schema, c("analyst", "entry", "reader"), sep = "_"))
+  }
+  there <- pg_read(con, "SELECT rolname::text AS role FROM pg_roles WHERE rolname !~ '^pg_'")$role
+  expect_setequal(setdiff(there, "postgres"), names)
+  expect_error(pg_home_sql(strrep("n", 53)), "too long for roles.*at most 52 bytes",
+    class = "questrial_error_argument")
 })
 
 test_that("functions with their owner's rights look at no table of the caller", {
