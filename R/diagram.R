@@ -194,16 +194,12 @@ diagram_colours <- c(
 # The grobs of a layout with its `width`, in a viewport whose units are its
 # millimetres.
 diagram_grobs <- function(layout, scale = 1) {
-  frame <- grid::viewport(
-    width = grid::unit(layout$width * scale, "mm"),
-    height = grid::unit(layout$height * scale, "mm"),
-    xscale = c(0, layout$width), yscale = c(layout$height, 0)
-  )
   parts <- list(
     band_grobs(layout, scale), edge_grobs(layout, scale), box_grobs(layout, scale),
     text_grobs(layout, scale)
   )
-  grid::gTree(children = do.call(grid::gList, parts), vp = frame, name = "diagram")
+  grid::gTree(children = do.call(grid::gList, parts), vp = picture_viewport(layout, scale),
+    name = "diagram")
 }
 
 rect_grob <- function(places, fill, colour, stroke) {

@@ -28,15 +28,8 @@
 #' @export
 plot.flow <- function(x, fontsize = NULL, newpage = TRUE, ...) {
   check_no_dots(...)
-  if (!is.null(fontsize)) {
-    check_number(fontsize, "fontsize", min = 1)
-  }
   check_balance(x)
-  if (check_flag(newpage, "newpage")) {
-    grid::grid.newpage()
-  }
-  grid::grid.draw(grid::gTree(flow = x, fontsize = fontsize, cl = "questrial_flow"))
-  invisible(x)
+  draw_picture(x, fontsize, newpage)
 }
 
 #' The size that a participant flow needs
@@ -53,10 +46,7 @@ plot.flow <- function(x, fontsize = NULL, newpage = TRUE, ...) {
 #' @export
 flow_size <- function(x, width = 170, fontsize = NULL) {
   check_flow(x)
-  check_number(width, "width", min = 10)
-  sizes <- if (is.null(fontsize)) c(8, 7.5, 7) else check_number(fontsize, "fontsize", min = 1)
-  layout <- on_spare_device(fit_flow(x, width, Inf, sizes))
-  c(width = layout$width, height = ceiling(layout$height))
+  picture_size(x, width, fontsize)
 }
 
 check_flow <- function(x, arg = "x") {
@@ -66,63 +56,17 @@ check_flow <- function(x, arg = "x") {
   check_balance(x)
 }
 
-# Evaluates `code`, which measures text, on a device of its own that `open`
-# opens, and gives the user's device back.
-on_spare_device <- function(code, open = open_no_file) {
-  before <- grDevices::dev.cur()
-  open()
-  ours <- grDevices::dev.cur()
-  on.exit({
-    grDevices::dev.off(ours)
-    if (before > 1) {
-      grDevices::dev.set(before)
-    }
-  })
-  # Else grid would begin a page, and a drawing one too many, when it measures.
-  grid::grid.newpage()
-  code
-}
-
-# Cairo knows the widths of all of Unicode, pdf() those of Latin letters.
-open_no_file <- function() {
-  if (capabilities("cairo")) grDevices::cairo_pdf(nullfile()) else grDevices::pdf(NULL)
-}
-
 #' @exportS3Method knitr::knit_print
 knit_print.flow <- function(x, ...) {
   plot(x)
 }
 
-# Called by grid each time the diagram is drawn or its device resized.
-#' @importFrom grid makeContent
 #' @export
-makeContent.questrial_flow <- function(x) {
-  width <- grid::convertWidth(grid::unit(1, "npc"), "mm", valueOnly = TRUE)
-  height <- grid::convertHeight(grid::unit(1, "npc"), "mm", valueOnly = TRUE)
-  # At 170 mm up to 9 points, on a slide more; never planned below 7.
-  most <- max(9, min(18, round(9 * width / 170, 1)))
-  sizes <- if (is.null(x$fontsize)) c(seq(most, 7.5, by = -0.5), 7) else x$fontsize
-  layout <- fit_flow(x$flow, width, height, sizes)
-  scale <- min(1, height / layout$height, width / layout$width)
-  if (scale < 0.999) {
-    qst_warn("dimension", sprintf(
-      "The flow diagram needs %.0f x %.0f mm (width x height) for type of %g points, not %s. %s",
-      layout$width, ceiling(layout$height), layout$fontsize,
-      sprintf("%.0f x %.0f", width, height), "It is drawn smaller; make the device larger."
-    ), width = layout$width, height = layout$height)
-  }
-  grid::setChildren(x, grid::gList(diagram_grobs(layout, scale)))
-}
-
-# The layout of the first size that fits and cuts no word, or of the last.
-fit_flow <- function(x, width, height, sizes) {
-  for (size in sizes) {
-    layout <- flow_layout(x, width, size)
-    if (layout$height <= height && layout$width <= width && !any(layout$lines$broken)) {
-      break
-    }
-  }
-  layout
+picture_layout.flow <- function(x, width, fontsize, ...) {
+  layout <- flow_layout(check_flow(x), width, fontsize)
+  c(layout, list(
+    broken = any(layout$lines$broken), grobs = function(scale) diagram_grobs(layout, scale)
+  ))
 }
 
 # The layout of a flow in `width` mm, or in more when not even the numbers fit;

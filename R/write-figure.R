@@ -1,20 +1,21 @@
 #' Write a figure to a file
 #'
-#' Draws a [flow()] or a ggplot2 figure into a PDF, SVG or PNG file. The file
-#' is written aside and renamed, so that a failure leaves the old one as it was.
+#' Draws a [flow()], another picture of this package or a ggplot2 figure into a PDF, SVG or
+#' PNG file. The file is written aside and renamed, so that a failure leaves the old one as it was.
 #'
 #' The files come from cairo where R has it, so that all of Unicode can be
 #' written; an SVG has its letters as outlines and looks the same with other
 #' fonts.
 #'
-#' @param x A [flow()], a result of [subgroup_effects()] (its forest plot) or a
-#'   figure made with ggplot2.
+#' @param x A [flow()], a result of [subgroup_effects()] (its forest plot),
+#'   [risk_of_bias()] or a figure made with ggplot2.
 #' @param file The file; its extension is `pdf`, `svg` or `png`.
 #' @param width,height Size in mm. A journal's page is 170 mm wide and its
 #'   column 85. Without `height`, a flow gets what it needs on the device, as
 #'   [flow_size()] says it for PDF, the package's other figures what their
 #'   lines need, and any ggplot2 figure 0.62 of the width.
 #' @param dpi Dots per inch of a PNG.
+#' @param ... What `plot()` of `x` takes beyond, such as `type = "summary"`.
 #' @return `file`, invisibly.
 #' @section Errors:
 #' `questrial_error_argument` for another extension or a size that is not a
@@ -25,22 +26,25 @@
 #' write_figure(flow(trial, list("Analysed" = ~ lost), by = "arm"), file)
 #' file.size(file) > 0
 #' @export
-write_figure <- function(x, file, width = 170, height = NULL, dpi = 300) {
-  if (!inherits(x, c("flow", "subgroup_table", "ggplot"))) {
+write_figure <- function(x, file, width = 170, height = NULL, dpi = 300, ...) {
+  if (!inherits(x, c(picture_classes, "subgroup_table", "ggplot"))) {
     qst_abort("argument", sprintf(
-      "`x` must be a flow(), subgroup_effects() or a ggplot2 figure, not %s.", describe(x)
+      "`x` must be a flow(), subgroup_effects(), %s or a ggplot2 figure, not %s.",
+      "risk_of_bias()", describe(x)
     ))
   }
   type <- check_extension(check_string(file, "file"))
   check_number(width, "width", min = 10, max = 5000)
   check_number(dpi, "dpi", min = 30, max = 2400)
   if (is.null(height)) {
-    height <- figure_height(x, width, type, dpi)
+    height <- figure_height(x, width, type, dpi, list(...))
   }
   check_number(height, "height", min = 10, max = 5000)
   write_aside(file, function(path) {
     open <- function() open_device(type, path, width / 25.4, height / 25.4, dpi)
-    on_spare_device(if (inherits(x, "ggplot")) draw_ggplot(x) else plot(x, newpage = FALSE), open)
+    on_spare_device(
+      if (inherits(x, "ggplot")) draw_ggplot(x) else plot(x, newpage = FALSE, ...), open
+    )
   })
 }
 
@@ -61,7 +65,7 @@ check_extension <- function(file) {
 }
 
 # Measured on the kind of device that will draw it, since their fonts differ.
-figure_height <- function(x, width, type, dpi) {
+figure_height <- function(x, width, type, dpi, told) {
   if (inherits(x, "ggplot")) {
     wanted <- attr(x, "height")
     return(if (is.null(wanted)) 0.62 * width else wanted)
@@ -69,13 +73,13 @@ figure_height <- function(x, width, type, dpi) {
   file <- tempfile(fileext = paste0(".", type))
   on.exit(unlink(file))
   open <- function() open_device(type, file, width / 25.4, width / 25.4, dpi)
-  ceiling(on_spare_device(drawn_height(x, width), open))
+  ceiling(on_spare_device(drawn_height(x, width, told), open))
 }
 
 # In mm, on the open device.
-drawn_height <- function(x, width) {
-  if (inherits(x, "flow")) {
-    fit_flow(check_flow(x), width, Inf, c(8, 7.5, 7))$height
+drawn_height <- function(x, width, told) {
+  if (inherits(x, picture_classes)) {
+    fit_picture(x, width, Inf, c(8, 7.5, 7), told)$height
   } else {
     forest_height(fit_forest(forest_lines(x, NULL, NULL), width))
   }
