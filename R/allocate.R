@@ -310,6 +310,7 @@ verify_allocation <- function(allocation, hash) {
 }
 
 check_allocation <- function(x) {
+  check_given(x, "allocation")
   if (!inherits(x, "allocation") || is.null(attr(x, "settings"))) {
     qst_abort("argument", sprintf(
       "`allocation` must be made by allocate() and not yet opened, not %s.", describe(x)

@@ -91,6 +91,7 @@ analyse <- function(plan, data) {
 }
 
 check_class <- function(x, class, arg, maker = class) {
+  check_given(x, arg)
   if (!inherits(x, class)) {
     qst_abort("argument", sprintf(
       "`%s` must be made by %s(), not %s.", arg, maker, describe(x)

@@ -28,7 +28,15 @@ qst_core_abort <- function(kind, message, at, value) {
 
 # ---- Checks of arguments: each returns its value or says what is wrong ----
 
+# Also an argument that its caller passed on without having been given it.
+check_given <- function(x, arg) {
+  if (missing(x)) {
+    qst_abort("argument", sprintf("`%s` is missing. See the help page for what it is.", arg))
+  }
+}
+
 check_data_frame <- function(data, arg = "data", min_rows = 1L) {
+  check_given(data, arg)
   refuse_imputations(data, arg)
   if (!is.data.frame(data)) {
     qst_abort("argument", sprintf(
@@ -109,6 +117,7 @@ check_flag <- function(x, arg) {
 }
 
 check_string <- function(x, arg) {
+  check_given(x, arg)
   if (!is.character(x) || length(x) != 1 || is.na(x)) {
     qst_abort("argument", sprintf("`%s` must be a single text, not %s.", arg, describe(x)))
   }
@@ -160,6 +169,8 @@ describe <- function(x) {
     format(x, digits = 15)
   } else if (is.logical(x) && length(x) == 1) {
     format(x)
+  } else if (is.function(x)) {
+    "a function"
   } else {
     sprintf("%s of length %d", class(x)[[1]], length(x))
   }

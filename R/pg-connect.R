@@ -132,7 +132,42 @@ raise_no_session <- function(e) {
   if (length(code) > 0) {
     words <- sub(code[[1]], ":  ", words, fixed = TRUE)
   }
-  qst_abort("connection", sub("\\s+$", "", words), sqlstate = code[2])
+  words <- sub("\\s+$", "", words)
+  qst_abort("connection", c(words, no_session_cure(words, code[2])), sqlstate = code[2])
+}
+
+# What libpq's words leave open: what to change.
+no_session_cure <- function(words, sqlstate) {
+  what <- if (!is.na(sqlstate)) {
+    sqlstate
+  } else if (grepl("no password supplied", words, fixed = TRUE)) {
+    "28P01"
+  } else if (grepl("does not support SSL", words, fixed = TRUE)) {
+    "no SSL"
+  } else if (grepl("certificate", words, fixed = TRUE)) {
+    "certificate"
+  } else {
+    "no server"
+  }
+  switch(what,
+    `no server` = paste(
+      "Start the server, or say where it is: host, port, or the environment variables PGHOST and",
+      "PGPORT."
+    ),
+    `no SSL` = "Have it turned on in the server (ssl = on), so that the server can prove itself.",
+    certificate = paste(
+      "Name the server as its certificate does (host), and the file of the authority that signed",
+      "it (sslrootcert)."
+    ),
+    `28000` = paste(
+      "Connect as a role that the server admits from here: user, or the environment variable",
+      "PGUSER."
+    ),
+    `28P01` = "Put its password into the password file (~/.pgpass, mode 0600).",
+    `3D000` = "Name a database that is there: dbname, or the environment variable PGDATABASE.",
+    `53300` = ,
+    `57P03` = "Try again in a moment."
+  )
 }
 
 need_libpq <- function() {
@@ -174,6 +209,7 @@ pg_is_open <- function(con) {
 # ---- What the other files ask of a connection ----
 
 check_connection <- function(con) {
+  check_given(con, "con")
   if (!is(con, "PgConnection")) {
     qst_abort("argument", sprintf(
       "`con` must be a connection made by pg_connect(), not %s.", describe(con)

@@ -2,6 +2,7 @@
 
 # "t", "schema.t", c(schema, table) or a DBI::Id: a character vector of one or two names.
 table_name_parts <- function(name, arg = "name") {
+  check_given(name, arg)
   parts <- if (inherits(name, "Id")) unname(name@name) else name
   if (is.character(name) && length(name) == 1 && !is.na(name)) {
     parts <- strsplit(paste0(name, "."), ".", fixed = TRUE)[[1]] # which keeps an empty last one

@@ -41,28 +41,40 @@
 pg_read <- function(con, sql, params = list(), key = NULL, bigint = "integer64",
                     numeric = "double", infinity = "error") {
   reading <- list(bigint = bigint, numeric = numeric, infinity = infinity)
-  values <- parameter_values(params)
+  check_connection(con)
   check_string(sql, "sql")
-  data <- in_read_only(con, function() {
-    rows <- start_query(con, sql, reading, values)
-    on.exit(stop_rows(rows))
-    next_rows(rows, Inf)
-  })
+  values <- parameter_values(params)
+  data <- in_read_only(con, read_whole(con, sql, reading, values))
   if (is.null(key)) data else order_by_key(data, key)
+}
+
+read_whole <- function(con, sql, reading, values) {
+  rows <- start_query(con, sql, reading, values)
+  on.exit(stop_rows(rows))
+  next_rows(rows, Inf)
 }
 
 start_query <- function(con, sql, reading, values) {
   statement <- prepare_statement(con, sql, reading)
-  check_gives_rows(statement)
+  check_gives_rows(statement$names, sql)
   warn_of_same_names(statement$names)
   start_rows(con, statement, values)
 }
 
-check_gives_rows <- function(statement) {
-  if (length(statement$names) == 0) {
-    qst_abort("argument",
-      "`sql` is a statement that gives no rows. Run it with pg_exec().")
+check_gives_rows <- function(names, sql) {
+  if (length(names) > 0) {
+    return(invisible())
   }
+  words <- gsub("(?s)--[^\n]*|/[*].*?[*]/", " ", sql, perl = TRUE)
+  qst_abort("argument", if (!grepl("[^;[:space:]]", words)) {
+    "`sql` holds no statement. Write a query, as in \"SELECT * FROM visits\"."
+  } else if (grepl("^\\s*copy\\b", words, ignore.case = TRUE)) {
+    "`sql` is a COPY. Give the query or SELECT * FROM the table alone: it is read by COPY anyway."
+  } else if (grepl("^\\s*(begin|start|commit|rollback)\\b", words, ignore.case = TRUE)) {
+    "`sql` begins or ends a transaction. Put what belongs together into pg_transaction()."
+  } else {
+    "`sql` is a statement that gives no rows. Run it with pg_exec()."
+  })
 }
 
 warn_of_same_names <- function(names) {
@@ -219,7 +231,8 @@ as_parameter <- function(x, arg = "params") {
   }
   if (!is.atomic(x) || length(x) != 1) {
     qst_abort("argument", sprintf(
-      "`%s` must be a single value, not %s. Give an array as text: \"{1,2,3}\".", arg, describe(x)
+      "`%s` must be a single value, not %s.%s", arg, describe(x),
+      if (is.atomic(x)) " Give an array as text: \"{1,2,3}\"." else ""
     ))
   }
   if (is.na(x) && !is.nan(unclass(x))) NA_character_ else enc2utf8(value_text(x))

@@ -106,3 +106,35 @@ test_that("what the server remarks is shown once", {
     expect_message("WARNING: and so")
   expect_silent(pg_exec(con, "SELECT 1"))
 })
+
+test_that("what keeps a session from being opened comes with what to change", {
+  conninfo <- test_server()$conninfo
+  refused <- function(...) {
+    e <- expect_error(pg_connect(...), class = "questrial_error_connection")
+    sub("^.*\n", "", conditionMessage(e))
+  }
+  expect_match(refused(paste0("host=", tempdir())), "^Start the server, or say where it is")
+  expect_match(refused(conninfo, dbname = "nowhere"), "^Name a database that is there")
+  expect_match(refused(conninfo, user = "nobody"), "^Connect as a role that the server admits")
+  expect_match(refused(conninfo, host = "localhost", port = 1), "^Start the server")
+})
+
+test_that("an argument that was not given is named, the first one first", {
+  con <- local_pg()
+  expect_missing <- function(expr, name) {
+    expect_error(expr, sprintf("^`%s` is missing", name), class = "questrial_error_argument")
+  }
+  expect_missing(pg_read(), "con")
+  expect_missing(pg_read(con), "sql")
+  expect_missing(pg_stream(con), "sql")
+  expect_missing(pg_stream(con, "SELECT 1"), "fun")
+  expect_missing(pg_exec(con), "sql")
+  expect_missing(pg_write(con), "data")
+  expect_missing(pg_write(con, mtcars), "table")
+  expect_missing(pg_transaction(con), "expr")
+  expect_missing(pg_snapshot(con), "expr")
+  expect_missing(pg_table(con), "table")
+  expect_missing(pg_cohort(con), "study")
+  expect_missing(pg_save(con), "analysis")
+  expect_missing(pg_seal(con, "trial"), "allocation")
+})

@@ -223,3 +223,18 @@ test_that("what this package's way to send statements makes the server refuse ha
   syntax <- expect_error(pg_read(con, "SELEC 1;"), class = "questrial_error_sql")
   expect_no_match(conditionMessage(syntax), "one statement")
 })
+
+test_that("what is no query is refused with what to do instead", {
+  con <- local_pg()
+  refused <- function(sql, words, ...) {
+    expect_error(pg_read(con, sql, ...), words, class = "questrial_error_argument")
+  }
+  for (empty in c("", " ; ", "-- nothing", "/* nothing\n */")) {
+    refused(empty, "holds no statement")
+  }
+  refused("copy pg_class TO STDOUT", "Give the query or SELECT \\* FROM the table")
+  refused("BEGIN", "Put what belongs together into pg_transaction")
+  refused("CREATE TABLE t (x int)", "Run it with pg_exec")
+  refused("SELECT $1::int", "must be a single value, not a function[.]$", list(mean))
+  refused("SELECT $1::int", "Give an array as text", list(1:2))
+})
