@@ -92,7 +92,10 @@ read_dcf_records <- function(file) {
 max_file_bytes <- 2^20
 
 read_lines <- function(file) {
-  if (!file.exists(file) || dir.exists(file)) {
+  if (dir.exists(file)) {
+    abort_file(file, "it is a folder. Name a file in it.")
+  }
+  if (!file.exists(file)) {
     abort_file(file, "there is no such file. Check the path and the working directory.")
   }
   size <- file.size(file)

@@ -41,6 +41,7 @@ job_command <- function(work, arguments = commandArgs(trailingOnly = TRUE)) {
 # NULL when help was asked for and given.
 command_options <- function(work, arguments) {
   need_package("optparse", "The command line of a job")
+  check_command_work(work)
   parser <- job_parser(work)
   options <- tryCatch(
     optparse::parse_args(parser, arguments, print_help_and_exit = FALSE),
@@ -60,6 +61,17 @@ command_options <- function(work, arguments) {
   options
 }
 
+# A fault of the script, which is as wrong for every job's file.
+check_command_work <- function(work) {
+  tryCatch(
+    {
+      check_given(work, "work")
+      if (!is.function(work)) check_choice(work, job_works, "work")
+    },
+    questrial_error_argument = function(fault) qst_abort("usage", conditionMessage(fault))
+  )
+}
+
 job_parser <- function(work) {
   does <- if (is.function(work)) {
     "Does its work on a study in the database."
@@ -72,17 +84,29 @@ job_parser <- function(work) {
     )
   }
   optparse::OptionParser(
-    usage = "Rscript %prog --config FILE [--dry-run]",
+    usage = sprintf("Rscript %s --config FILE [--dry-run]", script_name()),
     option_list = list(
       optparse::make_option("--config", type = "character", metavar = "FILE",
         help = "the job's file: fields `name: value`, see ?questrial::run_job"),
       optparse::make_option("--dry-run", action = "store_true", default = FALSE,
         help = "read and work, but write nothing")
     ),
-    description = paste0("\n", does, " Results and a record of the run are written together."),
-    epilogue = paste(
+    description = paste0("\n", lines_of(
+      paste(does, "Results and a record of the run are written together.")
+    )),
+    epilogue = lines_of(paste(
       "Exit status: 0 done or nothing to do, 64 usage, 65 data refused, 69 no database, 70 bug,",
       "73 cannot write, 75 try again, 77 no permission, 78 configuration."
-    )
+    ))
   )
+}
+
+lines_of <- function(text) {
+  paste(strwrap(text, 79), collapse = "\n")
+}
+
+# Of the script that R was started with.
+script_name <- function() {
+  script <- sub("^--file=", "", grep("^--file=", commandArgs(), value = TRUE))
+  if (length(script) == 0) "FILE.R" else basename(gsub("~+~", " ", script[[1]], fixed = TRUE))
 }

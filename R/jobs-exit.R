@@ -86,7 +86,7 @@ logged_words <- function(condition) {
   }
   place <- condition_place(condition)
   sprintf(
-    "%s%s. The words may hold data and are not logged: run the job by hand to read them.",
+    "%s%s. The words may hold data and are not logged: run_job() in R shows them.",
     if (inherits(condition, "questrial_error")) {
       "The data were refused"
     } else if (inherits(condition, "warning")) {

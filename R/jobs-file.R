@@ -10,9 +10,11 @@ job_fields <- c(
 
 # A list of the fields with their defaults, checked; `given` overrides what the file says.
 job_description <- function(file, given = list()) {
-  fields <- as_configuration(
+  check_named_once(given)
+  fields <- as_configuration({
+    check_given(file, "file")
     if (is.function(file)) list(work = file) else read_job(file)
-  )
+  })
   if (!is.null(fields$work) && !is.null(given$work) && !identical(fields$work, given$work)) {
     qst_abort("configuration", sprintf(
       "The job `%s` is of work %s, but %s was to be run. Use the script of that work.",
@@ -21,6 +23,15 @@ job_description <- function(file, given = list()) {
   }
   fields[names(given)] <- given
   as_configuration(check_job(fields))
+}
+
+check_named_once <- function(given) {
+  names <- names(given)
+  if (length(given) > 0 && (is.null(names) || !all(nzchar(names)) || anyDuplicated(names) > 0)) {
+    qst_abort("configuration", paste(
+      "Fields of a job are given by name, each once. Write them as in study = \"balint\"."
+    ))
+  }
 }
 
 # Errors about the description, whatever their kind, with their words. A line that is no field is

@@ -107,7 +107,7 @@ retry_reading <- function(log, description, key, action, patient = FALSE) {
     wait <- back_off(attempt, key)
     log_event(log, "warning", "retry", sprintf(
       "%s Trying again on a new session.", logged_words(outcome)
-    ), attempt = attempt, seconds = wait, class = class(outcome)[[1]],
+    ), attempt = attempt, seconds = round(wait, 3), class = class(outcome)[[1]],
       sqlstate = logged_sqlstate(outcome))
     Sys.sleep(wait)
   }

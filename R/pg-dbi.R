@@ -221,20 +221,20 @@ setMethod("dbBegin", "PgConnection", function(conn, ...) {
 })
 
 setMethod("dbCommit", "PgConnection", function(conn, ...) {
-  close_open_result(conn, "its transaction ends")
-  check_begun(conn, "dbCommit()")
-  commit_level(conn, 0L)
-  conn@state$begun <- FALSE
-  invisible(TRUE)
+  end_begun(conn, "dbCommit()", commit_level)
 })
 
 setMethod("dbRollback", "PgConnection", function(conn, ...) {
-  close_open_result(conn, "its transaction ends")
-  check_begun(conn, "dbRollback()")
-  roll_back(conn, 0L)
-  conn@state$begun <- FALSE
-  invisible(TRUE)
+  end_begun(conn, "dbRollback()", roll_back)
 })
+
+end_begun <- function(con, caller, end) {
+  close_open_result(con, "its transaction ends")
+  check_begun(con, caller)
+  end(con, 0L)
+  con@state$begun <- FALSE
+  invisible(TRUE)
+}
 
 # What pg_transaction() began is its own to end.
 check_begun <- function(con, caller) {

@@ -29,6 +29,9 @@
 pg_stream <- function(con, sql, fun, chunk = 1e5, params = list(), bigint = "integer64",
                       numeric = "double", infinity = "error") {
   reading <- list(bigint = bigint, numeric = numeric, infinity = infinity)
+  check_connection(con)
+  check_string(sql, "sql")
+  check_given(fun, "fun")
   if (!is.function(fun)) {
     qst_abort("argument", sprintf(
       "`fun` must be a function of one data frame, not %s.", describe(fun)
@@ -36,8 +39,7 @@ pg_stream <- function(con, sql, fun, chunk = 1e5, params = list(), bigint = "int
   }
   check_number(chunk, "chunk", min = 1, max = .Machine$integer.max, whole = TRUE)
   values <- parameter_values(params)
-  check_string(sql, "sql")
-  in_read_only(con, function() stream_rows(con, sql, reading, values, fun, chunk))
+  in_read_only(con, stream_rows(con, sql, reading, values, fun, chunk))
 }
 
 stream_rows <- function(con, sql, reading, values, fun, chunk) {

@@ -68,34 +68,26 @@ pg_exec <- function(con, sql, params = list()) {
 #' server$stop()
 #' @export
 pg_transaction <- function(con, expr) {
-  level <- begin_level(con, "BEGIN")
-  done <- FALSE
-  on.exit(if (!done) roll_back(con, level))
-  value <- withVisible(expr)
-  commit_level(con, level)
-  done <- TRUE
-  if (value$visible) value$value else invisible(value$value)
+  check_connection(con)
+  check_given(expr, "expr")
+  in_level(con, "BEGIN", expr)
 }
 
 #' @rdname pg_transaction
 #' @export
 pg_snapshot <- function(con, expr) {
+  check_connection(con)
+  check_given(expr, "expr")
   if (in_transaction(con)) {
     check_in_snapshot(con)
     return(expr)
   }
-  level <- begin_level(con, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-  done <- FALSE
-  on.exit({
-    con@state$in_snapshot <- FALSE
-    if (!done) roll_back(con, level)
+  on.exit(con@state$in_snapshot <- FALSE)
+  in_level(con, begin_reading, {
+    con@state$snapshot <- read_snapshot(con)
+    con@state$in_snapshot <- TRUE
+    expr
   })
-  con@state$snapshot <- read_snapshot(con)
-  con@state$in_snapshot <- TRUE
-  value <- withVisible(expr)
-  commit_level(con, level)
-  done <- TRUE
-  if (value$visible) value$value else invisible(value$value)
 }
 
 check_in_snapshot <- function(con) {
@@ -125,18 +117,22 @@ in_transaction <- function(con) {
   .Call(C_qstr_pg_info, pg_handle(con))$transaction != "I"
 }
 
-# Runs `read` inside the transaction that is open, else in one of its own that cannot write.
-in_read_only <- function(con, read) {
-  if (in_transaction(con)) {
-    return(read())
-  }
-  level <- begin_level(con, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+begin_reading <- "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+
+# Reads inside the transaction that is open, else in one of its own that cannot write.
+in_read_only <- function(con, expr) {
+  if (in_transaction(con)) expr else in_level(con, begin_reading, expr)
+}
+
+# Evaluates `expr` on a level of its own, which is undone where it fails.
+in_level <- function(con, begin, expr) {
+  level <- begin_level(con, begin)
   done <- FALSE
   on.exit(if (!done) roll_back(con, level))
-  value <- read()
+  value <- withVisible(expr)
   commit_level(con, level)
   done <- TRUE
-  value
+  if (value$visible) value$value else invisible(value$value)
 }
 
 # A transaction, or a savepoint of the one that is open. A level is the number of those around it.

@@ -161,7 +161,7 @@ test_that("a file that is no instrument is refused by place and cure", {
 test_that("files that are not text are refused", {
   file <- tempfile("hostile-")
   expect_error(read_instrument(file), "no such file", class = "questrial_error_file")
-  expect_error(read_instrument(tempdir()), "no such file", class = "questrial_error_file")
+  expect_error(read_instrument(tempdir()), "is a folder", class = "questrial_error_file")
   writeBin(as.raw(c(105, 0, 58, 255)), file)
   expect_error(read_instrument(file), "not text", class = "questrial_error_file")
   writeBin(as.raw(c(105, 58, 32, 255, 254, 10)), file)

@@ -371,11 +371,30 @@ test_that("last_success() knows runs that were done or had nothing to do", {
 test_that("the command line gives codes, and help without a word on stderr", {
   skip_if_not_installed("optparse")
   skip_if_not_installed("jsonlite")
-  expect_output(code <- job_command("analyse", "--help"), "--dry-run")
+  help <- capture.output(code <- job_command("analyse", "--help"))
+  expect_match(help, "--dry-run", all = FALSE)
+  expect_lte(max(nchar(help, "width")), 80)
   expect_identical(code, 0L)
   for (wrong in list(character(), "--config", "--nonsense", c("--config", "x", "y"))) {
     lines <- capture.output(code <- job_command("analyse", wrong), type = "message")
     expect_identical(code, 64L)
     expect_identical(jsonlite::fromJSON(lines)$code, 64L)
   }
+  for (nothing in list(quote(job_command()), quote(job_command("analyze", "--help")))) {
+    lines <- capture.output(code <- eval(nothing), type = "message")
+    expect_identical(code, 64L)
+    expect_match(jsonlite::fromJSON(lines)$message, "^`work` (is missing|must be one of)")
+  }
+})
+
+test_that("a job without a file, or with a folder for one, is an error of configuration", {
+  wrong <- function(expr, words) {
+    capture.output(type = "message", {
+      expect_error(expr, words, class = "questrial_error_configuration")
+    })
+  }
+  wrong(run_job(), "`file` is missing")
+  wrong(run_job("."), "it is a folder")
+  wrong(run_job(identity, "balint"), "by name")
+  wrong(run_job(identity, job = "a", job = "b"), "each once")
 })
