@@ -1219,6 +1219,114 @@ QST_MUST_USE qst_status qst_test_welch_anova(
 QST_MUST_USE qst_status qst_test_chisq(
     qst_cmat counts, bool correct, qst_test *test_out, ptrdiff_t *n_low_out, qst_err *err);
 
+/* ---- Effect sizes of studies: stat/meta_effect.c ---------------------------------------- */
+
+/* What a row's effect is. Arm 1 is the treated arm and arm 2 the control; of one group measured
+ * twice (MC, SMCC, SMCR), 1 is after and 2 before. */
+typedef enum {
+    QST_EFFECT_MD,   /* difference in means */
+    QST_EFFECT_SMD,  /* the same over the pooled SD, corrected for few people: Hedges' g */
+    QST_EFFECT_ROM,  /* log ratio of means */
+    QST_EFFECT_MC,   /* mean change */
+    QST_EFFECT_SMCC, /* the same over the SD of the changes */
+    QST_EFFECT_SMCR, /* the same over the SD before */
+    QST_EFFECT_OR,   /* log odds ratio */
+    QST_EFFECT_RR,   /* log risk ratio */
+    QST_EFFECT_RD,   /* risk difference */
+    QST_EFFECT_PETO  /* log odds ratio by Peto's one step */
+} qst_effect_measure;
+
+/* Variance of a standardised difference; see qst_effect_means(). */
+typedef enum {
+    QST_EFFECT_LS,
+    QST_EFFECT_LS2,
+    QST_EFFECT_UB,
+    QST_EFFECT_REVMAN
+} qst_effect_variance;
+
+/* The factor J that takes the small-sample bias of d with m degrees of freedom: exact,
+ * gamma(m / 2) / (sqrt(m / 2) gamma((m - 1) / 2)) (Hedges 1981, J. Educ. Stat. 6:107-128); 1 - 3 /
+ * (4 m - 1), which for two arms is 1 - 3 / (4 N - 9); or 1. NaN where m <= 1. */
+typedef enum { QST_EFFECT_EXACT, QST_EFFECT_APPROXIMATE, QST_EFFECT_NONE } qst_effect_correction;
+
+double qst_effect_j(qst_effect_correction correction, double m);
+
+/* n values each; r, the correlation of before and after, may be NULL for MD, SMD and ROM; n2 for
+ * MC, SMCC and SMCR. Sizes need not be whole: they may be effective ones. */
+typedef struct {
+    const double *mean1, *sd1, *n1;
+    const double *mean2, *sd2, *n2;
+    const double *r;
+} qst_effect_arms;
+
+/*
+ * Effects of means and their sampling variances, of n rows. With N = n1 + n2,
+ * D = mean1 - mean2, s the pooled SD, m = N - 2, d = D / s, g = J d, for one
+ * group m = n1 - 1 and s as below:
+ *
+ *   MD    D                sd1^2 / n1 + sd2^2 / n2
+ *   ROM   log(mean1 / mean2)  sd1^2 / (n1 mean1^2) + sd2^2 / (n2 mean2^2)   (Hedges, Gurevitch
+ *                          & Curtis 1999, Ecology 80:1150-1156, eq. 1)
+ *   MC    D                c^2 / n1,  c^2 = sd1^2 + sd2^2 - 2 r sd1 sd2
+ *   SMD   g                a = 1 / n1 + 1 / n2,  b = N
+ *   SMCC  g with s = c     a = 1 / n1,           b = n1   (Gibbons, Hedeker & Davis 1993, J.
+ *                          Educ. Stat. 18:271-279)
+ *   SMCR  g with s = sd2   a = 2 (1 - r) / n1,   b = n1   (Becker 1988, Br. J. Math. Stat.
+ *                          Psychol. 41:257-278)
+ *
+ * and the last three have the variance
+ *
+ *   LS      a + g^2 / (2 b)                  Hedges (1982, Psychol. Bull. 92:490-499, eq. 8)
+ *   LS2     J^2 (a + d^2 / (2 b))            Borenstein (2009, Handbook of Research Synthesis,
+ *                                            p. 226)
+ *   UB      a + g^2 (1 - (m - 2) / (m J^2))  Hedges (1983, Psychol. Bull. 93:388-395, eq. 9),
+ *                                            SMD only
+ *   REVMAN  a + g^2 / (2 (N - 3.94))         Deeks & Higgins (2010, Statistical algorithms in
+ *                                            Review Manager 5, p. 7), SMD only
+ *
+ * A row with a missing value is NA; one whose effect does not exist (no
+ * variation to divide by, m <= 1, means of opposite sign) is NaN.
+ * QST_EARGUMENT: an infinite value, an SD below 0, a size not above 0, |r|
+ * above 1 (row, value); a variance that the measure does not have.
+ */
+QST_MUST_USE qst_status qst_effect_means(qst_effect_measure measure, qst_effect_variance variance,
+    qst_effect_correction correction, const qst_effect_arms *arms, ptrdiff_t n, double *yi_out,
+    double *vi_out, qst_err *err);
+
+/* Which rows have `add` added to their four cells: those with an empty cell, all if there is an
+ * empty cell anywhere, all, none. */
+typedef enum {
+    QST_EFFECT_ONLY0,
+    QST_EFFECT_IF0ALL,
+    QST_EFFECT_ALL,
+    QST_EFFECT_NOWHERE
+} qst_effect_zero;
+
+typedef struct {
+    const double *events1, *n1;
+    const double *events2, *n2;
+} qst_effect_counts;
+
+/*
+ * Effects of counts, of n rows. With cells a = events1, b = n1 - events1, c =
+ * events2, d = n2 - events2 after `add`, n1 = a + b, n2 = c + d, N = n1 + n2:
+ *
+ *   OR    log(a d / (b c))             1 / a + 1 / b + 1 / c + 1 / d
+ *   RR    log((a / n1) / (c / n2))     1 / a - 1 / n1 + 1 / c - 1 / n2
+ *   RD    a / n1 - c / n2              a b / n1^3 + c d / n2^3
+ *   PETO  (a - E) / V                  1 / V,  E = (a + c) n1 / N,
+ *         V = (a + c) (b + d) n1 n2 / (N^2 (N - 1))   (Yusuf, Peto, Lewis, Collins & Sleight
+ *         1985, Prog. Cardiovasc. Dis. 27:335-371)
+ *
+ * With `drop00` a row where both arms have no event, or nothing but events, is NA before anything
+ * is added. A row with a missing value is NA; one whose effect does not exist is NaN.
+ * QST_EARGUMENT: a value that is infinite or below 0, more events than people (row, value);
+ * `add` below 0 or not finite.
+ */
+QST_MUST_USE qst_status qst_effect_events(qst_effect_measure measure, double add,
+    qst_effect_zero zero, bool drop00, const qst_effect_counts *counts, ptrdiff_t n, double *yi_out,
+    double *vi_out, qst_err *err);
+
 /* ---- Random allocation: stat/allocate.c ------------------------------------------------ */
 
 /*

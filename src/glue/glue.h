@@ -135,6 +135,9 @@ SEXP qstr_gee_sandwich(SEXP model_sexp, SEXP family_sexp, SEXP rows_sexp, SEXP c
 
 SEXP qstr_impute(SEXP variables_sexp, SEXP data_sexp, SEXP settings_sexp, SEXP threads_sexp);
 
+SEXP qstr_effect_means(SEXP measure_sexp, SEXP variance_sexp, SEXP correction_sexp, SEXP arms_sexp);
+SEXP qstr_effect_events(SEXP measure_sexp, SEXP zero_sexp, SEXP arms_sexp);
+
 SEXP qstr_model_predict(SEXP model_sexp, SEXP b_sexp, SEXP a_sexp, SEXP threads_sexp);
 
 SEXP qstr_pg_version(void);
