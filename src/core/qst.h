@@ -1633,4 +1633,89 @@ typedef struct {
 QST_MUST_USE qst_status qst_reconstruct_items(const qst_ctx *ctx, const qst_items_plan *plan,
     int32_t *const items_out[QST_N_VISITS], double alpha_out[QST_N_VISITS], qst_err *err);
 
+/* ---- Meta-analysis: stat/meta.c, stat/meta_tau2.c, stat/meta_interval.c -------------------- */
+
+/*
+ * Effects y_i of k studies with known variances v_i, y ~ N(X b, V + tau2 I): how tau2, the variance
+ * between studies, is estimated. FE takes 0. DL: DerSimonian & Laird (1986, Controlled Clin Trials
+ * 7:177-188); HE: Hedges & Olkin (1985); SJ: Sidik & Jonkman (2005, Appl Stat 54:367-384), from the
+ * variance of y with divisor k; ML, REML: maximum (restricted) likelihood; PM: Paule & Mandel
+ * (1982); EB: Morris (1983), whose equation has the same root.
+ */
+typedef enum {
+    QST_META_FE,
+    QST_META_DL,
+    QST_META_HE,
+    QST_META_SJ,
+    QST_META_ML,
+    QST_META_REML,
+    QST_META_PM,
+    QST_META_EB
+} qst_meta_method;
+
+/* Covariance of b: (X'WX)^-1 with W = (V + tau2 I)^-1, times q = y'Py / (k - p) for HKSJ (Hartung &
+ * Knapp 2001, Stat Med 20:3875-3889), times max(1, q) for HKSJ_MAX. */
+typedef enum { QST_META_Z, QST_META_HKSJ, QST_META_HKSJ_MAX } qst_meta_test;
+
+/*
+ * Many sets of effects of the same k studies. `y` is k x n; `v` is k x n, or k x 1 for all sets;
+ * NaN in y or v leaves the study out of that set. `x` is k x p, of full rank with an intercept if
+ * one is wanted; with data NULL it is a column of ones.
+ */
+typedef struct {
+    qst_cmat y, v, x;
+} qst_meta_sets;
+
+/* chisq_low[d - 1] and chisq_high[d - 1] are the quantiles of chi-square with d df, d = 1 .. k - p,
+ * for the Q-profile interval of tau2; NULL: none is made. */
+typedef struct {
+    qst_meta_method method;
+    qst_meta_test test;
+    int32_t max_iterations;
+    const double *chisq_low, *chisq_high;
+} qst_meta_settings;
+
+/* REML, HKSJ, 1000 iterations, no interval. */
+void qst_meta_settings_default(qst_meta_settings *settings);
+
+/* Why a set has no fit; its numbers are NaN then. */
+typedef enum {
+    QST_META_FITTED,
+    QST_META_TOO_FEW,   /* fewer studies than coefficients */
+    QST_META_ALIASED,   /* the studies left do not identify the coefficients */
+    QST_META_NO_WEIGHT, /* a variance of 0 and tau2 = 0: infinite weight */
+    QST_META_NOT_CONVERGED,
+    QST_META_NOT_FINITE /* an infinite effect, or variances too far apart for doubles */
+} qst_meta_outcome;
+
+/*
+ * tau2 and its standard error (asymptotic; NaN for FE); its interval; Q = y'P(0)y and the typical
+ * variance (k - p) / tr P(0) (Higgins & Thompson 2002), NaN where a variance is 0; q of HKSJ before
+ * any max; both log-likelihoods at tau2, the restricted one with log|X'X| / 2. `bounded`: the
+ * estimate was cut off at 0. With k = p: tau2 = 0, q NaN, no interval.
+ */
+typedef struct {
+    int32_t k, n_iterations;
+    qst_meta_outcome outcome;
+    bool bounded;
+    double tau2, se_tau2, tau2_low, tau2_high;
+    double q, typical_variance, scale, log_lik, log_lik_restricted;
+} qst_meta_info;
+
+/* Room for results: `b` is p x n, `vcov` p^2 x n, both column-major without gaps. */
+typedef struct {
+    double *b_out, *vcov_out;
+    qst_meta_info *info_out; /* n */
+} qst_meta_fitted;
+
+/*
+ * Fits each set. Iterative estimators are solved to about 1e-12 of the typical variance, not to the
+ * few digits usual elsewhere; a local maximum of a likelihood that lies below the likelihood at 0
+ * gives way to 0. What is wrong with one set is said in its outcome. QST_EDIMENSION: sizes that do
+ * not fit; QST_ERANGE: a negative variance (row, column, value); QST_ESINGULAR: `x` not of full
+ * rank.
+ */
+QST_MUST_USE qst_status qst_meta_fits(const qst_ctx *ctx, const qst_meta_sets *sets,
+    const qst_meta_settings *settings, const qst_meta_fitted *fitted, qst_err *err);
+
 #endif

@@ -1,0 +1,88 @@
+# Pooling, beside metafor solved to convergence, and by hand.
+
+rma_of <- function(yi, vi, method, test = "z", ...) {
+  suppressWarnings(metafor::rma(yi, vi,
+    method = method, test = test, ...,
+    control = list(threshold = 1e-13, maxiter = 10000, tol = 1e-13, tau2.max = 1e6)
+  ))
+}
+
+vaccine <- function() {
+  metafor::escalc("RR",
+    ai = tpos, bi = tneg, ci = cpos, di = cneg, data = metadat::dat.bcg,
+    slab = paste(author, year)
+  )
+}
+
+expect_as_rma <- function(fit, peer) {
+  expect_equal(unname(coef(fit)), c(peer$beta), tolerance = 1e-6)
+  expect_equal(unname(fit$vcov), unname(peer$vb), tolerance = 1e-6)
+  expect_lt(abs(fit$tau2 - peer$tau2), 1e-5 * (1 + peer$tau2))
+  expect_equal(fit$Q, peer$QE, tolerance = 1e-8)
+  rows <- generics::tidy(fit)
+  expect_equal(rows$conf.low, peer$ci.lb, tolerance = 1e-6)
+  expect_equal(rows$conf.high, peer$ci.ub, tolerance = 1e-6)
+  expect_equal(rows$p.value, peer$pval, tolerance = 1e-6)
+}
+
+test_that("all eight estimators are metafor's, with z and HKSJ, with and without moderators", {
+  skip_if_not_installed("metafor")
+  data <- vaccine()
+  for (method in c("FE", "DL", "HE", "SJ", "ML", "REML", "PM", "EB")) {
+    for (test in if (method == "FE") "z" else c("z", "HKSJ", "adhoc")) {
+      word <- c(z = "z", HKSJ = "knha", adhoc = "adhoc")[[test]]
+      fit <- meta_analysis(yi, vi, data = data, method = method, test = test)
+      peer <- rma_of(data$yi, data$vi, method, word)
+      expect_as_rma(fit, peer)
+      expect_equal(fit$I2, peer$I2, tolerance = 1e-5)
+      expect_equal(fit$H2, peer$H2, tolerance = 1e-5)
+      fit <- meta_analysis(
+        yi, vi, data = data, moderators = ~ ablat + year, method = method, test = test
+      )
+      peer <- rma_of(data$yi, data$vi, method, word, mods = ~ ablat + year, data = data)
+      expect_as_rma(fit, peer)
+    }
+  }
+})
+
+test_that("a study keeps its row, its label and its weight; what is missing is named", {
+  data <- data.frame(
+    study = letters[1:5], yi = c(1, NA, 2, 3, 4), vi = c(1, 1, NA, 2, Inf)
+  )
+  fit <- meta_analysis(yi, vi, data = data, method = "FE")
+  expect_identical(fit$studies$slab, c("a", "d"))
+  expect_identical(fit$studies$row, c(1L, 4L))
+  expect_equal(fit$studies$weight, c(200, 100) / 3)
+  expect_identical(fit$omitted$row, c(2L, 3L, 5L))
+  expect_match(fit$omitted$reason, "effect is missing|variance is missing|variance is infinite")
+  expect_equal(unname(coef(fit)), 5 / 3)
+  expect_equal(sqrt(fit$vcov[[1]]), sqrt(2 / 3))
+})
+
+test_that("subgroups are pools of their own", {
+  data <- data.frame(
+    yi = c(.1, .5, .3, .8, .2, .9), vi = c(4, 5, 2, 8, 3, 2) / 100, g = c("b", "a", "b", "a", "a", NA)
+  )
+  fit <- meta_analysis(yi, vi, data = data, subgroup = g)
+  expect_named(fit$subgroups, c("b", "a"))
+  alone <- meta_analysis(yi, vi, data = data[which(data$g == "a"), ])
+  expect_equal(coef(fit$subgroups$a), coef(alone))
+  expect_equal(fit$subgroups$a$tau2, alone$tau2)
+  rows <- generics::tidy(fit)
+  expect_identical(rows$subgroup, c(NA, "b", "a"))
+  between <- (rows$estimate[2] - rows$estimate[3])^2 / sum(rows$std.error[2:3]^2)
+  expect_equal(fit$subgroup.test$Q, between)
+  expect_match(fit$notes, "In no subgroup, only in the overall pool: Study 6", all = FALSE)
+})
+
+test_that("mistakes are named", {
+  data <- data.frame(effect = 1:3, variance = 1)
+  expect_error(meta_analysis(data, effect, variance), class = "questrial_error_argument")
+  expect_error(meta_analysis(effect, varianc, data = data), "Did you mean `variance`")
+  expect_error(meta_analysis("effect", variance, data = data), "without quotes")
+  expect_error(meta_analysis(effect, data = data), "Give either `vi`")
+  expect_error(meta_analysis(effect, variance, data = data, test = "knha"), "HKSJ")
+  expect_error(meta_analysis(effect, -variance, data = data), class = "questrial_error_range")
+  expect_error(meta_analysis(NA, NA), class = "questrial_error_no_data")
+  expect_error(meta_analysis(1:2, c(0, 1), method = "FE"), class = "questrial_error_range")
+})
