@@ -65,7 +65,7 @@ check_extension <- function(file) {
 }
 
 # Measured on the kind of device that will draw it, since their fonts differ.
-figure_height <- function(x, width, type, dpi, told) {
+figure_height <- function(x, width, type, dpi, told = list()) {
   if (inherits(x, "ggplot")) {
     wanted <- attr(x, "height")
     return(if (is.null(wanted)) 0.62 * width else wanted)
