@@ -32,9 +32,9 @@ plot.flow <- function(x, fontsize = NULL, newpage = TRUE, ...) {
   draw_picture(x, fontsize, newpage)
 }
 
-#' The size that a participant flow needs
+#' The size that a flow diagram needs
 #'
-#' @param x A [flow()].
+#' @param x A [flow()] or [prisma_flow()].
 #' @param width The width in mm that there is: 170 is a journal's page.
 #' @param fontsize The size of the type in points. When `NULL`, 8, or down to 7
 #'   where 8 would cut words.
@@ -45,7 +45,9 @@ plot.flow <- function(x, fontsize = NULL, newpage = TRUE, ...) {
 #' flow_size(flow(trial, list("Analysed" = ~ lost), by = "arm"))
 #' @export
 flow_size <- function(x, width = 170, fontsize = NULL) {
-  check_flow(x)
+  if (!inherits(x, "prisma_flow")) {
+    check_flow(x)
+  }
   picture_size(x, width, fontsize)
 }
 

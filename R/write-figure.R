@@ -8,7 +8,7 @@
 #' fonts.
 #'
 #' @param x A [flow()], a result of [subgroup_effects()] (its forest plot),
-#'   [risk_of_bias()] or a figure made with ggplot2.
+#'   [prisma_flow()], [risk_of_bias()] or a figure made with ggplot2.
 #' @param file The file; its extension is `pdf`, `svg` or `png`.
 #' @param width,height Size in mm. A journal's page is 170 mm wide and its
 #'   column 85. Without `height`, a flow gets what it needs on the device, as
@@ -30,7 +30,7 @@ write_figure <- function(x, file, width = 170, height = NULL, dpi = 300, ...) {
   if (!inherits(x, c(picture_classes, "subgroup_table", "ggplot"))) {
     qst_abort("argument", sprintf(
       "`x` must be a flow(), subgroup_effects(), %s or a ggplot2 figure, not %s.",
-      "risk_of_bias()", describe(x)
+      "prisma_flow(), risk_of_bias()", describe(x)
     ))
   }
   type <- check_extension(check_string(file, "file"))
