@@ -50,8 +50,8 @@
 prisma_flow <- function(databases, registers = NULL, removed = NULL, screened = NULL,
                         excluded = 0, sought = NULL, not_retrieved = 0, assessed = NULL,
                         reasons = NULL, included = NULL, other = NULL, previous = NULL) {
-  found <- c(named_counts(databases, "databases"), named_counts(registers, "registers"))
-  removed <- named_counts(removed, "removed")
+  found <- c(prisma_counts(databases, "databases"), prisma_counts(registers, "registers"))
+  removed <- prisma_counts(removed, "removed")
   excluded <- counts_or_number(excluded, "excluded")
   main <- list(found = found, removed = removed, excluded = excluded)
   main$screened <- follows("Records screened", screened, sum(found) - sum(removed),
@@ -68,7 +68,7 @@ prisma_flow <- function(databases, registers = NULL, removed = NULL, screened = 
 
 # ---- Counts ----
 
-named_counts <- function(x, arg) {
+prisma_counts <- function(x, arg) {
   if (is.null(x)) {
     return(integer())
   }
@@ -83,7 +83,7 @@ named_counts <- function(x, arg) {
 }
 
 counts_or_number <- function(x, arg) {
-  if (is.null(names(x))) check_count(x, arg) else named_counts(x, arg)
+  if (is.null(names(x))) check_count(x, arg) else prisma_counts(x, arg)
 }
 
 check_count <- function(x, arg) {
@@ -111,7 +111,7 @@ follows <- function(box, given, computed, of) {
 assess_reports <- function(column, sought, not_retrieved, assessed, reasons) {
   by <- if (column == "other") " (other methods)" else ""
   check_count(not_retrieved, "not_retrieved")
-  reasons <- named_counts(reasons, "reasons")
+  reasons <- prisma_counts(reasons, "reasons")
   assessed <- follows(paste0("Reports assessed for eligibility", by), assessed,
     sought - not_retrieved, "reports sought less those not retrieved")
   kept <- follows(paste0("Reports excluded", by), NULL, assessed - sum(reasons),
@@ -131,7 +131,7 @@ prisma_other <- function(other) {
       if (is.list(other)) enumerate(names(other)) else describe(other)
     ))
   }
-  found <- named_counts(other$identified, "other$identified")
+  found <- prisma_counts(other$identified, "other$identified")
   sought <- follows("Reports sought for retrieval (other methods)", other$sought, sum(found),
     "records identified from other methods")
   not_retrieved <- if (is.null(other$not_retrieved)) 0 else other$not_retrieved
