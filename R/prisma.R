@@ -162,10 +162,10 @@ studies_of <- function(x, arg, reports) {
   }
   if (!is.na(x[["reports"]]) && x[["studies"]] > x[["reports"]]) {
     qst_abort("argument", sprintf(
-      "The flow does not balance at box \"%s\": %d studies have only %d reports (difference %d). %s",
+      "The flow does not balance at box \"%s\": %d studies have only %d reports %s. %s",
       if (arg == "included") "New studies included in review" else "Previous studies",
       as.integer(x[["studies"]]), as.integer(x[["reports"]]),
-      as.integer(x[["studies"]] - x[["reports"]]),
+      sprintf("(difference %d)", as.integer(x[["studies"]] - x[["reports"]])),
       "Each study has at least one report: correct one of the numbers."
     ), box = arg, difference = x[["studies"]] - x[["reports"]])
   }
@@ -354,10 +354,14 @@ knit_print.prisma_flow <- function(x, ...) {
 
 #' @export
 picture_layout.prisma_flow <- function(x, width, fontsize, ...) {
+  size <- diagram_measures(fontsize)
+  columns <- prisma_columns(x, width, size)
+  # The template's own words need boxes ten letters wide.
+  narrow <- min(columns$x1 - columns$x0)
+  width <- ceiling(width * max(1, 10 * size$em / narrow))
   layout <- diagram_layout(prisma_diagram(x, width, fontsize), fontsize)
   if (layout$lacking > 0) {
-    columns <- nrow(prisma_columns(x, width, diagram_measures(fontsize)))
-    width <- ceiling(width + 2 * columns * layout$lacking)
+    width <- ceiling(width + 4 * nrow(columns) * layout$lacking)
     layout <- diagram_layout(prisma_diagram(x, width, fontsize), fontsize)
   }
   layout$width <- width
