@@ -75,6 +75,10 @@ speaking_classes <- c(paste0("questrial_error_", c(
   "no_libpq", "not_installed", "conninfo", "migration", "file", "audit", "work"
 )), "questrial_warning_role")
 
+# SQLSTATEs of which the server's first line names objects, limits or states of the server: no
+# permission, undone by others, out of means, not now, stopped, broken.
+speaking_states <- "^(42501|40|53|54|55|57|58)"
+
 # Any other condition may carry values of the data in its words (an answer out of range, a key
 # that is there twice), so only its class and place are told.
 logged_words <- function(condition) {
@@ -84,10 +88,16 @@ logged_words <- function(condition) {
   if (inherits(condition, "interrupt")) {
     return("Interrupted.")
   }
+  is_sql <- inherits(condition, "questrial_error_sql")
+  if (is_sql && grepl(speaking_states, sqlstate_of(condition))) {
+    return(clip_words(sub("\n.*$", "", conditionMessage(condition))))
+  }
   place <- condition_place(condition)
   sprintf(
     "%s%s. The words may hold data and are not logged: run_job() in R shows them.",
-    if (inherits(condition, "questrial_error")) {
+    if (is_sql && exit_name(condition) != "refused") {
+      "The server refused a statement"
+    } else if (inherits(condition, "questrial_error")) {
       "The data were refused"
     } else if (inherits(condition, "warning")) {
       "A warning"

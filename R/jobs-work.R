@@ -76,9 +76,13 @@ printed_tables <- function(description) {
   }
 }
 
-# Figures of printed tables are no data of anyone, so the first that differs may be said.
+# Printed tables are no data of anyone, so what is wrong in them and the first figure that differs
+# may be said.
 audit_work <- function(pulled, description) {
-  figures <- reproduce(analyse(pulled$plan, pulled$data), printed_tables(description))
+  analysis <- analyse(pulled$plan, pulled$data)
+  figures <- tryCatch(reproduce(analysis, printed_tables(description)),
+    questrial_error_argument = function(fault) qst_abort("audit", conditionMessage(fault))
+  )
   differs <- which(figures$verdict == "differs")
   if (length(differs) > 0) {
     first <- figures[differs[[1]], ]

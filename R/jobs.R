@@ -56,8 +56,8 @@
 #' error), `event`, `job`, `study`, `key` (of the run), `pid`, `attempt`, `rows`, `seconds`, `class`
 #' (of a condition), `sqlstate`, `code` and `message`; `null` where a key means nothing. Events are
 #' `start`, `retry`, `pulled`, `current`, `worked`, `warning`, `unknown`, `done`, `dry_run` and
-#' `failed`. No line holds data or secrets: of errors that may quote data only class and place are
-#' logged.
+#' `failed`. No line holds data or secrets: of errors that may quote data only class, place and
+#' SQLSTATE are logged; [run_job()] called in R shows their words.
 #'
 #' @param file Path of the job's file. Or a function, for work of one's own: it is called with the
 #'   cohort, and what it returns, a data frame or a list of data frames with names, is what is

@@ -84,6 +84,8 @@ expect 0 "done" "printed tables with their repairs agree with the database"
 job misprint "$database" "published: $printed" "repaired: no"
 script misprint audit
 expect 65 failed "printed tables as printed do not, which is 65"
+tail -n 1 "$place/misprint.log" | grep -q 'specialtysurgery'
+tell $? "what is wrong in a printed table is said"
 job notables "$database" "published: no/such/folder"
 script notables audit
 expect 78 failed "printed tables that are not there are 78"
@@ -112,6 +114,8 @@ expect 0 "done" "the lock is free when its session is over"
 job stranger "database: $(echo "$conninfo" | sed 's/user=[^ ]*/user=stranger/')"
 script stranger score
 expect 77 failed "a role without rights is 77"
+tail -n 1 "$place/stranger.log" | grep -q 'permission denied for schema'
+tell $? "what the role may not do is said"
 job noschema "$database" "schema: elsewhere"
 script noschema score
 expect 78 failed "a schema that is not there is 78"

@@ -101,3 +101,21 @@ test_that("a log says of what roles were warned, and calls a warning one", {
   expect_identical(questrial:::logged_words(role), "The role me may do anything.")
   expect_match(questrial:::logged_words(simpleWarning("4711")), "^A warning[.] The words may hold")
 })
+
+test_that("what a server says of itself is logged, what it may say of data is not", {
+  refused <- function(state, ...) {
+    questrial:::logged_words(structure(
+      class = c("questrial_error_sql", "questrial_error", "error", "condition"),
+      list(message = "The server refused: S001.\n  line 1: SELECT 4711", call = NULL,
+        sqlstate = state, ...)
+    ))
+  }
+  for (state in c("42501", "40P01", "53100", "55P03", "57014")) {
+    expect_identical(refused(state), "The server refused: S001.")
+  }
+  for (state in c("22P02", "23514", "P0001")) {
+    expect_match(refused(state), "^The data were refused[.]")
+  }
+  expect_match(refused("23514", table = "answers"), "(table answers)", fixed = TRUE)
+  expect_match(refused("42601"), "^The server refused a statement[.] The words may hold")
+})
