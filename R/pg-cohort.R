@@ -6,6 +6,8 @@
 #' ([pg_snapshot()]), so a cohort never shows half of what somebody else is writing.
 #'
 #' @inheritParams pg_study
+#' @param con A connection made by [pg_connect()], as a role that may read the schema (the *reader*
+#'   of [pg_home_sql()]).
 #' @param study The study's name.
 #' @return `pg_cohort()`: a data frame; its [data_hash()] is that of the data loaded as long as
 #'   nobody changed or added rows. The attribute `synthetic` says, if it is there, how the data were

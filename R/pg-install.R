@@ -19,21 +19,34 @@
 #'   is asked when), `visits` (those that took place), `answers`, one row each, as given;
 #' * `allocation_lists`, `allocations`: see [pg_randomise()];
 #' * `runs`, `results`: see [pg_save()];
+#' * `history`: what was corrected;
 #' * views: `flow` (who came to which visit, by arm), `completeness` (how many answered each item),
-#'   `answer_list`, `estimates`, `last_success`.
+#'   `answer_list`, `estimates`, `last_success`, `corrections`.
+#'
+#' `answers` and `characteristics` are partitioned by study: a study that [pg_study()] loads has its
+#' own partition (`answers_1`), one that another program writes needs none.
+#'
+#' @section Corrections:
+#' Every change and removal of a participant, a visit, a characteristic or an answer leaves a row in
+#' `history`, written by the server itself, whatever program corrects: the row as it was and as it
+#' became, when, which role had logged in, and the reason, if the session said one by
+#' `SET questrial.reason = 'typing error, see form'`. The view `corrections` shows them with names,
+#' the old and the new value. Only who owns the tables could tamper with it. So the tables say of
+#' each answer who entered it (`entered`, `entered_by`) and who changed it since, as good clinical
+#' practice asks.
 #'
 #' @section Roles:
 #' `pg_home_sql()` gives the SQL for four roles without login, to be granted to people: a *reader*
 #' reads all but the lists of allocations; an *analyst* is a reader who may save runs and results;
-#' *entry* may add characteristics, visits and answers and is blind to arms; a *randomiser* may take
-#' the next place of a sealed list and is told its arm, without a look at the list. Their names are
-#' that of the schema with an ending: `questrial_reader`, `questrial_analyst`, `questrial_entry`,
-#' `questrial_randomiser`. Roles belong to the whole server, so they are not made unasked, and two
-#' databases of one server need schemas of two names if both are to have roles.
+#' *entry* may add characteristics, visits and answers, not change them, and is blind to arms; a
+#' *randomiser* may take the next place of a sealed list and is told its arm, without a look at the
+#' list. Their names are that of the schema with an ending: `questrial_reader`, `questrial_analyst`,
+#' `questrial_entry`, `questrial_randomiser`. Roles belong to the whole server, so they are not made
+#' unasked, and two databases of one server need schemas of two names if both are to have roles.
 #'
-#' @param con A connection made by [pg_connect()], to a server of version 13 or later. To install,
-#'   its role must be allowed to create a schema in the database, or own an empty one.
-#' @param schema Name of the schema.
+#' @param con A connection made by [pg_connect()], to a server of version 13 or later. Its role must
+#'   be allowed to create a schema in the database, or own the schema, which may be an empty one.
+#' @param schema Name of the schema, of at most 63 bytes (52 if it is to have roles).
 #' @param dry_run `TRUE`: say what would be applied, and change nothing.
 #' @return `pg_install()`: a data frame of class `pg_migrations`, one row a migration: `number`,
 #'   `migration` (its name), `hash`, `status` (`"was there"`, `"applied"`, `"would be applied"`).

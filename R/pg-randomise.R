@@ -15,6 +15,8 @@
 #' another.
 #'
 #' @inheritParams pg_study
+#' @param con A connection made by [pg_connect()]: for `pg_seal()` as the owner of the schema, for
+#'   `pg_randomise()` as a role that may randomise (the *randomiser* of [pg_home_sql()]).
 #' @param study The study's name. It may have been loaded without rows.
 #' @param allocation What [allocate()] made. Its arms must be the study's.
 #' @return `pg_seal()`: the hash, invisibly. `pg_randomise()`: a data frame of one row:

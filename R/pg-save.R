@@ -16,6 +16,8 @@
 #' data. Without it the data came from elsewhere, and the hash is all that is known of them.
 #'
 #' @inheritParams pg_study
+#' @param con A connection made by [pg_connect()]: for `pg_save()` as a role that may write runs
+#'   (the *analyst* of [pg_home_sql()]), to read them as a *reader*.
 #' @param analysis What [analyse()] made.
 #' @param study The study that [pg_cohort()] read, or `NULL` for data from elsewhere.
 #' @param job What kind of run this is.

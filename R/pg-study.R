@@ -13,10 +13,16 @@
 #' data is kept, row names are not. A data frame without rows makes a study that has yet to begin:
 #' its columns say what will be known of participants, the levels of its arm which arms there are.
 #'
-#' @inheritParams pg_install
+#' The answers are checked against the study's visits and the instrument's range by the server, all
+#' at once, before they become part of the table: a million take some seconds. Until all is
+#' committed others can read, but who enters data waits.
+#'
+#' @param con A connection made by [pg_connect()] as the owner of the schema, who called
+#'   [pg_install()].
 #' @param study A short name for the study, new in the database.
 #' @param plan An [analysis_plan()]. Its instrument must have an `id`.
 #' @param data A data frame with the columns that the plan names.
+#' @param schema Name of the schema that [pg_install()] made.
 #' @return Invisibly a list of class `pg_study`: `study`, how many `participants`, `visits` and
 #'   `answers`, and `data_hash`, the [data_hash()] of `data`.
 #' @section Errors:
@@ -47,6 +53,7 @@ pg_study <- function(con, study, plan, data, schema = "questrial") {
   variables <- study_variables(plan, data)
   check_home(con, schema)
   counts <- pg_transaction(con, {
+    lock_entry(con, schema)
     study_id <- insert_study(con, schema, study, plan, data)
     insert_variables(con, schema, study_id, variables, data)
     insert_participants(con, schema, study_id, plan, data)
@@ -54,7 +61,7 @@ pg_study <- function(con, study, plan, data, schema = "questrial") {
     instrument_id <- insert_instrument(con, schema, plan$instrument)
     questions <- insert_questions(con, schema, study_id, plan, variables, instrument_id)
     visits <- insert_visits(con, schema, study_id, plan, data)
-    answers <- insert_answers(con, schema, questions, plan, data)
+    answers <- insert_answers(con, schema, study_id, questions, plan, data)
     check_loaded(read_cohort(con, schema, study_id), data)
     list(visits = visits, answers = answers)
   })
@@ -197,6 +204,33 @@ home_write <- function(con, schema, data, table) {
   }
 }
 
+# What the rows of a study will refer to is held for it: attaching a partition needs that, and two
+# sessions that both had written first would wait for each other.
+lock_entry <- function(con, schema) {
+  home_exec(con, schema, paste(
+    "LOCK TABLE @variables, @variable_levels, @participants, @questions, @permitted_answers,",
+    "@visits IN SHARE ROW EXCLUSIVE MODE"
+  ))
+}
+
+# Rows that are in the table refer to others one by one, 20 us a reference; those of a table that
+# becomes a part of it are checked by one join. So a study is loaded into a table of its own.
+make_partition <- function(con, schema, table, study_id) {
+  partition <- sprintf("%s_%d", table, study_id)
+  home_exec(con, schema, sprintf(
+    "CREATE TABLE @%s (LIKE @%s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS)",
+    partition, table
+  ))
+  partition
+}
+
+attach_partition <- function(con, schema, table, study_id) {
+  home_exec(con, schema, sprintf(
+    "ALTER TABLE @%1$s ATTACH PARTITION @%1$s_%2$d FOR VALUES IN (%2$d); ANALYZE @%1$s_%2$d",
+    table, study_id
+  ))
+}
+
 insert_study <- function(con, schema, study, plan, data) {
   there <- home_read(con, schema, "SELECT study FROM @studies WHERE study = $1", list(study))
   if (nrow(there) > 0) {
@@ -245,6 +279,7 @@ insert_participants <- function(con, schema, study_id, plan, data) {
 }
 
 insert_characteristics <- function(con, schema, study_id, variables, data) {
+  partition <- make_partition(con, schema, "characteristics", study_id)
   for (k in which(variables$role == "characteristic")) {
     # NaN is a number that is there.
     x <- data[[k]]
@@ -256,8 +291,9 @@ insert_characteristics <- function(con, schema, study_id, variables, data) {
       variable_no = rep(k, length(here)), kind = rep(kind, length(here)), value = value[here]
     )
     names(rows)[[5]] <- if (kind == "level") "level_no" else kind
-    home_write(con, schema, rows, "characteristics")
+    home_write(con, schema, rows, partition)
   }
+  attach_partition(con, schema, "characteristics", study_id)
 }
 
 # The number of the instrument, which other studies may have brought already.
@@ -321,10 +357,16 @@ insert_visits <- function(con, schema, study_id, plan, data) {
 }
 
 # How many answers were given.
-insert_answers <- function(con, schema, questions, plan, data) {
-  if (is.null(questions)) {
-    return(0)
-  }
+insert_answers <- function(con, schema, study_id, questions, plan, data) {
+  partition <- make_partition(con, schema, "answers", study_id)
+  rows <- if (!is.null(questions)) answer_rows(con, schema, questions, plan, data)
+  home_write(con, schema, rows, partition)
+  attach_partition(con, schema, "answers", study_id)
+  NROW(rows)
+}
+
+# A row for each answer that was given.
+answer_rows <- function(con, schema, questions, plan, data) {
   permitted <- home_read(con, schema,
     "SELECT answer::float8 AS answer FROM @permitted_answers WHERE instrument_id = $1",
     list(questions$instrument_id[[1]])
@@ -342,9 +384,7 @@ insert_answers <- function(con, schema, questions, plan, data) {
   )
   # Participant by participant, as the server's index has them.
   by_person <- order(rows$participant_no, method = "radix")
-  rows <- lapply(rows, `[`, by_person)
-  home_write(con, schema, as.data.frame(rows), "answers")
-  length(of)
+  as.data.frame(lapply(rows, `[`, by_person))
 }
 
 # The server would refuse it as well; here it is known in which row and column it stands.

@@ -2,7 +2,8 @@
 --
 -- Every rule that can be said by a key, a reference or a check is: the server refuses what breaks
 -- it, whatever program writes. Rows of a study carry its number in their keys, so that nothing can
--- refer to what belongs to another study.
+-- refer to what belongs to another study. The tables of many rows have a partition for each study,
+-- so that loading one checks its references once, table by table, and not row by row.
 
 CREATE TABLE studies (
   study_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -106,9 +107,11 @@ CREATE TABLE characteristics (
       CASE kind WHEN 'day' THEN day END, CASE kind WHEN 'moment' THEN moment END
     ) = 1
   )
-);
+) PARTITION BY LIST (study_id);
+CREATE TABLE characteristics_other PARTITION OF characteristics DEFAULT;
 COMMENT ON TABLE characteristics IS
   'What is known of participants besides arm and answers; what is missing has no row.';
+COMMENT ON TABLE characteristics_other IS 'Those of studies without a partition of their own.';
 
 -- Instruments and the answers that they permit. They are shared by studies; a changed instrument is
 -- another one, as its definition has another hash.
@@ -213,7 +216,9 @@ CREATE TABLE answers (
     REFERENCES questions (study_id, variable_no, visit_no, instrument_id),
   CONSTRAINT answers_permitted
     FOREIGN KEY (instrument_id, answer) REFERENCES permitted_answers
-);
+) PARTITION BY LIST (study_id);
+CREATE TABLE answers_other PARTITION OF answers DEFAULT;
 COMMENT ON TABLE answers IS
   'Answers as given, before any reversal; a missing answer has no row.';
 COMMENT ON COLUMN answers.answer IS 'One of the answers that the instrument permits.';
+COMMENT ON TABLE answers_other IS 'Those of studies without a partition of their own.';

@@ -1,6 +1,7 @@
 tables_of <- function(con, schema = "questrial") {
   pg_read(con, "SELECT c.relname::text AS name FROM pg_class c JOIN pg_namespace n
-    ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'v') ORDER BY 1",
+    ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relkind IN ('r', 'p', 'v')
+    AND NOT c.relispartition ORDER BY 1",
     list(schema))$name
 }
 
@@ -119,7 +120,7 @@ test_that("an installation that fails in a transaction of the caller's leaves no
 test_that("every table and view says what it holds", {
   con <- local_home()
   silent <- pg_read(con, "SELECT c.relname::text AS name FROM pg_class c
-    WHERE c.relnamespace = 'questrial'::regnamespace AND c.relkind IN ('r', 'v')
+    WHERE c.relnamespace = 'questrial'::regnamespace AND c.relkind IN ('r', 'p', 'v')
     AND obj_description(c.oid, 'pg_class') IS NULL")
   expect_identical(silent$name, character())
 })
@@ -129,12 +130,9 @@ test_that("every table and view says what it holds", {
 test_that("each role can do what it is for and no more", {
   con <- local_balint()
   pg_seal(con, "balint", allocate(30, levels(balint$arm), seed = 1))
-  # Roles belong to the server, on which other tests have databases.
-  roles <- c("reader", "analyst", "entry", "randomiser")
-  withr::defer(pg_exec(con, paste(sprintf("DROP OWNED BY questrial_%s; DROP ROLE questrial_%s;",
-    roles, roles), collapse = "\n")))
-  expect_output(print(pg_home_sql()), "\nCREATE ROLE \"questrial_reader\" NOLOGIN;\n", fixed = TRUE)
-  pg_exec(con, pg_home_sql())
+  expect_output(print(pg_home_sql()), "\nCREATE ROLE \"questrial_reader\" NOLOGIN;\n",
+    fixed = TRUE)
+  local_roles(con)
   as_role <- function(role, sql) {
     pg_exec(con, sprintf("SET ROLE questrial_%s", role))
     on.exit(pg_exec(con, "RESET ROLE"))
@@ -188,20 +186,16 @@ test_that("roles are named after any schema, each after its own", {
   con <- local_pg()
   schemas <- c("2024", "a-b", "a_b", "\u00e9'\"\\1 x.y", "two\nlines; x", strrep("n", 52))
   roles <- c("reader", "analyst", "entry", "randomiser")
-  names <- as.vector(outer(schemas, roles, paste, sep = "_"))
-  quoted <- questrial:::sql_name(names)
-  withr::defer(pg_exec(con, paste(sprintf("DROP OWNED BY %s; DROP ROLE %s;", quoted, quoted),
-    collapse = "\n")))
   for (schema in schemas) {
     pg_install(con, schema)
-    pg_exec(con, pg_home_sql(schema))
+    local_roles(con, schema)
     reads <- pg_read(con, "SELECT rolname::text AS role FROM pg_roles WHERE NOT rolcanlogin
       AND has_table_privilege(oid, $1::regclass, 'SELECT') AND rolname !~ '^pg_' ORDER BY 1",
       list(paste0(questrial:::sql_name(schema), ".answers")))$role
     expect_setequal(reads, paste(schema, c("analyst", "entry", "reader"), sep = "_"))
   }
   there <- pg_read(con, "SELECT rolname::text AS role FROM pg_roles WHERE rolname !~ '^pg_'")$role
-  expect_setequal(setdiff(there, "postgres"), names)
+  expect_setequal(setdiff(there, "postgres"), as.vector(outer(schemas, roles, paste, sep = "_")))
   expect_error(pg_home_sql(strrep("n", 53)), "too long for roles.*at most 52 bytes",
     class = "questrial_error_argument")
 })

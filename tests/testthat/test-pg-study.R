@@ -1,30 +1,3 @@
-# A frame with a column of every type that is kept, and a plan for it.
-every_type <- function() {
-  data.frame(
-    code = factor(c("b", "a", "c", "d"), c("d", "c", "b", "a", "unused")),
-    who = c("x", "y", "x", "y"),
-    score0 = c(1.5, NaN, NA, -0.1),
-    score1 = c(1L, NA, 3L, -4L),
-    sick = c(TRUE, NA, FALSE, TRUE),
-    note = c("it's \"so\"\\", "", NA, "\u00e9\u4e2d"),
-    born = as.Date(c("1970-01-01", NA, "1899-12-31", "2024-02-29")),
-    seen = .POSIXct(c(0, NA, 1.25, -86400.5), tz = "UTC"),
-    local = .POSIXct(c(1e9, 2, NA, 3), tz = "Europe/Paris"),
-    grade = factor(c("low", NA, "high", "low"), c("high", "low", "none"), ordered = TRUE),
-    big = c(2^53 + 2, .Machine$double.xmin, Inf, 1 / 3),
-    a1 = c(0, 0.1, NA, 0.3), a2 = c(0.2, 0.3, 0.5, NA), b1 = c(NA, NA, NA, NA_real_),
-    b2 = c(0.4, 0.5, 0.1, 0)
-  )
-}
-
-every_plan <- function(...) {
-  scale <- new_instrument(2, 0, 0.5, step = 0.1, id = "tenths")
-  analysis_plan(
-    arm = "who", reference = "y", instrument = scale, baseline = c("a1", "a2"),
-    followup = c("b1", "b2"), id = "code", ...
-  )
-}
-
 test_that("every type, level and missing value comes back as it was", {
   con <- local_home()
   data <- every_type()
@@ -244,4 +217,57 @@ test_that("an answer between two steps is told what the steps are", {
   balint$t0_3[[5]] <- 2.5
   expect_error(pg_study(con, "halves", balint_plan(), balint), "holds 2.5 in row 5; .* 1 to 7 by 1[.]",
     class = "questrial_error_range")
+})
+
+test_that("what is loaded is checked when it becomes a part of the table, and written to as one", {
+  con <- local_balint()
+  expect_identical(
+    sqlstate_of(con, "UPDATE @answers_1 SET answer = 8 WHERE participant_no = 1"), "23503"
+  )
+  expect_identical(
+    sqlstate_of(con, "INSERT INTO @answers_1 SELECT 2, 1, 1, 1, 1, 1"), "23514"
+  )
+  part <- questrial:::make_partition(con, "questrial", "answers", 2L)
+  attach <- function(row) {
+    tryCatch(pg_transaction(con, {
+      pg_exec(con, sprintf("INSERT INTO questrial.%s VALUES (%s)", part, row))
+      questrial:::attach_partition(con, "questrial", "answers", 2L)
+      ""
+    }), questrial_error_sql = function(e) e$sqlstate)
+  }
+  expect_identical(attach("1, 1, 9, 1, 1, 1"), "23514")
+  expect_identical(attach("2, 1, 9, 1, 1, 1"), "23503")
+})
+
+test_that("a study that another program writes needs no partition and is refused the same", {
+  con <- local_balint()
+  for (table in c("arms", "variables", "variable_levels", "participants", "characteristics",
+    "schedule", "questions", "visits", "answers")) {
+    if (table == "arms") {
+      pg_exec(con, "INSERT INTO questrial.studies (study, plan, plan_hash, synthetic)
+        SELECT 'copy', plan, plan_hash, synthetic FROM questrial.studies")
+    }
+    names <- pg_read(con, sprintf("SELECT * FROM questrial.%s LIMIT 0", table)) |> names()
+    pg_exec(con, sprintf("INSERT INTO questrial.%s SELECT 2, %s FROM questrial.%s", table,
+      paste(names[-1], collapse = ", "), table))
+  }
+  expect_identical(pg_cohort(con, "copy"), pg_cohort(con, "balint"))
+  expect_identical(sqlstate_of(con, "UPDATE @answers SET answer = 8 WHERE study_id = 2"), "23503")
+  expect_identical(
+    sqlstate_of(con, "DELETE FROM @visits WHERE study_id = 2 AND participant_no = 1"), "23503"
+  )
+})
+
+test_that("a study waits for those who enter data, so that neither waits for the other for ever", {
+  con <- local_home()
+  pg_study(con, "every", every_plan(), every_type())
+  other <- local_second(con)
+  pg_exec(other, "BEGIN; UPDATE questrial.visits SET day = '2024-01-01' WHERE participant_no = 1")
+  pg_exec(con, "SET lock_timeout = '100ms'")
+  expect_identical(
+    expect_error(pg_study(con, "two", every_plan(), every_type()))$sqlstate, "55P03"
+  )
+  pg_exec(other, "COMMIT")
+  pg_study(con, "two", every_plan(), every_type())
+  expect_identical(pg_cohort(con, "two"), every_type())
 })

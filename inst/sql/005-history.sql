@@ -1,0 +1,77 @@
+-- What was corrected or removed: what stood there, who changed it, when and why. The server writes
+-- it, whatever program corrects; who owns the tables could still tamper with it. It refers to no
+-- other table, as what it tells of may be gone.
+
+CREATE TABLE history (
+  history_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  table_name text NOT NULL,
+  study_id integer NOT NULL,
+  participant_no integer NOT NULL,
+  before jsonb NOT NULL,
+  after jsonb,
+  changed timestamptz NOT NULL DEFAULT clock_timestamp(),
+  changed_by text NOT NULL DEFAULT session_user,
+  reason text DEFAULT nullif(current_setting('questrial.reason', true), ''),
+  transaction xid8 NOT NULL DEFAULT pg_current_xact_id()
+);
+CREATE INDEX history_by_participant ON history (study_id, participant_no);
+COMMENT ON TABLE history IS
+  'Rows of participants, visits, characteristics and answers before and after each correction.';
+COMMENT ON COLUMN history.before IS 'The row as it was.';
+COMMENT ON COLUMN history.after IS 'The row as it became; NULL: it was removed.';
+COMMENT ON COLUMN history.changed_by IS 'The role that logged in.';
+COMMENT ON COLUMN history.reason IS
+  'What SET questrial.reason = ''...'' said in the session of the correction.';
+
+CREATE FUNCTION keep_history() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    INSERT INTO history (table_name, study_id, participant_no, before)
+      VALUES (TG_ARGV[0], OLD.study_id, OLD.participant_no, to_jsonb(OLD));
+  ELSIF OLD IS DISTINCT FROM NEW THEN
+    INSERT INTO history (table_name, study_id, participant_no, before, after)
+      VALUES (TG_ARGV[0], OLD.study_id, OLD.participant_no, to_jsonb(OLD), to_jsonb(NEW));
+  END IF;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION keep_history IS 'Writes into history what was changed or removed.';
+REVOKE ALL ON FUNCTION keep_history FROM PUBLIC;
+
+CREATE TRIGGER kept AFTER UPDATE OR DELETE ON participants
+  FOR EACH ROW EXECUTE FUNCTION keep_history('participants');
+CREATE TRIGGER kept AFTER UPDATE OR DELETE ON visits
+  FOR EACH ROW EXECUTE FUNCTION keep_history('visits');
+CREATE TRIGGER kept AFTER UPDATE OR DELETE ON characteristics
+  FOR EACH ROW EXECUTE FUNCTION keep_history('characteristics');
+CREATE TRIGGER kept AFTER UPDATE OR DELETE ON answers
+  FOR EACH ROW EXECUTE FUNCTION keep_history('answers');
+
+-- Values as texts: an answer, a level's name, a day, a participant's arm.
+CREATE VIEW corrections AS
+WITH rows AS (
+  SELECT history_id, study_id, is_new, kept,
+    (kept ->> 'variable_no')::integer AS variable_no, (kept ->> 'level_no')::integer AS level_no,
+    (kept ->> 'arm_no')::smallint AS arm_no
+  FROM history CROSS JOIN LATERAL (VALUES (false, before), (true, after)) v (is_new, kept)
+), named AS (
+  SELECT history_id, is_new, coalesce(kept ->> 'answer', l.level, a.arm, kept ->> 'number',
+    kept ->> 'truth', kept ->> 'text', kept ->> 'day', kept ->> 'moment') AS value
+  FROM rows
+  LEFT JOIN variable_levels l USING (study_id, variable_no, level_no)
+  LEFT JOIN arms a USING (study_id, arm_no)
+)
+SELECT h.history_id, s.study, coalesce(p.participant, h.before ->> 'participant') AS participant,
+  h.table_name, d.visit, w.variable, o.value AS old_value, n.value AS new_value,
+  h.after IS NULL AS is_removed, h.changed, h.changed_by, h.reason
+FROM history h
+JOIN named o ON o.history_id = h.history_id AND NOT o.is_new
+JOIN named n ON n.history_id = h.history_id AND n.is_new
+LEFT JOIN studies s ON s.study_id = h.study_id
+LEFT JOIN participants p
+  ON p.study_id = h.study_id AND p.participant_no = h.participant_no
+LEFT JOIN schedule d
+  ON d.study_id = h.study_id AND d.visit_no = (h.before ->> 'visit_no')::smallint
+LEFT JOIN variables w
+  ON w.study_id = h.study_id AND w.variable_no = (h.before ->> 'variable_no')::integer;
+COMMENT ON VIEW corrections IS 'The history with names and with values as texts, one row each.';
