@@ -98,7 +98,7 @@ meta_title <- function(x, scale) {
   model <- if (x$method %in% names(how)) how[[x$method]] else paste("random effects,", x$method)
   test <- c(z = "z", HKSJ = "HKSJ", adhoc = "HKSJ with max(1, q)")[[x$test]]
   c(
-    sprintf("Meta-analysis of %s (%s)", count_studies(x$k), tolower_first(scale$name)),
+    sprintf("%s: meta-analysis of %s", scale$name, count_studies(x$k)),
     sprintf(
       "%s; %s%s", sentence_case(model), test,
       if (is.null(x$preset)) "" else sprintf("; preset %s", x$preset)
@@ -108,10 +108,6 @@ meta_title <- function(x, scale) {
 
 count_studies <- function(k) {
   paste(k, if (k == 1) "study" else "studies")
-}
-
-tolower_first <- function(text) {
-  paste0(tolower(substr(text, 1, 1)), substring(text, 2))
 }
 
 # A table of pools or coefficients in columns, ratios back on their own scale.

@@ -96,6 +96,7 @@ meta_analysis <- function(yi, vi = NULL, sei = NULL, slab = NULL, subgroup = NUL
 
 meta_methods <- c("FE", "DL", "HE", "SJ", "ML", "REML", "PM", "EB")
 meta_fixed <- c("FE", "MH", "Peto")
+meta_table_methods <- c("MH", "Peto")
 meta_tests <- c("z", "HKSJ", "adhoc")
 
 # NULL is what was not given: that of the preset, or of no preset, which is Cochrane's.
@@ -109,7 +110,7 @@ meta_spec <- function(method, test, preset, conf.level) {
   method <- if (is.null(method)) if (old) "DL" else "REML" else method
   test <- if (is.null(test)) if (old) "z" else "HKSJ" else test
   check_meta_words(method, test)
-  method <- check_choice(method, c(meta_methods, "MH", "Peto"), "method")
+  method <- check_choice(method, c(meta_methods, meta_table_methods), "method")
   test <- check_choice(test, meta_tests, "test")
   list(
     method = method, test = if (method %in% meta_fixed) "z" else test, preset = preset,
@@ -461,14 +462,24 @@ check_outcome <- function(core, studies, x, spec) {
   )
 }
 
-pool_studies <- function(studies, x, spec, measure) {
+study_core <- function(studies, x, spec) {
   core <- meta_core(matrix(studies$yi), matrix(studies$vi), x, spec)
   check_outcome(core, studies, x, spec)
+  core$weight <- 1 / (studies$vi + core$tau2)
+  core$Q.df <- core$k - nrow(core$b)
+  core
+}
+
+pool_studies <- function(studies, x, spec, measure) {
+  core <- if (spec$method %in% meta_table_methods) {
+    table_core(studies, x, spec, measure)
+  } else {
+    study_core(studies, x, spec)
+  }
   names <- if (is.null(x)) "overall" else colnames(x)
   p <- length(names)
   k <- core$k
-  weights <- 1 / (studies$vi + core$tau2)
-  studies$weight <- 100 * weights / sum(weights)
+  studies$weight <- 100 * core$weight / sum(core$weight)
   fit <- c(
     list(
       coefficients = stats::setNames(core$b[, 1], names),
@@ -476,9 +487,9 @@ pool_studies <- function(studies, x, spec, measure) {
       tau2 = core$tau2, se.tau2 = core$se.tau2, method = spec$method, test = spec$test,
       preset = spec$preset, measure = measure, conf.level = spec$conf.level, studies = studies,
       omitted = NULL, k = k, df = if (spec$test == "z" || k == p) NA_real_ else as.double(k - p),
-      Q = core$Q, Q.df = k - p, Q.p = q_p_value(core$Q, k - p)
+      Q = core$Q, Q.df = core$Q.df, Q.p = q_p_value(core$Q, core$Q.df)
     ),
-    heterogeneity(core, k - p, spec),
+    heterogeneity(core, spec),
     list(
       tau2.low = core$tau2.low, tau2.high = core$tau2.high, pred.low = NA_real_,
       pred.high = NA_real_, subgroups = NULL, subgroup.test = NULL, notes = character(),
@@ -492,13 +503,55 @@ pool_studies <- function(studies, x, spec, measure) {
   fit
 }
 
+# ---- Two-by-two tables ----
+
+# As study_core(), from the counts of events.
+table_core <- function(studies, x, spec, measure) {
+  check_table_pool(studies, x, spec$method, measure)
+  columns <- lapply(studies[c("events1", "n1", "events2", "n2")], as.double)
+  kind <- if (spec$method == "Peto") "Peto" else measure
+  if (kind == "RD" && identical(spec$preset, "revman5.4")) {
+    kind <- "RD.revman"
+  }
+  kinds <- c("OR", "RR", "RD", "RD.revman", "Peto")
+  pooled <- .Call(
+    C_qstr_meta_tables, columns[[1]], columns[[2]], columns[[3]], columns[[4]],
+    match(kind, kinds) - 1L
+  )
+  none <- NA_real_
+  list(
+    b = matrix(pooled$estimate), vcov = pooled$variance, k = nrow(studies), tau2 = 0,
+    se.tau2 = none, tau2.low = none, tau2.high = none, typical = none, scale = none,
+    bounded = FALSE, logLik = none, logLik.reml = none, weight = pooled$weight,
+    Q = if (kind == "Peto") pooled$Q else sum((studies$yi - pooled$estimate)^2 / studies$vi),
+    Q.df = as.integer(if (kind == "Peto") pooled$k else nrow(studies)) - 1L
+  )
+}
+
+check_table_pool <- function(studies, x, method, measure) {
+  measures <- if (method == "MH") c("OR", "RR", "RD") else c("OR", "PETO")
+  if (!measure %in% measures) {
+    qst_abort("argument", sprintf(
+      "method = \"%s\" pools %s, not %s. Make the effects by effect_size(\"%s\", ...).",
+      method, join_words(measures, " or "), measure, measures[[1]]
+    ), value = measure)
+  }
+  check_columns(studies, c("events1", "n1", "events2", "n2"), "yi")
+  if (!is.null(x)) {
+    qst_abort("argument", sprintf(
+      "method = \"%s\" has no moderators. Take subgroups, or method = \"REML\".", method
+    ))
+  }
+}
+
 q_p_value <- function(q, df) {
   if (df > 0) stats::pchisq(q, df, lower.tail = FALSE) else NA_real_
 }
 
 # I2 (percent) and H2.
-heterogeneity <- function(core, df, spec) {
-  if (df == 0) {
+heterogeneity <- function(core, spec) {
+  df <- core$Q.df
+  if (df <= 0) {
     return(list(I2 = 0, H2 = 1))
   }
   if (spec$from_q) {
@@ -568,17 +621,32 @@ explained_share <- function(fit, spec) {
 add_subgroups <- function(fit, levels, spec) {
   group <- fit$studies$subgroup
   levels <- intersect(levels, group)
-  fit$subgroups <- lapply(stats::setNames(levels, levels), function(level) {
-    one <- pool_studies(
-      fit$studies[which(group == level), , drop = FALSE], NULL, spec, fit$measure
-    )
-    row.names(one$studies) <- NULL
-    one$omitted <- fit$omitted[0, ]
-    one
+  fits <- lapply(stats::setNames(levels, levels), function(level) {
+    pool_subgroup(fit, which(group == level), spec)
   })
+  fit$subgroups <- Filter(Negate(is.null), fits)
   fit$subgroup.test <- difference_test(fit$subgroups)
-  fit$notes <- c(fit$notes, subgroup_notes(fit$subgroups, fit$studies$slab[is.na(group)]))
+  fit$notes <- c(
+    fit$notes,
+    subgroup_notes(
+      fit$subgroups, setdiff(levels, names(fit$subgroups)), fit$studies$slab[is.na(group)]
+    )
+  )
   fit
+}
+
+# NULL where the tables of a subgroup have too few events.
+pool_subgroup <- function(fit, rows, spec) {
+  studies <- fit$studies[rows, , drop = FALSE]
+  row.names(studies) <- NULL
+  tryCatch(
+    {
+      one <- pool_studies(studies, NULL, spec, fit$measure)
+      one$omitted <- fit$omitted[0, ]
+      one
+    },
+    questrial_error_no_data = function(e) NULL
+  )
 }
 
 # Q between the subgroups, each by the variance of its own pool (Borenstein & Higgins 2013).
@@ -590,11 +658,14 @@ difference_test <- function(fits) {
   list(Q = q, df = df, p.value = q_p_value(q, df))
 }
 
-subgroup_notes <- function(fits, without) {
+subgroup_notes <- function(fits, lost, without) {
   single <- names(fits)[vapply(fits, function(one) one$k == 1L, NA)]
   c(
     if (length(without) > 0) {
       sprintf("In no subgroup, only in the overall pool: %s.", join_words(without))
+    },
+    if (length(lost) > 0) {
+      sprintf("Too few events for a pool of its own: %s.", join_words(lost))
     },
     if (length(single) > 0) {
       sprintf("One study is no pool: %s.", join_words(single))

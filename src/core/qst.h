@@ -1718,4 +1718,31 @@ typedef struct {
 QST_MUST_USE qst_status qst_meta_fits(const qst_ctx *ctx, const qst_meta_sets *sets,
     const qst_meta_settings *settings, const qst_meta_fitted *fitted, qst_err *err);
 
+/* Two-by-two tables of k studies: events and people of the treated arm, then of the control. */
+typedef struct {
+    ptrdiff_t k;
+    const double *events1, *n1, *events2, *n2;
+} qst_meta_tables;
+
+/* Mantel-Haenszel pools of log odds ratios, log risk ratios and risk differences (with Sato's
+ * variance or, _GR, Greenland and Robins'), and Peto's log odds ratio. */
+typedef enum {
+    QST_META_MH_OR,
+    QST_META_MH_RR,
+    QST_META_MH_RD,
+    QST_META_MH_RD_GR,
+    QST_META_PETO
+} qst_meta_table_method;
+
+/* q, the heterogeneity, and the number of studies in it are of Peto only, else NaN and 0. */
+typedef struct {
+    double estimate, variance, q;
+    ptrdiff_t n_informative;
+} qst_meta_pooled;
+
+/* weight_out: k, of any sum. QST_ERANGE: counts that no table has (row); QST_ENODATA: too few
+ * events for an estimate. */
+QST_MUST_USE qst_status qst_meta_pool_tables(const qst_meta_tables *tables,
+    qst_meta_table_method method, double *weight_out, qst_meta_pooled *pooled_out, qst_err *err);
+
 #endif

@@ -73,3 +73,33 @@ SEXP qstr_meta_fits(
     UNPROTECT(2);
     return list;
 }
+
+/* Events and people of k studies; method as the enum counts. */
+SEXP qstr_meta_tables(
+    SEXP events1_sexp, SEXP n1_sexp, SEXP events2_sexp, SEXP n2_sexp, SEXP method_sexp)
+{
+    const R_xlen_t k = XLENGTH(events1_sexp);
+    const qst_meta_tables tables = {k, qstr_doubles(events1_sexp, k, "events1"),
+        qstr_doubles(n1_sexp, k, "n1"), qstr_doubles(events2_sexp, k, "events2"),
+        qstr_doubles(n2_sexp, k, "n2")};
+    const qst_meta_table_method method = (qst_meta_table_method)qstr_int(method_sexp, "method");
+    static const char *table_names[] = {"weight", "estimate", "variance", "Q", "k", ""};
+    SEXP list = PROTECT(Rf_mkNamed(VECSXP, table_names));
+    SET_VECTOR_ELT(list, 0, Rf_allocVector(REALSXP, k));
+    for (int i = 1; i < 5; i++) {
+        SET_VECTOR_ELT(list, i, Rf_allocVector(REALSXP, 1));
+    }
+    qst_meta_pooled pooled;
+    qstr_call call;
+    PROTECT(qstr_begin(&call, 1));
+    const qst_status status =
+        qst_meta_pool_tables(&tables, method, REAL(VECTOR_ELT(list, 0)), &pooled, &call.err);
+    qstr_done(&call, status);
+    const double numbers[] = {
+        pooled.estimate, pooled.variance, pooled.q, (double)pooled.n_informative};
+    for (int i = 0; i < 4; i++) {
+        REAL(VECTOR_ELT(list, i + 1))[0] = numbers[i];
+    }
+    UNPROTECT(2);
+    return list;
+}

@@ -86,3 +86,41 @@ test_that("mistakes are named", {
   expect_error(meta_analysis(NA, NA), class = "questrial_error_no_data")
   expect_error(meta_analysis(1:2, c(0, 1), method = "FE"), class = "questrial_error_range")
 })
+
+test_that("Mantel-Haenszel and Peto pools are metafor's", {
+  skip_if_not_installed("metafor")
+  sets <- list(metadat::dat.bcg, metadat::dat.yusuf1985[1:8, ])
+  names(sets[[2]])[match(c("ai", "n1i", "ci", "n2i"), names(sets[[2]]))] <-
+    c("tpos", "n1", "cpos", "n2")
+  sets[[1]] <- transform(sets[[1]], n1 = tpos + tneg, n2 = cpos + cneg)
+  for (data in sets) {
+    for (measure in c("OR", "RR", "RD", "PETO")) {
+      effects <- effect_size(
+        measure, events1 = tpos, n1 = n1, events2 = cpos, n2 = n2, data = data
+      )
+      fit <- meta_analysis(effects, method = if (measure == "PETO") "Peto" else "MH")
+      counts <- list(ai = data$tpos, n1i = data$n1, ci = data$cpos, n2i = data$n2)
+      peer <- suppressWarnings(if (measure == "PETO") {
+        do.call(metafor::rma.peto, counts)
+      } else {
+        do.call(metafor::rma.mh, c(counts, measure = measure))
+      })
+      expect_equal(unname(coef(fit)), unname(peer$beta[[1]]), tolerance = 1e-12)
+      expect_equal(sqrt(fit$vcov[[1]]), peer$se, tolerance = 1e-12)
+      expect_equal(fit$Q, peer$QE, tolerance = 1e-10)
+      expect_equal(fit$I2, peer$I2, tolerance = 1e-10)
+      expect_equal(unname(weights(fit)), unname(c(stats::weights(peer))), tolerance = 1e-12)
+    }
+  }
+})
+
+test_that("tables are pooled only where there are tables", {
+  data <- data.frame(e1 = c(0, 2, 3), e2 = c(0, 4, 5), n = 20, g = c("a", "b", "b"))
+  odds <- effect_size("OR", events1 = e1, n1 = n, events2 = e2, n2 = n, data = data)
+  fit <- meta_analysis(odds, method = "MH", subgroup = g)
+  expect_named(fit$subgroups, "b")
+  expect_match(fit$notes, "Too few events for a pool of its own: a", all = FALSE)
+  expect_error(meta_analysis(odds[1, ], method = "MH"), class = "questrial_error_no_data")
+  expect_error(meta_analysis(yi, vi, data = odds, method = "MH"), "effect_size")
+  expect_error(meta_analysis(odds, method = "MH", moderators = ~g), "has no moderators")
+})
