@@ -1,64 +1,74 @@
 #' Pool the effects of studies
 #'
-#' Fixed-effect and random-effects meta-analysis, with subgroups or moderators: today's methods of
-#' Cochrane by default, those of RevMan 5.4 by a preset, all solved to convergence in C.
+#' Fixed-effect and random-effects meta-analysis, with subgroups or moderators:
+#' today's methods of Cochrane by default, those of RevMan 5.4 by a preset, all
+#' solved to convergence in C.
 #'
 #' @section Methods:
-#' `method` says how the variance between studies, tau2, is estimated: `"FE"` (none), `"DL"`
-#' (DerSimonian-Laird), `"HE"` (Hedges), `"SJ"` (Sidik-Jonkman, from the variance of the effects with
-#' divisor k), `"ML"`, `"REML"`, `"PM"` (Paule-Mandel) and `"EB"` (empirical Bayes, which is the same
-#' number). For two-by-two tables there are `"MH"` (Mantel-Haenszel, for OR, RR and RD) and `"Peto"`
-#' (for OR and PETO), fixed-effect pools from the counts, in which studies without events need no
-#' correction.
+#' `method` says how the variance between studies, tau2, is estimated: `"FE"`
+#' (none), `"DL"` (DerSimonian-Laird), `"HE"` (Hedges), `"SJ"` (Sidik-Jonkman, from
+#' the variance of the effects with divisor k), `"ML"`, `"REML"`, `"PM"`
+#' (Paule-Mandel) and `"EB"` (empirical Bayes, which is the same number). For
+#' two-by-two tables there are `"MH"` (Mantel-Haenszel, for OR, RR and RD) and
+#' `"Peto"` (for OR and PETO), fixed-effect pools from the counts, in which studies
+#' without events need no correction.
 #'
-#' `test = "HKSJ"` takes t with k - p degrees of freedom and the variance of Hartung, Knapp, Sidik and
-#' Jonkman, that is the usual one times q = sum(w (y - fitted)^2) / (k - p). There is no `max(1, q)`:
-#' RevMan has none, so with similar effects the interval may be narrower than that of `test = "z"`,
-#' which a note then says; `test = "adhoc"` is the version with `max(1, q)`. Fixed-effect pools are
+#' `test = "HKSJ"` takes t with k - p degrees of freedom and the variance of
+#' Hartung, Knapp, Sidik and Jonkman, that is the usual one times q = sum(w (y -
+#' fitted)^2) / (k - p). There is no `max(1, q)`: RevMan has none, so with similar
+#' effects the interval may be narrower than that of `test = "z"`, which a note then
+#' says; `test = "adhoc"` is the version with `max(1, q)`. Fixed-effect pools are
 #' always tested by z.
 #'
-#' `tau2.low` and `tau2.high` are the ends of the Q-profile interval. I2 = tau2 / (tau2 + s2) and
-#' H2 = I + tau2 / s2 with the typical variance s2 of Higgins & Thompson (2002); for fixed-effect pools
-#' and `preset = "revman5.4"` they are made of Q.
+#' `tau2.low` and `tau2.high` are the ends of the Q-profile interval. I2 = tau2 /
+#' (tau2 + s2) and H2 = 1 + tau2 / s2 with the typical variance s2 of Higgins &
+#' Thompson (2002); for fixed-effect pools and `preset = "revman5.4"` they are made
+#' of Q.
 #'
-#' The prediction interval is the estimate plus or minus t sqrt(tau2 + SE^2), with the k - p degrees of
-#' freedom of the HKSJ test, as RevMan since 2025 and metafor have it, and with k - p - 1 where the
-#' test is z (Higgins, Thompson & Spiegelhalter 2009).
+#' The prediction interval is the estimate plus or minus t sqrt(tau2 + SE^2), with
+#' the k - p degrees of freedom of the HKSJ test, as RevMan since 2025 and metafor
+#' have it, and with k - p - 1 where the test is z (Higgins, Thompson &
+#' Spiegelhalter 2009).
 #'
 #' @section Presets:
-#' `"revman5.4"`: DerSimonian-Laird, z, I2 from Cochran's Q, neither an interval of tau2 nor a
-#' prediction interval. `"cochrane2025"`, what RevMan recommends since January 2025: REML, HKSJ,
-#' Q-profile, prediction interval, I2 from tau2. A `method` or `test` that is given goes before the
-#' preset.
+#' `"revman5.4"`: DerSimonian-Laird, z, I2 from Cochran's Q, neither an interval of
+#' tau2 nor a prediction interval. `"cochrane2025"`, what RevMan recommends since
+#' January 2025: REML, HKSJ, Q-profile, prediction interval, I2 from tau2. A
+#' `method` or `test` that is given goes before the preset.
 #'
-#' @param yi Effects: a column of `data` by its name, a numeric vector, a formula `yi ~ moderators`, or
-#'   a data frame with columns `yi` and `vi`, such as [effect_size()] makes. Ratios on the log scale.
+#' @param yi Effects: a column of `data` by its name, a numeric vector, a formula
+#'   `yi ~ moderators`, or a data frame with columns `yi` and `vi`, such as
+#'   [effect_size()] makes. Ratios on the log scale.
 #' @param vi,sei Variances of the effects, or their standard errors; one of them.
 #' @param slab Labels of the studies; by default column `study`, else the row names.
-#' @param subgroup A column, vector or formula `~ g`: every subgroup is pooled by itself, with its own
-#'   tau2, and the subgroups are compared.
+#' @param subgroup A column, vector or formula `~ g`: every subgroup is pooled by
+#'   itself, with its own tau2, and the subgroups are compared.
 #' @param moderators A formula, `~ x + z`: meta-regression.
 #' @param data A data frame in which the other arguments are looked up.
 #' @param method,test,preset See the sections.
 #' @param conf.level Level of all intervals.
-#' @return A list of class `meta_analysis`; see its elements by `names()`. `coefficients` and `vcov`;
-#'   `tau2`, `se.tau2`; `studies`, a data frame with a row for each study used (`slab`, `yi`, `vi`,
-#'   `weight` in percent, `conf.low` and `conf.high`, `subgroup`, `row`, the columns of the arms where
-#'   they are known); `omitted`, what was left out and why; `k`, `df` (`NA`: normal), `Q`, `Q.df`,
-#'   `Q.p`, `I2` (percent), `H2`, `tau2.low`, `tau2.high`, `pred.low`, `pred.high`; `subgroups`, a list
-#'   of fits, with `subgroup.test`; `moderators.test` and `R2` (percent) where there are moderators;
-#'   `notes`. `tidy()` gives the estimates, `glance()` one row about the fit.
+#' @return A list of class `meta_analysis`; see its elements by `names()`.
+#'   `coefficients` and `vcov`; `tau2`, `se.tau2`; `studies`, a data frame with a
+#'   row for each study used (`slab`, `yi`, `vi`, `weight` in percent, `conf.low`
+#'   and `conf.high`, `subgroup`, `row`, the columns of the arms where they are
+#'   known); `omitted`, what was left out and why; `k`, `df` (`NA`: normal), `Q`,
+#'   `Q.df`, `Q.p`, `I2` (percent), `H2`, `tau2.low`, `tau2.high`, `pred.low`,
+#'   `pred.high`; `subgroups`, a list of fits, with `subgroup.test`;
+#'   `moderators.test` and `R2` (percent) where there are moderators; `notes`.
+#'   `tidy()` gives the estimates, `glance()` one row about the fit.
 #' @section Missing values:
-#' Rows in which the effect, its variance or a moderator is missing are listed in `omitted`. A missing
-#' subgroup counts in the overall pool only.
+#' Rows in which the effect, its variance or a moderator is missing are listed in
+#' `omitted`. A missing subgroup counts in the overall pool only.
 #' @section Errors:
-#' `questrial_error_argument` for what cannot be read; `questrial_error_range` for a negative
-#' variance, or one of 0 where a method needs its inverse (with its row); `questrial_error_no_data` when no study is left;
-#' `questrial_error_singular` for moderators that the studies cannot tell apart.
+#' `questrial_error_argument` for what cannot be read; `questrial_error_range` for a
+#' negative variance, or one of 0 where a method needs its inverse (with its row);
+#' `questrial_error_no_data` when no study is left; `questrial_error_singular` for
+#' moderators that the studies cannot tell apart.
 #' @section Peers:
-#' `metafor::rma()` has `test = "z"` as default, leaves REML when a step is below 1e-5 and reports the
-#' first digits of tau2 by it; with tighter `control` it gives the same numbers. Its weights, I2, H2,
-#' Q-profile and likelihoods are ours. RevMan 5.4 gives what the preset gives.
+#' `metafor::rma()` has `test = "z"` as default, leaves REML when a step is below
+#' 1e-5 and reports the first digits of tau2 by it; with tighter `control` it gives
+#' the same numbers. Its weights, I2, H2, Q-profile and likelihoods are ours. RevMan
+#' 5.4 gives what the preset gives.
 #' @examples
 #' # Synthetic: five trials.
 #' trials <- data.frame(
@@ -344,7 +354,7 @@ meta_rows <- function(input, conf.level) {
   used <- which(is.na(reason))
   if (length(used) == 0) {
     qst_abort("no_data", sprintf(
-      "No study is left: of %d effects none has both an effect and a variance. Check `yi` and `vi`.",
+      "No study is left: none of %d rows has effect and variance. Check `yi` and `vi`.",
       length(reason)
     ))
   }
@@ -724,8 +734,9 @@ hksj_notes <- function(fit) {
   c(
     if (fit$scale < 1) {
       sprintf(
-        "The HKSJ standard error is %s of that of z (q = %s): similar effects may narrow it by chance.",
-        format_number(sqrt(fit$scale), 2), format_number(fit$scale, 2)
+        "The HKSJ standard error is %s of that of z (q = %s): %s.",
+        format_number(sqrt(fit$scale), 2), format_number(fit$scale, 2),
+        "similar effects may narrow it by chance"
       )
     },
     if (fit$df == 1) {
