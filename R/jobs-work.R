@@ -24,10 +24,10 @@ own_work <- function(work, data) {
   named <- length(parts) > 0 && is.list(parts) && !is.null(names(parts)) &&
     all(nzchar(names(parts))) && !anyDuplicated(names(parts))
   if (!named || !all(vapply(parts, is.data.frame, NA))) {
-    qst_abort("work", sprintf(
-      "The function of the job returned a %s. Return a data frame, or a list of some with names.",
-      class(parts)[[1]]
-    ))
+    qst_abort("work", sprintf(paste(
+      "The function of the job returned a value of class %s. Return a data frame, or a list of some",
+      "with names."
+    ), class(parts)[[1]]))
   }
   list(parts = parts, finish = no_work$finish)
 }

@@ -43,7 +43,12 @@ our_cure <- function(failure, sql) {
       "An earlier statement failed and its error was caught.",
       "Put the one that may fail in a pg_transaction() of its own."
     ),
-    `42601` = if (is_several) {
+    `42703` = if (identical(substr(sql, failure$position, failure$position), "\"")) {
+      "Double quotes are for names of columns and tables. Give a value as $1, in `params`."
+    },
+    `42601` = if (!is.null(sql) && grepl("^\\s*[[:alnum:]_.\"]+\\s*$", sql)) {
+      sprintf("A table is read by SELECT * FROM %s.", trimws(sql))
+    } else if (is_several) {
       "Send one statement at a time; pg_exec() without `params` takes several."
     } else if (!is.null(sql) && grepl("[?]|(^|[^:]):[[:alpha:]]", sql)) {
       "Values are written $1, $2, ... in the statement, whatever other drivers take."

@@ -232,7 +232,7 @@ as_parameter <- function(x, arg = "params") {
   if (!is.atomic(x) || length(x) != 1) {
     qst_abort("argument", sprintf(
       "`%s` must be a single value, not %s.%s", arg, describe(x),
-      if (is.atomic(x)) " Give an array as text: \"{1,2,3}\"." else ""
+      if (is.atomic(x)) " Give an array as text, \"{1,2,3}\", to = ANY($1)." else ""
     ))
   }
   if (is.na(x) && !is.nan(unclass(x))) NA_character_ else enc2utf8(value_text(x))

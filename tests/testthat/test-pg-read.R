@@ -236,5 +236,11 @@ test_that("what is no query is refused with what to do instead", {
   refused("BEGIN", "Put what belongs together into pg_transaction")
   refused("CREATE TABLE t (x int)", "Run it with pg_exec")
   refused("SELECT $1::int", "must be a single value, not a function[.]$", list(mean))
-  refused("SELECT $1::int", "Give an array as text", list(1:2))
+  refused("SELECT $1::int", "Give an array as text, .* to = ANY", list(1:2))
+  pg_exec(con, "CREATE TABLE visits (grp text)")
+  expect_error(pg_read(con, "visits"), "SELECT \\* FROM visits[.]$", class = "questrial_error_sql")
+  expect_error(pg_read(con, "SELECT * FROM visits WHERE grp = \"care\""),
+    "Double quotes are for names", class = "questrial_error_sql")
+  unknown <- expect_error(pg_read(con, "SELECT care FROM visits"), class = "questrial_error_sql")
+  expect_no_match(conditionMessage(unknown), "Double quotes")
 })
