@@ -178,7 +178,16 @@ write_table_as <- function(conn, name, value, ..., row.names = FALSE, overwrite 
 create_for <- function(conn, name, value, field.types, temporary) {
   types <- data_type(value)
   types[names(field.types)] <- field.types
-  dbCreateTable(conn, name, types, temporary = temporary)
+  create_dbi_table(conn, name, types, temporary,
+    "append = TRUE appends to it, overwrite = TRUE replaces it.")
+}
+
+create_dbi_table <- function(conn, name, types, temporary, if_there) {
+  columns <- paste(dbQuoteIdentifier(conn, names(types)), types, collapse = ", ")
+  sql <- sprintf("CREATE %sTABLE %s (%s)", if (temporary) "TEMPORARY " else "",
+    quoted_table(conn, name), columns)
+  parts <- unname(table_id(conn, name)@name)
+  say_why_no_table(dbExecute(conn, sql), parts, length(types), if_there)
 }
 
 check_write_flags <- function(overwrite, append, temporary) {
@@ -254,9 +263,8 @@ setMethod("dbCreateTable", "PgConnection", function(conn, name, fields, ..., row
     qst_abort("argument", "`row.names` must be NULL: a table has no row names. Leave it out.")
   }
   types <- check_types(if (is.data.frame(fields)) data_type(fields) else fields, "fields")
-  columns <- paste(dbQuoteIdentifier(conn, names(types)), types, collapse = ", ")
-  dbExecute(conn, sprintf("CREATE %sTABLE %s (%s)", if (temporary) "TEMPORARY " else "",
-    quoted_table(conn, name), columns))
+  create_dbi_table(conn, name, types, temporary,
+    "dbAppendTable() appends to it, dbRemoveTable() removes it.")
   invisible(TRUE)
 })
 

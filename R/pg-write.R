@@ -73,7 +73,11 @@ pg_write <- function(con, data, table, append = FALSE) {
       parts <- c(if (length(parts) == 1) creation_schema(con), parts)
     }
     columns <- aim_columns(columns, table_columns_of(con, parts, names(columns)))
-    if (nrow(data) > 0) copy_in(con, parts, columns, nrow(data)) else 0
+    if (nrow(data) > 0) {
+      say_why_no_table(copy_in(con, parts, columns, nrow(data)), parts)
+    } else {
+      0
+    }
   }))
 }
 
@@ -83,15 +87,44 @@ create_table <- function(con, parts, columns) {
   types <- vapply(columns, new_type, "")
   sql <- sprintf("CREATE TABLE %s (%s)", table_sql(parts),
     paste(sql_name(names(columns)), types, recycle0 = TRUE, collapse = ", "))
-  tryCatch(pg_exec(con, sql), questrial_error_sql = function(e) {
-    if (e$sqlstate == "42P07") {
-      qst_abort("argument", sprintf(paste(
-        "`table`: there is a table %s already. append = TRUE appends to it; DROP TABLE, by",
-        "pg_exec(), removes it."
-      ), table_sql(parts)), value = table_sql(parts), sqlstate = e$sqlstate)
+  say_why_no_table(pg_exec(con, sql), parts, length(columns), paste(
+    "append = TRUE appends to it; DROP TABLE, by pg_exec(), removes it."
+  ))
+}
+
+# Evaluates `expr`, which makes or fills the table of that name (one or two parts), with cures for
+# what the server refuses. `n_columns` and `if_there`, the cure where there is a table of that name
+# already, are asked for where one is made.
+say_why_no_table <- function(expr, parts, n_columns = NA, if_there = "") {
+  table <- table_sql(parts)
+  tryCatch(expr, questrial_error_sql = function(e) {
+    words <- switch(e$sqlstate,
+      `42P07` = sprintf("`table`: there is a table %s already. %s", table, if_there),
+      `3F000` = sprintf("`table`: there is no schema %s. CREATE SCHEMA makes one.%s",
+        sql_name(parts[[1]]), dot_cure(parts)),
+      `54011` = sprintf(paste(
+        "`data` has %d columns, and a table holds 1600 at most. Write it in several tables, or in",
+        "long form."
+      ), n_columns),
+      `42809` = sprintf(paste(
+        "`table`: %s is a view or something else that takes no rows by COPY.",
+        "Name the table beneath it, or give the view an INSTEAD OF INSERT trigger."
+      ), table)
+    )
+    if (is.null(words)) {
+      stop(e)
     }
-    stop(e)
+    qst_abort("argument", words, value = table, sqlstate = e$sqlstate)
   })
+}
+
+# What looks like a schema may be the first half of a name.
+dot_cure <- function(parts) {
+  if (length(parts) == 1) {
+    return("")
+  }
+  sprintf(" A name with a dot in it is written DBI::Id(table = %s).",
+    describe(paste(parts, collapse = ".")))
 }
 
 # Where a table is made that is named without its schema. To look for it by its bare name could find
@@ -108,8 +141,8 @@ table_columns_of <- function(con, parts, names) {
     questrial_error_sql = function(e) {
       if (e$sqlstate == "42P01") {
         qst_abort("argument", sprintf(
-          "`table`: there is no table %s to append to. append = FALSE makes one.",
-          table_sql(parts)
+          "`table`: there is no table %s to append to. append = FALSE makes one.%s",
+          table_sql(parts), dot_cure(parts)
         ), value = table_sql(parts), sqlstate = e$sqlstate)
       }
       stop(e)

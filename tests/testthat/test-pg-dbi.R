@@ -317,7 +317,12 @@ test_that("names of tables are taken as they stand", {
 test_that("what cannot be written leaves the table that was there", {
   con <- local_pg()
   DBI::dbWriteTable(con, "t", data.frame(x = 1:2))
-  expect_error(DBI::dbWriteTable(con, "t", data.frame(x = 1:2)), class = "questrial_error_sql")
+  expect_error(DBI::dbWriteTable(con, "t", data.frame(x = 1:2)),
+    "there is a table \"t\" already. append = TRUE", class = "questrial_error_argument")
+  expect_error(DBI::dbCreateTable(con, "t", c(x = "text")),
+    "there is a table \"t\" already. dbAppendTable", class = "questrial_error_argument")
+  expect_error(DBI::dbCreateTable(con, DBI::Id(schema = "nowhere", table = "t"), c(x = "text")),
+    "no schema \"nowhere\"", class = "questrial_error_argument")
   expect_error(
     DBI::dbWriteTable(con, "t", data.frame(x = c(1, 2.5)), overwrite = TRUE,
       field.types = c(x = "int")),

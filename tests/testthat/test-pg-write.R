@@ -419,3 +419,26 @@ test_that("labels of haven stay behind, their codes are written", {
   pg_write(con, data, "q")
   expect_identical(pg_read(con, "SELECT * FROM q", key = "id"), data.frame(id = 1:3, q = c(1, 2, NA)))
 })
+
+test_that("tables that cannot be made or filled are refused with what to do instead", {
+  con <- local_pg()
+  one <- data.frame(x = 1)
+  refused <- function(text, ...) {
+    failure <- expect_error(pg_write(con, ...), text, class = "questrial_error_argument")
+    expect_match(failure$sqlstate, "^[0-9A-Z]{5}$")
+  }
+  refused("no schema \"my\".*CREATE SCHEMA.*DBI::Id.table = \"my.table\"", one, "my.table")
+  refused("no table \"my\".\"table\" to append to.*DBI::Id", one, "my.table", append = TRUE)
+  refused("no table \"t\" to append to. append = FALSE makes one[.]$", one, "t", append = TRUE)
+  wide <- as.data.frame(matrix(1, 1, 1601))
+  refused("has 1601 columns, and a table holds 1600", wide, "wide")
+  pg_exec(con, "CREATE TABLE base (x float8); CREATE VIEW seen AS SELECT x FROM base;
+    CREATE MATERIALIZED VIEW stored AS SELECT x FROM base")
+  refused("\"seen\" is a view", one, "seen", append = TRUE)
+  refused("\"stored\" is a view", one, "stored", append = TRUE)
+  pg_exec(con, "CREATE FUNCTION pass_on() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN INSERT INTO base VALUES (NEW.x); RETURN NEW; END';
+    CREATE TRIGGER pass_on INSTEAD OF INSERT ON seen FOR EACH ROW EXECUTE FUNCTION pass_on()")
+  pg_write(con, one, "seen", append = TRUE)
+  expect_identical(pg_read(con, "SELECT * FROM base"), one)
+})
