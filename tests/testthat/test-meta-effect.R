@@ -168,7 +168,7 @@ test_that("pre-post rows need a correlation or say so", {
 
 test_that("what is wrong is named", {
   expect_error(effect_size("SND"), "`measure` must be one of", class = "questrial_error_argument")
-  expect_error(effect_size("SMD", 1, 2, 3), "SMD needs `n2`, `mean2` and `sd2`",
+  expect_error(effect_size("SMD", 1, 2, 3), "SMD needs `mean2`, `sd2` and `n2`",
     class = "questrial_error_argument"
   )
   expect_error(effect_size("MD", 1, c(2, -2), 3, 4, 5, 6), "`sd1` of row 2 is -2",
@@ -192,7 +192,7 @@ test_that("rows without an effect and corrected rows are noted", {
   x <- effect_size("SMD", c(7, NA, 7), c(2, 2, 0), 8, 4, c(4, 4, 0), 8)
   expect_identical(is.nan(x$yi), c(FALSE, FALSE, TRUE))
   expect_true(is.na(x$yi[[2]]))
-  expect_match(attr(x, "notes"), "Row 3 has no SMD")
+  expect_match(attr(x, "notes"), "Row 3: no SMD")
   y <- effect_size("OR", events1 = c(0, 2), n1 = 10, events2 = 3, n2 = 10)
   expect_match(attr(y, "notes"), "0.5 added to the four cells of row 1")
   expect_output(print(y), "Log Odds ratio of 2 studies")
@@ -203,4 +203,22 @@ test_that("each measure has a scale", {
     effect_scale("OR"), list(name = "Odds ratio", abbreviation = "OR", log = TRUE, null = 0)
   )
   expect_false(effect_scale("GEN")$log)
+})
+
+test_that("pre-post rows in a table of two arms are refused", {
+  d <- data.frame(mean1 = c(7, 9), sd1 = 2, n1 = 8, mean2 = 4, sd2 = 4, n2 = 8)
+  d$design <- c("RCT", "pre-post")
+  expect_error(effect_size("SMD", data = d), "Row 2 is pre-post",
+    class = "questrial_error_argument"
+  )
+  expect_error(effect_size("MD", data = d[1, ], paired = TRUE), "Row 1 is pre-post",
+    class = "questrial_error_argument"
+  )
+  expect_equal(nrow(effect_size("SMCR", data = d, r = 0.6)), 2)
+})
+
+test_that("printed tests of the worked example give its effects", {
+  # Huang et al. (2020), 18 an arm: t of emotional exhaustion and depersonalisation.
+  x <- effect_size("SMD", t = c(-2.662, -2.433, 1.013, 0.367), n1 = 18, n2 = 18)
+  expect_equal(round(x$yi, 3), c(-0.868, -0.793, 0.330, 0.120))
 })
