@@ -103,7 +103,9 @@ static void set_text(SEXP list, int at, const char *text)
 
 SEXP qstr_pg_info(SEXP handle_sexp)
 {
-    const qst_pg_info info = qst_pg_describe(qstr_session(handle_sexp));
+    qst_pg *pg = qstr_session(handle_sexp);
+    qst_pg_settle(pg);
+    const qst_pg_info info = qst_pg_describe(pg);
     const char *names[] = {
         "host", "port", "dbname", "user", "server", "backend", "encrypted", "transaction", ""};
     const char transaction[] = {info.transaction, '\0'};

@@ -126,13 +126,21 @@ static SEXP as_codes_of(SEXP rules)
     return as_codes;
 }
 
+/* A handle on rows to come, which keeps the session's alive. */
+static SEXP new_handle(SEXP rules, SEXP session)
+{
+    SEXP handle = PROTECT(R_MakeExternalPtr(NULL, as_codes_of(rules), session));
+    R_RegisterCFinalizer(handle, finalize_rows);
+    UNPROTECT(1);
+    return handle;
+}
+
 /* The result of a statement that gives no rows, with the columns it would have. */
 SEXP qstr_pg_no_rows(SEXP rules_sexp)
 {
     ptrdiff_t n_rules;
     const qst_pg_rule *rules = read_rules(rules_sexp, &n_rules);
-    SEXP handle = PROTECT(R_MakeExternalPtr(NULL, as_codes_of(rules_sexp), R_NilValue));
-    R_RegisterCFinalizer(handle, finalize_rows);
+    SEXP handle = PROTECT(new_handle(rules_sexp, R_NilValue));
     qstr_call call;
     PROTECT(qstr_begin(&call, 1));
     qst_pg_rows *rows;
@@ -152,8 +160,7 @@ SEXP qstr_pg_start(SEXP handle_sexp, SEXP params_sexp, SEXP copy_sexp, SEXP rule
     const char *copy = copy_sexp == R_NilValue ? NULL : qstr_text(copy_sexp, "copy");
     ptrdiff_t n_rules;
     const qst_pg_rule *rules = read_rules(rules_sexp, &n_rules);
-    SEXP handle = PROTECT(R_MakeExternalPtr(NULL, as_codes_of(rules_sexp), handle_sexp));
-    R_RegisterCFinalizer(handle, finalize_rows);
+    SEXP handle = PROTECT(new_handle(rules_sexp, handle_sexp));
     qstr_call call;
     PROTECT(qstr_begin(&call, 1));
     qst_pg_rows *rows;

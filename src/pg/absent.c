@@ -33,6 +33,11 @@ void qst_pg_abandon(qst_pg *pg)
     (void)pg;
 }
 
+void qst_pg_settle(qst_pg *pg)
+{
+    (void)pg;
+}
+
 bool qst_pg_is_usable(const qst_pg *pg)
 {
     (void)pg;

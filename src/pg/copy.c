@@ -83,7 +83,7 @@ qst_status qst_pg_copy_rows(const qst_ctx *ctx, qst_pg *pg, const qst_pg_encoded
 {
     qst_pg_bytes piece;
     qst_pg_bytes_init(&piece, ctx);
-    qst_status status = QST_OK;
+    qst_status status = qst__pg_check_owner(pg, err);
     for (ptrdiff_t next = 0; status == QST_OK && next < n_rows;) {
         piece.n = 0;
         status =
@@ -112,7 +112,10 @@ qst_status qst_pg_copy_end(const qst_ctx *ctx, qst_pg *pg, int64_t *n_rows_out, 
 {
     PGresult *last = NULL;
     *n_rows_out = 0;
-    qst_status status = send_mark(ctx, pg, qst_pg_encode_end, err);
+    qst_status status = qst__pg_check_owner(pg, err);
+    if (status == QST_OK) {
+        status = send_mark(ctx, pg, qst_pg_encode_end, err);
+    }
     if (status == QST_OK) {
         status = send_end(ctx, pg, err);
     }

@@ -56,6 +56,10 @@ void qst_pg_close(qst_pg *pg);
  * to fetch more of its rows is QST_EARGUMENT. */
 void qst_pg_abandon(qst_pg *pg);
 
+/* Cancels what was given up or left unread, so that the session's transaction can be told. Takes
+ * seconds at most. */
+void qst_pg_settle(qst_pg *pg);
+
 /* Not lost, and of this process. Asks nothing of the server. */
 bool qst_pg_is_usable(const qst_pg *pg);
 

@@ -355,13 +355,22 @@ static void give_up(qst_pg_rows *rows)
     }
 }
 
+/* More can be read, and by this process. */
+static qst_status check_reader(const qst_pg_rows *rows, qst_err *err)
+{
+    if (rows->pg == NULL) {
+        return qst__fail(err, QST_EARGUMENT,
+            "These rows were given up when their transaction or session ended. Run the query "
+            "again.");
+    }
+    return qst__pg_check_owner(rows->pg, err);
+}
+
 qst_status qst_pg_fetch(const qst_ctx *ctx, qst_pg_rows *rows, ptrdiff_t n_max, qst_err *err)
 {
     qst_status status = new_columns(ctx, rows, err);
-    if (status == QST_OK && !rows->at_end && rows->pg == NULL) {
-        status = qst__fail(err, QST_EARGUMENT,
-            "These rows were given up when their transaction or session ended. Run the query "
-            "again.");
+    if (status == QST_OK && !rows->at_end) {
+        status = check_reader(rows, err);
     }
     if (status == QST_OK && !rows->at_end) {
         status = add_rows(ctx, rows, n_max, err);

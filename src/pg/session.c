@@ -402,6 +402,13 @@ static bool is_ours(const qst_pg *pg)
     return pg->owner == (long)getpid();
 }
 
+qst_status qst__pg_check_owner(const qst_pg *pg, qst_err *err)
+{
+    return is_ours(pg) ? QST_OK
+                       : qst__fail(err, QST_ECONNECTION,
+                             "The session belongs to the process that this one was forked from");
+}
+
 /* In a forked child the socket is still the parent's: ending the session there would end it for
  * both, so only memory of our own is freed. */
 void qst_pg_close(qst_pg *pg)
@@ -466,18 +473,16 @@ qst_pg_info qst_pg_describe(const qst_pg *pg)
 qst_status qst__pg_begin(const qst_ctx *ctx, qst_pg *pg, qst_err *err)
 {
     (void)ctx;
-    if (!is_ours(pg)) {
-        return qst__fail(err, QST_ECONNECTION,
-            "The session belongs to the process that this one was forked from");
+    const qst_status status = qst__pg_check_owner(pg, err);
+    if (status != QST_OK) {
+        return status;
     }
     if (pg->rows != NULL && !qst_pg_rows_at_end(pg->rows)) {
         return qst__fail(err, QST_EARGUMENT,
             "The session is still reading another result. Read it to its end, or open a second "
             "one.");
     }
-    if (pg->is_dirty && !pg->is_lost) {
-        qst__pg_cancel(pg);
-    }
+    qst_pg_settle(pg);
     forget_failure(pg);
     forget_notices(pg);
     if (pg->is_lost) {
@@ -539,19 +544,23 @@ qst_status qst__pg_finish(
 
 /* ---- Cancelling ---- */
 
-/* Ends a COPY that nobody feeds, empties one that nobody reads. False: nothing can be done now. */
-static bool end_copy(PGconn *conn, ExecStatusType kind)
+/* BUSY: nothing can be done before the server has read or sent something. */
+typedef enum { DRAINED, MORE, BUSY, BROKEN } drain_state;
+
+/* Ends a COPY that nobody feeds, empties one that nobody reads. One that libpq cannot read (no
+ * memory, or bytes that are no message) it would give us again for ever. */
+static drain_state end_copy(PGconn *conn, ExecStatusType kind)
 {
+    int n;
     if (kind == PGRES_COPY_OUT) {
         char *bytes = NULL;
-        const int n = PQgetCopyData(conn, &bytes, 1);
+        n = PQgetCopyData(conn, &bytes, 1);
         PQfreemem(bytes);
-        return n != 0;
+        return n == -2 ? BROKEN : n == 0 ? BUSY : MORE;
     }
-    return PQputCopyEnd(conn, "the statement was stopped") == 1;
+    n = PQputCopyEnd(conn, "the statement was stopped");
+    return n < 0 ? BROKEN : n == 0 ? BUSY : MORE;
 }
-
-typedef enum { DRAINED, MORE, BUSY } drain_state;
 
 static drain_state drop_one(PGconn *conn)
 {
@@ -565,7 +574,7 @@ static drain_state drop_one(PGconn *conn)
     const ExecStatusType kind = PQresultStatus(result);
     PQclear(result);
     const bool is_copy = kind == PGRES_COPY_IN || kind == PGRES_COPY_OUT || kind == PGRES_COPY_BOTH;
-    return !is_copy || end_copy(conn, kind) ? MORE : BUSY;
+    return is_copy ? end_copy(conn, kind) : MORE;
 }
 
 /* One wait for the server, which may still have to take what we sent. False: the session is gone.
@@ -592,18 +601,29 @@ static void lose(qst_pg *pg)
 
 void qst__pg_cancel(qst_pg *pg)
 {
+    if (!is_ours(pg)) {
+        return;
+    }
     const double limit_ms = now_ms() + DRAIN_MS;
     qst__pg_ask_to_cancel(pg->conn, CANCEL_S);
     pg->is_dirty = false;
     drain_state state = MORE;
     while (state != DRAINED) {
         state = drop_one(pg->conn);
-        if (state == BUSY && (now_ms() > limit_ms || !wait_in_drain(pg->conn))) {
+        if (state == BROKEN ||
+            (state == BUSY && (now_ms() > limit_ms || !wait_in_drain(pg->conn)))) {
             lose(pg);
             return;
         }
     }
     note_loss(pg);
+}
+
+void qst_pg_settle(qst_pg *pg)
+{
+    if (pg->is_dirty && !pg->is_lost) {
+        qst__pg_cancel(pg);
+    }
 }
 
 #endif

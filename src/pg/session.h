@@ -24,6 +24,9 @@ struct qst_pg {
     size_t n_notices, notices_size;
 };
 
+/* QST_ECONNECTION in a forked child, which must not touch the socket of its parent. */
+QST_MUST_USE qst_status qst__pg_check_owner(const qst_pg *pg, qst_err *err);
+
 /* Refuses what cannot be used: lost, of another process, or busy with a result. Cancels what was
  * left unread and forgets the last failure and notices. Every statement begins with it. */
 QST_MUST_USE qst_status qst__pg_begin(const qst_ctx *ctx, qst_pg *pg, qst_err *err);
@@ -65,7 +68,7 @@ qst_status qst__pg_broken(qst_pg *pg, qst_err *err);
 void qst__pg_ask_to_cancel(PGconn *conn, int limit_s);
 
 /* Tells the server to stop, and throws away what it still sends. A server that does not answer
- * for seconds costs the session. */
+ * for seconds, or sends what is no message, costs the session. In a forked child: nothing. */
 void qst__pg_cancel(qst_pg *pg);
 
 #endif

@@ -118,3 +118,35 @@ test_that("a forked child cannot use a session, nor end it", {
   expect_match(said[[2]], "forked from")
   expect_identical(pg_read(con, "SELECT 42 AS x")$x, 42L)
 })
+
+# A query whose rows are still to be read.
+begun_query <- function(con) {
+  start_query(con, "SELECT generate_series(1, 100000) AS x",
+    list(bigint = "integer64", numeric = "double", infinity = "error"), NULL)
+}
+
+test_that("a forked child cannot fetch its parent's rows, and loses none of them by ending", {
+  skip_on_os("windows")
+  con <- local_pg()
+  rows <- begun_query(con)
+  first <- next_rows(rows, 10)$x
+  child <- parallel::mcparallel({
+    fault <- tryCatch(next_rows(rows, 10), error = identity)
+    stop_rows(rows)
+    rm(rows)
+    gc()
+    c(class(fault)[[1]], conditionMessage(fault))
+  })
+  said <- parallel::mccollect(child)[[1]]
+  expect_identical(said[[1]], "questrial_error_connection")
+  expect_match(said[[2]], "forked from")
+  expect_identical(c(first, next_rows(rows, Inf)$x), 1:100000)
+})
+
+test_that("rows left unread are not taken for a transaction", {
+  con <- local_pg()
+  begun_query(con)
+  gc()
+  expect_false(in_transaction(con))
+  expect_identical(pg_read(con, "SHOW transaction_read_only")[[1]], "on")
+})
