@@ -25,8 +25,8 @@ own_work <- function(work, data) {
     all(nzchar(names(parts))) && !anyDuplicated(names(parts))
   if (!named || !all(vapply(parts, is.data.frame, NA))) {
     qst_abort("work", sprintf(paste(
-      "The function of the job returned a value of class %s. Return a data frame, or a list of some",
-      "with names."
+      "The function of the job returned a value of class %s. Return a data frame, or a list of",
+      "some with names."
     ), class(parts)[[1]]))
   }
   list(parts = parts, finish = no_work$finish)

@@ -46,7 +46,8 @@ pg_seal <- function(con, study, allocation, schema = "questrial") {
   if (length(unknown) > 0) {
     qst_abort("argument", sprintf(
       "`allocation` has the arm%s %s, which study %s has not. Its arms are %s.",
-      if (length(unknown) == 1) "" else "s", enumerate(unknown), describe(study), enumerate(arms$arm)
+      if (length(unknown) == 1) "" else "s", enumerate(unknown), describe(study),
+      enumerate(arms$arm)
     ), value = unknown)
   }
   text <- sealed_text(places, attr(allocation, "settings"), attr(allocation, "seed"))
