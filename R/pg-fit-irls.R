@@ -11,10 +11,7 @@ fit_table_irls <- function(plan) {
   check_irls_response(plan, set)
   plan$binary <- set$questions$response$kind == "integer"
   found <- iterate_sums(plan, set)
-  set <- found$set
-  clusters <- ask_scores(plan, set, found)
-  meats <- ask_meats(plan, set, found)
-  irls_result(plan, set, found, clusters, meats)
+  irls_result(plan, found$set, found, ask_meats(plan, found$set, found))
 }
 
 check_irls_response <- function(plan, set) {
@@ -144,13 +141,7 @@ irls_stages <- function(plan, set, coefficients) {
 
 bound_sql <- function(link) {
   ends <- table_bounds[[link]]
-  if (is.null(ends)) {
-    return("{eta}")
-  }
-  sprintf(
-    "CASE WHEN {eta} < %1$s THEN %1$s WHEN {eta} > %2$s THEN %2$s ELSE {eta} END", ends[[1]],
-    ends[[2]]
-  )
+  if (is.null(ends)) "{eta}" else sprintf("least(greatest({eta}, %s), %s)", ends[[1]], ends[[2]])
 }
 
 irls_values <- function(set) {
@@ -169,57 +160,106 @@ prior_sql <- function(set, expression) {
 
 # ---- Steps ----
 
-# X'WX, the score, the deviance and the numbers of rows at coefficients.
-ask_step <- function(plan, set, coefficients) {
+# X'WX, the score, the deviance and the number of rows at coefficients. The last step has X'WX and
+# the score by cluster too, and what else is to be known at the estimate.
+ask_step <- function(plan, set, coefficients, last = FALSE) {
   k <- length(set$centre)
-  sql <- family_sql(plan$family)
-  unit <- sprintf("CASE WHEN {ok} THEN %s ELSE 'Infinity'::float8 END", sql[["deviance"]])
   sums <- c(
-    product_sums(k, "{w}"), product_sums(k, "{wr}", pairs = FALSE),
-    sprintf("sum(%s)", prior_sql(set, unit)), "count(*)::float8"
+    product_sums(k, "{w}"), product_sums(k, "{wr}", pairs = FALSE), step_deviance(plan, set),
+    "count(*)::float8", if (last) last_sums(plan, set)
   )
+  by <- c(set$questions$discrete, if (last) plan$clusters)
   result <- ask_sums(plan, set$questions, irls_values(set),
-    irls_stages(plan, set, coefficients), sums, set$questions$discrete)
-  groups <- grouped_sums(result, plan, set$questions, set$places)
+    irls_stages(plan, set, coefficients), sums, by)
+  groups <- grouped_sums(result, plan, set$questions, set$places, clusters = last)
   z <- set$design$z[groups$cell, , drop = FALSE]
   carrier <- set$design$carrier
   n_pairs <- nrow(carrier_pairs(k))
-  list(
-    gram = gram_from(z, carrier, groups$sums[, seq_len(n_pairs), drop = FALSE]),
-    score = score_from(z, carrier, groups$sums[, n_pairs + seq_len(k), drop = FALSE]),
-    deviance = sum(groups$sums[, n_pairs + k + 1]), n = sum(groups$sums[, n_pairs + k + 2])
+  products <- groups$sums[, seq_len(n_pairs), drop = FALSE]
+  crosses <- groups$sums[, n_pairs + seq_len(k), drop = FALSE]
+  rest <- groups$sums[, -seq_len(n_pairs + k), drop = FALSE]
+  at <- list(
+    gram = gram_from(z, carrier, products), score = score_from(z, carrier, crosses),
+    deviance = sum(rest[, 1]), n = sum(rest[, 2])
   )
+  if (!last) {
+    return(at)
+  }
+  c(at, list(
+    gram_by = gram_from(z, carrier, products, groups$unit),
+    score_by = score_from(z, carrier, crosses, groups$unit), units = groups$units,
+    pearson = sum(rest[, 3]), null.deviance = sum(rest[, 4]),
+    logs = colSums(rest[, 5:8, drop = FALSE]),
+    variances = c(min(result[[ncol(result) - 1]]), max(result[[ncol(result)]]))
+  ))
+}
+
+step_deviance <- function(plan, set) {
+  unit <- family_sql(plan$family)[["deviance"]]
+  unit <- sprintf("CASE WHEN {ok} THEN %s ELSE 'Infinity'::float8 END", unit)
+  sprintf("sum(%s)", prior_sql(set, unit))
+}
+
+# Pearson's chi-square, the deviance of the mean alone, sums for the density, and the smallest and
+# largest working variance.
+last_sums <- function(plan, set) {
+  phi <- if (is.null(set$questions$weights)) "{v}" else "{v} / {w0}"
+  mean <- sql_number(set$places$mean[[length(set$places$mean)]])
+  null <- if (has_closed_null(plan, set)) {
+    fill_in(family_sql(plan$family)[["deviance"]], c(mu = mean))
+  } else {
+    "0::float8"
+  }
+  c(
+    "sum({wr} * {wr} / {w}) FILTER (WHERE {w} > 0)", sprintf("sum(%s)", null),
+    density_sums(plan, set), sprintf("min(%s)", phi), sprintf("max(%s)", phi)
+  )
+}
+
+# Is the mean of the response that of the model of a constant?
+has_closed_null <- function(plan, set) {
+  attr(plan$terms, "intercept") > 0 && is.null(set$questions$offset) &&
+    is.null(set$questions$weights)
 }
 
 # Fisher's scoring with halved steps where the deviance would rise. A list of the set with its
 # columns chosen, `coefficients` (of centred columns), the last `step`, `solved` and `iterations`.
+# Steps shrink as their squares do: the one thought to be the last brings all that is asked of it.
 iterate_sums <- function(plan, set) {
   at <- ask_step(plan, set, NULL)
   set <- choose_columns(plan, set, at$gram)
   b <- solve_sums(set, at$gram, at$score)$coefficients
   at <- ask_step(plan, set, b)
   n <- 1L
+  stuck <- FALSE
   repeat {
     solved <- solve_sums(set, at$gram, at$score)
     step <- solved$coefficients
-    small <- sqrt(sum(step[set$kept] * at$score[set$kept])) <= tol_step * plan_scale(plan, at)
-    if (small || n >= table_steps_max) {
+    size <- step_size(plan, at, step)
+    ended <- size <= tol_step || stuck || n >= table_steps_max
+    if (ended && !is.null(at$units)) {
       break
     }
-    tried <- halve_steps(plan, set, b, step, at)
+    if (stuck || n >= table_steps_max) {
+      at <- ask_step(plan, set, b, last = TRUE)
+      next
+    }
+    tried <- halve_steps(plan, set, b, step, at, last = size^2 <= tol_step)
     b <- tried$b
     at <- tried$at
+    stuck <- tried$stuck
     n <- n + 1L
-    if (tried$stuck) {
-      break
-    }
   }
   check_all_told_apart(plan, set, at$gram, sqrt(diag(at$gram)))
   list(
-    set = set, coefficients = b + step, at = at, solved = solved, iterations = n,
-    converged = small || sqrt(sum(step * at$score)) <= 1e-6 * plan_scale(plan, at),
-    moving = set$design$names[set$kept & abs(step) > 1e-3]
+    set = set, coefficients = b + step, step = step, at = at, solved = solved, iterations = n,
+    converged = size <= 1e-6, moving = set$design$names[set$kept & abs(step) > 1e-3]
   )
+}
+
+# Newton's decrement, in standard errors.
+step_size <- function(plan, at, step) {
+  sqrt(sum(step * at$score)) / plan_scale(plan, at)
 }
 
 # Of standard errors when the dispersion is one; else of the deviance.
@@ -227,10 +267,10 @@ plan_scale <- function(plan, at) {
   if (uses_t(plan)) sqrt(at$deviance / at$n) else 1
 }
 
-halve_steps <- function(plan, set, b, step, at) {
+halve_steps <- function(plan, set, b, step, at, last) {
   for (halvings in 0:12) {
     new <- b + step / 2^halvings
-    there <- ask_step(plan, set, new)
+    there <- ask_step(plan, set, new, last)
     if (is.finite(there$deviance) &&
       there$deviance <= at$deviance + 1e-9 * (abs(at$deviance) + 0.1)) {
       return(list(b = new, at = there, stuck = FALSE))
@@ -239,32 +279,7 @@ halve_steps <- function(plan, set, b, step, at) {
   list(b = b, at = at, stuck = TRUE)
 }
 
-# ---- Last passes ----
-
-# X'WX and scores by cluster at the estimate, with the smallest and largest working variance.
-ask_scores <- function(plan, set, found) {
-  k <- length(set$centre)
-  phi <- if (is.null(set$questions$weights)) "{v}" else "{v} / {w0}"
-  sums <- c(
-    product_sums(k, "{w}"), product_sums(k, "{wr}", pairs = FALSE),
-    "sum({wr} * {wr} / {w}) FILTER (WHERE {w} > 0)", density_sums(plan, set),
-    sprintf("min(%s)", phi), sprintf("max(%s)", phi)
-  )
-  result <- ask_sums(plan, set$questions, irls_values(set),
-    irls_stages(plan, set, found$coefficients), sums, c(set$questions$discrete, plan$clusters))
-  groups <- grouped_sums(result, plan, set$questions, set$places, clusters = TRUE)
-  z <- set$design$z[groups$cell, , drop = FALSE]
-  carrier <- set$design$carrier
-  n_pairs <- nrow(carrier_pairs(k))
-  rest <- groups$sums[, -seq_len(n_pairs + k), drop = FALSE]
-  list(
-    gram_by = gram_from(z, carrier, groups$sums[, seq_len(n_pairs), drop = FALSE], groups$unit),
-    score_by = score_from(
-      z, carrier, groups$sums[, n_pairs + seq_len(k), drop = FALSE], groups$unit
-    ), units = groups$units, pearson = sum(rest[, 1]), logs = colSums(rest[, 2:5, drop = FALSE]),
-    variances = c(min(result[[ncol(result) - 1]]), max(result[[ncol(result)]]))
-  )
-}
+# ---- HC ----
 
 ask_meats <- function(plan, set, found) {
   kept <- set$kept
@@ -272,8 +287,9 @@ ask_meats <- function(plan, set, found) {
   full <- matrix(0, length(kept), length(kept))
   full[kept, kept] <- found$solved$inverse
   stages <- c(irls_stages(plan, set, found$coefficients),
-    room = sprintf("1 - {w} * (%s)", quadratic_sql(full, set$design, set$places)))
-  result <- ask_sums(plan, set$questions, irls_values(set), stages, meat_sums(k, "{wr}"),
+    room = sprintf("1 - {w} * (%s)", quadratic_sql(full, set$design, set$places)),
+    meat_stages(k, "{wr}"))
+  result <- ask_sums(plan, set$questions, irls_values(set), stages, meat_sums(k),
     set$questions$discrete)
   groups <- grouped_sums(result, plan, set$questions, set$places)
   meats_from(set, set$design$z[groups$cell, , drop = FALSE], groups$sums)
@@ -282,7 +298,11 @@ ask_meats <- function(plan, set, found) {
 # ---- Null model and log density ----
 
 # The deviance of the constant (and the offset) alone.
-table_null_deviance <- function(plan, set) {
+table_null_deviance <- function(plan, set, at) {
+  if (has_closed_null(plan, set)) {
+    return(at$null.deviance)
+  }
+  plan$clusters <- character()
   alone <- set
   alone$centre <- 0
   alone$kept <- TRUE
@@ -292,10 +312,6 @@ table_null_deviance <- function(plan, set) {
   alone$questions$carriers <- list(variables = list(character()), of_term = 1L)
   if (attr(plan$terms, "intercept") == 0) {
     return(ask_step(plan, alone, 0)$deviance)
-  }
-  if (is.null(set$questions$offset) && is.null(set$questions$weights)) {
-    mean <- set$places$mean[[length(set$places$mean)]]
-    return(ask_step(plan, alone, plan$family$linkfun(mean))$deviance)
   }
   iterate_sums(plan, alone)$at$deviance
 }
@@ -363,16 +379,14 @@ ask_counts <- function(plan, set) {
 
 # ---- The result ----
 
-irls_result <- function(plan, set, found, clusters, meats) {
-  moments <- list(
-    n = found$at$n, gram_by = clusters$gram_by, score_by = clusters$score_by,
-    units = clusters$units
-  )
-  parts <- sums_result(plan, set, moments, found$solved, found$coefficients, meats)
-  parts$deviance <- found$at$deviance
-  parts$null.deviance <- table_null_deviance(plan, set)
-  parts$pearson <- clusters$pearson
-  parts$log_density <- irls_density(plan, set, parts$deviance, clusters$logs, parts$n_used)
+irls_result <- function(plan, set, found, meats) {
+  at <- found$at
+  at$score_by <- at$score_by - moments_times(at$gram_by, found$step)
+  parts <- sums_result(plan, set, at, found$solved, found$coefficients, meats)
+  parts$deviance <- at$deviance
+  parts$null.deviance <- table_null_deviance(plan, set, at)
+  parts$pearson <- at$pearson
+  parts$log_density <- irls_density(plan, set, parts$deviance, at$logs, parts$n_used)
   parts$info <- list(
     method = "IRLS", route = "irls", converged = found$converged, iterations = found$iterations,
     separated = if (!found$converged && family_kind(plan$family) %in% c("binomial", "poisson")) {
@@ -380,7 +394,7 @@ irls_result <- function(plan, set, found, clusters, meats) {
     }
   )
   if (length(plan$clusters) == 1) {
-    parts$sums$nodes <- ask_nodes(plan, set, found, clusters, parts$sums)
+    parts$sums$nodes <- ask_nodes(plan, set, found, parts$sums)
   }
   warn_of_fit(new_table_fit(plan, parts))
 }

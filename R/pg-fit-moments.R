@@ -218,10 +218,11 @@ ask_residuals <- function(plan, set, solved) {
   stages <- c(
     set$places$idx,
     e = sprintf("{y} - (%s)", linear_sql(solved$coefficients, set$design, set$places)),
-    we = sprintf("%s * {e}", w),
-    room = sprintf("1 - %s * (%s)", w, quadratic_sql(full, set$design, set$places))
+    we = if (is.null(set$questions$weights)) "{e}" else "{w} * {e}",
+    room = sprintf("1 - %s * (%s)", w, quadratic_sql(full, set$design, set$places)),
+    meat_stages(k, "{we}")
   )
-  sums <- c("sum({we} * {e})", product_sums(k, "{we}", pairs = FALSE), meat_sums(k, "{we}"))
+  sums <- c("sum({we} * {e})", product_sums(k, "{we}", pairs = FALSE), meat_sums(k))
   result <- ask_sums(plan, set$questions, sums_values(set), stages, sums, set$questions$discrete)
   groups <- grouped_sums(result, plan, set$questions, set$places)
   z <- set$design$z[groups$cell, , drop = FALSE]
@@ -232,17 +233,20 @@ ask_residuals <- function(plan, set, solved) {
   )
 }
 
-# Sums for HC0, HC2 and HC3 of the score `we` of rows and their `room`, 1 less the leverage; a row
-# of leverage 1 adds nothing, and is counted.
-meat_sums <- function(k, we) {
-  square <- sprintf("%1$s * %1$s", we)
-  has_room <- "FILTER (WHERE {room} > 1e-10)"
+# Stages and sums for HC0, HC2 and HC3 of the score `we` of rows and their `room`, 1 less the
+# leverage; a row of leverage 1 adds nothing, and is counted.
+meat_stages <- function(k, we) {
   c(
-    product_sums(k, square),
-    paste(product_sums(k, paste(square, "/ {room}")), has_room),
-    paste(product_sums(k, paste(square, "/ ({room} * {room})")), has_room),
-    "(count(*) FILTER (WHERE {room} <= 1e-10))::float8"
+    pair_stages(k), m0 = sprintf("%1$s * %1$s", we),
+    m2 = "CASE WHEN {room} > 1e-10 THEN {m0} / {room} END", m3 = "{m2} / {room}"
   )
+}
+
+meat_sums <- function(k) {
+  each <- outer(pair_names(k), c("{m0}", "{m2}", "{m3}"), function(pair, by) {
+    ifelse(nzchar(pair), sprintf("sum(%s * %s)", by, pair), sprintf("sum(%s)", by))
+  })
+  c(each, "(count(*) FILTER (WHERE {room} <= 1e-10))::float8")
 }
 
 meats_from <- function(set, z, sums) {

@@ -10,8 +10,8 @@ sums_per_statement <- 800
 
 # `score` (clusters x r) and `shared` (a list of r x r matrices) of all clusters, in orthonormal
 # columns; a text that says why not; or NULL where variances are equal.
-ask_nodes <- function(plan, set, found, clusters, sums) {
-  range <- clusters$variances
+ask_nodes <- function(plan, set, found, sums) {
+  range <- found$at$variances
   if (range[[1]] >= range[[2]] * (1 - 1e-14)) {
     return(NULL)
   }

@@ -91,23 +91,24 @@ carriers_whole <- function(questions) {
 
 # A statement over the used rows of each leaf. `values` are named SQL of columns; each of `stages`
 # is named SQL that says {name} for what comes before; `sums` are the aggregates, by the columns
-# `by`. On this server each stage is worked out once a row (OFFSET 0 keeps the planner from
-# repeating it in each sum); a foreign server gets one plain aggregate, which is all it can be sent.
-ask_sums <- function(plan, questions, values, stages, sums, by) {
-  where <- paste(c(plan$subset, questions$present, questions$positive), collapse = " AND ")
+# `by`. On this server each stage is worked out once a row; a foreign server gets one plain
+# aggregate, which is all it can be sent.
+ask_sums <- function(plan, questions, values, stages, sums, by, where = used_rows(plan, questions)) {
   ask_leaves(plan, function(leaf, foreign) {
     groups <- stats::setNames(sql_columns(by, plan$scope), sprintf("g%d", seq_along(by)))
-    if (foreign || length(stages) == 0) {
-      plain_sums(leaf, where, c(groups, values, stages), sums, length(by))
-    } else {
-      staged_sums(leaf, where, c(groups, values), stages, sums, length(by))
-    }
+    ask <- if (foreign) plain_sums else staged_sums
+    ask(leaf, where, c(groups, values), stages, sums, length(by))
   })
 }
 
-plain_sums <- function(leaf, where, values, sums, n_by) {
+used_rows <- function(plan, questions) {
+  paste(c(plan$subset, questions$present, questions$positive), collapse = " AND ")
+}
+
+plain_sums <- function(leaf, where, values, stages, sums, n_by) {
   # It would be said three times wherever the linear predictor is said once.
-  values[names(values) == "bound"] <- "{eta}"
+  stages[names(stages) == "bound"] <- "{eta}"
+  values <- c(values, stages)
   for (i in seq_along(values)[-1]) {
     values[[i]] <- fill_in(values[[i]], values[seq_len(i - 1)])
   }
@@ -115,17 +116,45 @@ plain_sums <- function(leaf, where, values, sums, n_by) {
     sprintf("%s WHERE %s", leaf, where))
 }
 
+# OFFSET keeps the planner from repeating a column in each sum that names it. Its 0 is quoted: then
+# it is a constant at once, and the planner may share the rows out among parallel workers.
 staged_sums <- function(leaf, where, values, stages, sums, n_by) {
-  from <- sprintf("(SELECT %s FROM %s WHERE %s OFFSET 0) q",
+  thin <- thin_stages(stages, sums)
+  stages <- thin$stages
+  from <- sprintf("(SELECT %s FROM %s WHERE %s OFFSET '0') q",
     paste(sprintf("%s AS %s", values, names(values)), collapse = ", "), leaf, where)
   known <- stats::setNames(names(values), names(values))
   for (level in stage_levels(stages)) {
     columns <- sprintf("%s AS %s", fill_in(stages[level], known), names(stages)[level])
-    from <- sprintf("(SELECT *, %s FROM %s OFFSET 0) q", paste(columns, collapse = ", "), from)
+    from <- sprintf("(SELECT *, %s FROM %s OFFSET '0') q", paste(columns, collapse = ", "), from)
     known[names(stages)[level]] <- names(stages)[level]
   }
   by <- names(values)[seq_len(n_by)]
-  statement_of(fill_in(sums, known), by, by, from)
+  statement_of(fill_in(thin$sums, known), by, by, from)
+}
+
+# A subquery of its own costs more than what is said once: that is put where it is said, and what
+# is not said at all is left out.
+thin_stages <- function(stages, sums) {
+  times_said <- function(i) {
+    rest <- c(stages[-seq_len(i)], sums)
+    sum(lengths(regmatches(rest, gregexpr(sprintf("{%s}", names(stages)[[i]]), rest, fixed = TRUE))))
+  }
+  for (i in rev(seq_along(stages))) {
+    if (times_said(i) == 0) {
+      stages <- stages[-i]
+    }
+  }
+  for (name in names(stages)) {
+    i <- match(name, names(stages))
+    if (times_said(i) == 1) {
+      later <- seq_along(stages) > i
+      stages[later] <- fill_in(stages[later], stages[i])
+      sums <- fill_in(sums, stages[i])
+      stages <- stages[-i]
+    }
+  }
+  list(stages = stages, sums = sums)
 }
 
 # Numbers of the stages that can be worked out side by side, in order: a level says nothing of its
@@ -175,6 +204,24 @@ product_sums <- function(n_carriers, by = "", pairs = TRUE) {
   }, "")
 }
 
+# Products of two carriers each, in the order of carrier_pairs(): stages, and how each is said ("":
+# the constant, which is 1).
+pair_stages <- function(n_carriers) {
+  pairs <- carrier_pairs(n_carriers)
+  both <- which(pairs[, 1] > 1)
+  stats::setNames(
+    sprintf("{h%d} * {h%d}", pairs[both, 1] - 1, pairs[both, 2] - 1), sprintf("p%d", both)
+  )
+}
+
+pair_names <- function(n_carriers) {
+  pairs <- carrier_pairs(n_carriers)
+  names <- sprintf("{p%d}", seq_len(nrow(pairs)))
+  single <- pairs[, 1] == 1
+  names[single] <- c("", sprintf("{h%d}", seq_len(n_carriers - 1)))
+  names
+}
+
 # Pairs of carriers a <= b, a row each.
 carrier_pairs <- function(n_carriers) {
   index <- which(upper.tri(diag(n_carriers), diag = TRUE), arr.ind = TRUE)
@@ -190,17 +237,18 @@ ask_places <- function(plan, questions) {
   if (!is.null(questions$offset)) {
     y <- sprintf("%s - %s", y, questions$offset)
   }
-  values <- c(carrier_sql(questions), y, questions$weights, questions$response$sql)
+  numbers <- c(carrier_sql(questions), y, questions$weights, questions$response$sql)
   used <- paste(questions$present, collapse = " AND ")
-  sums <- c("count(*)::float8", sprintf("(count(*) FILTER (WHERE %s))::float8", used), sprintf(
-    "%s(%s) FILTER (WHERE %s)", rep(c("avg", "min", "max"), each = length(values)), values, used
+  # Of rows that are not used nothing is worked out: they may hold what has no logarithm.
+  values <- c(used = used, stats::setNames(
+    sprintf("CASE WHEN %s THEN %s END", used, numbers), sprintf("v%d", seq_along(numbers))
   ))
-  by <- sql_columns(questions$discrete, plan$scope)
+  sums <- c("count(*)::float8", "(count(*) FILTER (WHERE {used}))::float8", sprintf(
+    "%s({v%d})", rep(c("sum", "min", "max"), each = length(numbers)), seq_along(numbers)
+  ))
   where <- if (is.null(plan$subset)) "TRUE" else plan$subset
-  result <- ask_leaves(plan, function(leaf, foreign) {
-    statement_of(sums, by, sprintf("g%d", seq_along(by)), sprintf("%s WHERE %s", leaf, where))
-  })
-  places_of(plan, questions, named_groups(result, questions$discrete, plan$scope), length(values))
+  result <- ask_sums(plan, questions, values, NULL, sums, questions$discrete, where)
+  places_of(plan, questions, named_groups(result, questions$discrete, plan$scope), length(numbers))
 }
 
 places_of <- function(plan, questions, result, n_values) {
@@ -219,7 +267,7 @@ places_of <- function(plan, questions, result, n_values) {
   first <- !duplicated(key)
   places <- list(
     cells = cells[first, , drop = FALSE], keys = key[first], n_left_out = n_left_out,
-    n = as.vector(rowsum(n, key, reorder = FALSE)), mean = colSums(values(1) * n) / sum(n),
+    n = as.vector(rowsum(n, key, reorder = FALSE)), mean = colSums(values(1)) / sum(n),
     low = apply(values(2), 2, min), high = apply(values(3), 2, max)
   )
   check_sum_places(places, questions)
