@@ -203,9 +203,14 @@ sum_coding <- function(fit) {
   if (length(fit$contrasts) == 0) {
     return(list(matrix = diag(length(fit$assign)), assign = fit$assign))
   }
-  x <- stats::model.matrix(fit)
   terms <- stats::delete.response(fit$terms)
-  centred <- stats::model.matrix(terms, fit$model, sum_contrasts(fit))
+  frame <- if (has_rows(fit)) fit$model else probe_frame(fit)
+  x <- if (has_rows(fit)) {
+    stats::model.matrix(fit)
+  } else {
+    stats::model.matrix(terms, frame, fit$contrasts)
+  }
+  centred <- stats::model.matrix(terms, frame, sum_contrasts(fit))
   decomposition <- qr(centred)
   matrix <- if (ncol(centred) == ncol(x) && decomposition$rank == ncol(x)) {
     qr.coef(decomposition, x)
@@ -217,6 +222,29 @@ sum_coding <- function(fit) {
     ))
   }
   list(matrix = matrix, assign = attr(centred, "assign"))
+}
+
+# Rows of all combinations of levels, with numbers of no pattern: what a change of coding does to
+# columns does not depend on the rows, of which a fit of sums has none.
+probe_frame <- function(fit) {
+  variables <- as.list(fit$levels_frame)
+  levels <- lapply(variables, function(x) if (is.logical(x)) c(FALSE, TRUE) else levels(x))
+  levels <- levels[!vapply(levels, is.null, NA)]
+  cells <- expand.grid(c(levels, list(`(row)` = seq_len(2 * length(fit$assign)))),
+    stringsAsFactors = FALSE)
+  for (name in names(variables)) {
+    x <- variables[[name]]
+    variables[[name]] <- if (is.factor(x)) {
+      factor(cells[[name]], levels(x), ordered = is.ordered(x))
+    } else if (is.logical(x)) {
+      cells[[name]]
+    } else {
+      sin(match(name, names(variables)) * seq_len(nrow(cells))^1.5)
+    }
+  }
+  frame <- as_frame(variables, .set_row_names(nrow(cells)), NULL)
+  attr(frame, "terms") <- fit$terms
+  frame
 }
 
 sum_contrasts <- function(fit) {

@@ -49,8 +49,10 @@ check_cell_number <- function(cells, plan) {
 cells_response <- function(plan) {
   variable <- plan$variables[[attr(plan$terms, "response")]]
   counts <- core_family(plan$family)$name %in% c("binomial", "poisson", "negative_binomial")
-  whole <- length(variable$columns) == 1 && is.symbol(variable$expression) &&
-    plan$scope$kinds[[variable$columns]] == "integer"
+  whole <- length(variable$columns) == 1 && is.symbol(variable$expression)
+  # Numbers that may have fractions are often counts; the density of these is asked for.
+  whole <- whole && plan$scope$kinds[[variable$columns]] %in%
+    c("integer", if (!startsWith(plan$family$family, "quasi")) "number")
   must_group <- variable$discrete || estimates_theta(plan$family)
   if (must_group || (counts && whole)) {
     return(list(grouped = TRUE, must_group = must_group, columns = variable$columns))

@@ -5,6 +5,9 @@
 tol_step <- 1e-10
 table_steps_max <- 50L
 
+# Different responses beyond which they are not asked for one by one.
+table_counts_max <- 1e4
+
 fit_table_irls <- function(plan) {
   set <- sums_set_up(plan)
   set$y_centre <- 0
@@ -224,7 +227,8 @@ has_closed_null <- function(plan, set) {
 
 # Fisher's scoring with halved steps where the deviance would rise. A list of the set with its
 # columns chosen, `coefficients` (of centred columns), the last `step`, `solved` and `iterations`.
-# Steps shrink as their squares do: the one thought to be the last brings all that is asked of it.
+# Steps shrink as their squares do, times what the last one showed: the one thought to be the last
+# brings all that is asked of it.
 iterate_sums <- function(plan, set) {
   at <- ask_step(plan, set, NULL)
   set <- choose_columns(plan, set, at$gram)
@@ -232,9 +236,11 @@ iterate_sums <- function(plan, set) {
   at <- ask_step(plan, set, b)
   n <- 1L
   stuck <- FALSE
+  size <- 1
   repeat {
     solved <- solve_sums(set, at$gram, at$score)
     step <- solved$coefficients
+    before <- size
     size <- step_size(plan, at, step)
     ended <- size <= tol_step || stuck || n >= table_steps_max
     if (ended && !is.null(at$units)) {
@@ -244,7 +250,7 @@ iterate_sums <- function(plan, set) {
       at <- ask_step(plan, set, b, last = TRUE)
       next
     }
-    tried <- halve_steps(plan, set, b, step, at, last = size^2 <= tol_step)
+    tried <- halve_steps(plan, set, b, step, at, last = size * (size / before)^2 <= tol_step)
     b <- tried$b
     at <- tried$at
     stuck <- tried$stuck
@@ -330,14 +336,12 @@ density_sums <- function(plan, set) {
 # As logLik() of the rows; NA where the family has none or it cannot be told from sums.
 irls_density <- function(plan, set, deviance, logs, n) {
   family <- plan$family
-  weighted <- !is.null(set$questions$weights)
   if (startsWith(family$family, "quasi")) {
     return(NA_real_)
   }
   spread <- deviance / logs[[3]]
   switch(family_kind(family),
     gaussian = 0.5 * (logs[[4]] - n * (log(2 * pi) + 1 - log(n) + log(deviance))),
-    binomial = if (!weighted && plan$binary) -deviance / 2 else NA_real_,
     Gamma = {
       shape <- 1 / spread
       ratio <- deviance / 2 + logs[[1]] - logs[[2]] + logs[[3]]
@@ -345,36 +349,46 @@ irls_density <- function(plan, set, deviance, logs, n) {
         logs[[3]] * lgamma(shape)
     },
     inverse.gaussian = -0.5 * (logs[[3]] * (log(spread * 2 * pi) + 1) + 3 * logs[[1]]),
-    count_density(plan, set, deviance)
+    if (family_kind(family) == "binomial" && plan$binary && is.null(set$questions$weights)) {
+      -deviance / 2
+    } else {
+      count_density(plan, set, deviance, n)
+    }
   )
 }
 
-# Of counts, what does not depend on the mean follows from how often each occurs.
-count_density <- function(plan, set, deviance) {
-  if (set$questions$response$kind != "integer") {
+# Of counts, what does not depend on the mean follows from how often each occurs: the density of a
+# response at its own value, of which the deviance takes off.
+count_density <- function(plan, set, deviance, n) {
+  counts <- ask_counts(plan, set)
+  # Too many to be counts; or rows that a factor's levels leave out.
+  if (nrow(counts) > table_counts_max || sum(counts$n) != n) {
     return(NA_real_)
   }
-  theta <- core_family(plan$family)$theta
-  counts <- ask_counts(plan, set)
-  y <- counts$y
-  entropy <- function(x) ifelse(x > 0, x * log(x), 0)
-  constant <- if (is.null(theta)) {
-    entropy(y) - y - lgamma(y + 1)
-  } else {
-    entropy(y) - entropy(y + theta) + lgamma(y + theta) - lgamma(theta) - lgamma(y + 1) +
-      theta * log(theta)
+  core <- core_family(plan$family)
+  size <- if (core$name == "binomial") counts$weight else 1
+  y <- counts$y * size
+  if (max(abs(y - round(y)), abs(size - round(size))) > 1e-7) {
+    return(NA_real_)
   }
-  sum(counts$weight * constant) - deviance / 2
+  own <- switch(core$name,
+    binomial = stats::dbinom(round(y), round(size), counts$y, log = TRUE),
+    poisson = counts$weight * stats::dpois(y, y, log = TRUE),
+    counts$weight * stats::dnbinom(y, size = core$theta, mu = y, log = TRUE)
+  )
+  sum(counts$n * own) - deviance / 2
 }
 
-# How often (by weight) each response occurs.
+# How often each response (and weight) occurs.
 ask_counts <- function(plan, set) {
-  where <- paste(c(plan$subset, set$questions$present, set$questions$positive), collapse = " AND ")
-  weight <- if (is.null(set$questions$weights)) "1" else set$questions$weights
+  weight <- if (is.null(set$questions$weights)) "1::float8" else set$questions$weights
   ask_leaves(plan, function(leaf, foreign) {
-    sprintf("SELECT %1$s AS y, sum(%2$s)::float8 AS weight FROM %3$s WHERE %4$s GROUP BY %1$s",
-      set$questions$response$sql, weight, leaf, where)
-  })
+    sprintf(
+      "SELECT %1$s AS y, %2$s AS weight, count(*)::float8 AS n FROM %3$s WHERE %4$s GROUP BY %5$s",
+      set$questions$response$sql, weight, leaf, where_used(plan, set$questions),
+      paste(c(set$questions$response$sql, set$questions$weights), collapse = ", ")
+    )
+  }, limit = table_counts_max + 1)
 }
 
 # ---- The result ----

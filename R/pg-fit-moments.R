@@ -281,7 +281,8 @@ linear_result <- function(plan, set, moments, solved, coefficients, rest, gained
 # columns to kept columns is inverted for what is asked for.
 sums_result <- function(plan, set, moments, solved, coefficients, meats) {
   kept <- set$kept
-  back <- solve(set$map[kept, kept, drop = FALSE])
+  # A column is centred by those before it, so the map is triangular.
+  back <- backsolve(set$map[kept, kept, drop = FALSE], diag(sum(kept)))
   names <- set$design$names
   estimates <- stats::setNames(rep(NA_real_, length(kept)), names)
   estimates[kept] <- back %*% coefficients[kept]

@@ -93,7 +93,8 @@ carriers_whole <- function(questions) {
 # is named SQL that says {name} for what comes before; `sums` are the aggregates, by the columns
 # `by`. On this server each stage is worked out once a row; a foreign server gets one plain
 # aggregate, which is all it can be sent.
-ask_sums <- function(plan, questions, values, stages, sums, by, where = used_rows(plan, questions)) {
+ask_sums <- function(plan, questions, values, stages, sums, by,
+                     where = where_used(plan, questions)) {
   ask_leaves(plan, function(leaf, foreign) {
     groups <- stats::setNames(sql_columns(by, plan$scope), sprintf("g%d", seq_along(by)))
     ask <- if (foreign) plain_sums else staged_sums
@@ -101,7 +102,7 @@ ask_sums <- function(plan, questions, values, stages, sums, by, where = used_row
   })
 }
 
-used_rows <- function(plan, questions) {
+where_used <- function(plan, questions) {
   paste(c(plan$subset, questions$present, questions$positive), collapse = " AND ")
 }
 
@@ -138,7 +139,8 @@ staged_sums <- function(leaf, where, values, stages, sums, n_by) {
 thin_stages <- function(stages, sums) {
   times_said <- function(i) {
     rest <- c(stages[-seq_len(i)], sums)
-    sum(lengths(regmatches(rest, gregexpr(sprintf("{%s}", names(stages)[[i]]), rest, fixed = TRUE))))
+    said <- gregexpr(sprintf("{%s}", names(stages)[[i]]), rest, fixed = TRUE)
+    sum(lengths(regmatches(rest, said)))
   }
   for (i in rev(seq_along(stages))) {
     if (times_said(i) == 0) {

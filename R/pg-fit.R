@@ -77,7 +77,10 @@ table_plan <- function(formula, table, call, family, method) {
   )
   check_known_variables(terms, table$columns$name)
   plan$variables <- table_variables(terms, scope)
-  plan$clusters <- cluster_names(plan$expressions$cluster, scope)
+  if (!is.null(plan$expressions$cluster)) {
+    plan$expressions$cluster <- cluster_formula(plan$expressions$cluster, scope)
+  }
+  plan$clusters <- all.vars(plan$expressions$cluster)
   plan$subset <- if (!is.null(plan$expressions$subset)) {
     sql_condition(plan$expressions$subset, scope)
   }
@@ -141,21 +144,31 @@ is_discrete <- function(expression, scope) {
   kind %in% c("logical", "text", "enum")
 }
 
-# Names of the columns of `cluster = ~ a + b`.
-cluster_names <- function(expression, scope) {
-  if (is.null(expression)) {
-    return(character())
+# `cluster` as ~ a + b of columns: also given as a column's name, bare or quoted, or by a variable
+# that holds one of these.
+cluster_formula <- function(expression, scope) {
+  known <- names(scope$kinds)
+  if (is.symbol(expression) && !as.character(expression) %in% known) {
+    expression <- get0(as.character(expression), scope$envir, ifnotfound = expression)
   }
-  if (is.symbol(expression) && !as.character(expression) %in% names(scope$kinds)) {
-    expression <- get0(as.character(expression), scope$envir)
+  if (is.character(expression)) {
+    expression <- Reduce(function(a, b) call("+", a, b), lapply(expression, as.name))
+  }
+  if (is.call(expression) && identical(expression[[1]], quote(`~`)) && length(expression) == 2) {
+    expression <- expression[[2]]
   }
   names <- all.vars(expression)
-  if (!is.language(expression) || length(setdiff(names, names(scope$kinds))) > 0) {
+  others <- setdiff(all_functions(expression), c("+", "(", "factor", "as.factor"))
+  if (!is.language(expression) || length(names) == 0 || length(others) > 0 ||
+    length(setdiff(names, known)) > 0) {
     qst_abort("argument", sprintf(
-      "`cluster` must name columns of the table, as in ~ group, not %s.", deparse1(expression)
+      paste(
+        "`cluster` must name columns of the table, as in ~ group, not %s. Make a column of",
+        "anything else in a view."
+      ), if (is.language(expression)) deparse1(expression) else describe(expression)
     ))
   }
-  names
+  stats::reformulate(sprintf("`%s`", names), env = scope$envir)
 }
 
 # ---- By which route ----
@@ -200,13 +213,14 @@ discrete_columns <- function(plan) {
 
 # ---- Statements ----
 
-# Asks each leaf and binds the rows; `select` gives the SQL of one leaf. Texts are bound.
-ask_leaves <- function(plan, select) {
+# Asks each leaf and binds the rows (`limit` of them); `select` gives the SQL of one leaf.
+ask_leaves <- function(plan, select, limit = NULL) {
   leaves <- plan$table$leaves
   parts <- vapply(seq_len(nrow(leaves)), function(i) {
     select(leaves$name[[i]], leaves$foreign[[i]])
   }, "")
-  ask_table(plan, paste(parts, collapse = " UNION ALL "))
+  whole <- paste(parts, collapse = " UNION ALL ")
+  ask_table(plan, if (is.null(limit)) whole else sprintf("%s LIMIT %.0f", whole, limit))
 }
 
 # What SQL says of numbers that cannot be (the logarithm of 0, an overflow) is a fault of the model.
@@ -270,6 +284,12 @@ new_table_fit <- function(plan, parts) {
   parts$call <- plan$call
   parts$info$statements <- plan$traffic$statements
   parts$info$bytes <- plan$traffic$bytes
+  if (is.na(parts$log_density) && !startsWith(plan$family$family, "quasi")) {
+    parts$notes <- c(parts$notes, paste(
+      "No log-likelihood (nor AIC): the responses have too many different values to be asked for",
+      "one by one, or are no counts."
+    ))
+  }
   structure(parts, class = c("fit_table", "fit_rowless", "fit_glm"))
 }
 

@@ -39,6 +39,10 @@
 #' *Several servers.* If partitions are foreign tables (`postgres_fdw`), each partition is asked
 #' for its own sums in one statement (`UNION ALL`), which the servers of the partitions work out by
 #' themselves; settings need no change. Row security of the parent is honoured by not doing so.
+#' @section As a data frame:
+#' `names()` gives the columns, `nrow()` and `dim()` count the rows there, and `head()` reads the
+#' first that come. What needs the rows (`$` of a column, `summary()`, `lm()`) raises
+#' `questrial_error_no_rows`, which says how to read them.
 #' @seealso [fit_glm()], [vcov.fit_glm()]
 #' @examplesIf pg_available() && pg_can_start()
 #' server <- pg_throwaway()
@@ -161,4 +165,70 @@ print.pg_table <- function(x, ...) {
   cat(strwrap(paste(sprintf("%s (%s)", x$columns$name, x$columns$type), collapse = ", "),
     width = 79), sep = "\n")
   invisible(x)
+}
+
+# ---- As a data frame, so far as a table that stays can be one ----
+
+#' @export
+names.pg_table <- function(x) x$columns$name
+
+# Counted anew each time: rows may come and go.
+#' @export
+dim.pg_table <- function(x) {
+  rows <- pg_read(x$con, sprintf("SELECT count(*)::float8 AS n FROM %s", table_sql(x$name)))$n
+  c(rows, nrow(x$columns))
+}
+
+#' @export
+dimnames.pg_table <- function(x) list(NULL, names(x))
+
+#' @export
+length.pg_table <- function(x) nrow(x$columns)
+
+#' @importFrom utils str
+#' @export
+str.pg_table <- function(object, ...) print(object)
+
+#' @importFrom utils head
+#' @export
+head.pg_table <- function(x, n = 6L, ...) {
+  check_number(n, "n", min = 0, whole = TRUE)
+  pg_read(x$con, sprintf("SELECT * FROM %s LIMIT %.0f", table_sql(x$name), n))
+}
+
+#' @export
+`$.pg_table` <- function(x, name) x[[name]]
+
+#' @export
+`[[.pg_table` <- function(x, i, ...) {
+  if (is.character(i) && i %in% names(unclass(x))) {
+    return(.subset2(x, i))
+  }
+  refuse_table(x, if (is.character(i)) sprintf("The column `%s`", i) else "A column")
+}
+
+#' @export
+`[.pg_table` <- function(x, ...) refuse_table(x, "A part of it")
+
+#' @export
+as.data.frame.pg_table <- function(x, ...) refuse_table(x, "A data frame")
+
+#' @export
+summary.pg_table <- function(object, ...) refuse_table(object, "A summary")
+
+#' @importFrom utils tail
+#' @export
+tail.pg_table <- function(x, ...) refuse_table(x, "Its end, of an order that you name,")
+
+#' @export
+with.pg_table <- function(data, expr, ...) refuse_table(data, "An expression")
+
+refuse_table <- function(table, what) {
+  name <- paste(table$name, collapse = ".")
+  qst_abort("no_rows", sprintf(
+    paste(
+      "%s needs rows, and those of %s stay in the database; fit_glm() goes to them.",
+      "For anything else read what is needed: pg_read(con, \"SELECT ... FROM %s\")."
+    ), what, name, name
+  ))
 }

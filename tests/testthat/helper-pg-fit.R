@@ -48,3 +48,19 @@ expect_same_fit <- function(table, rows, ..., types = NULL, tolerance = 1e-9) {
   }
   invisible(list(there = there, pulled = pulled))
 }
+
+# What a fit asks, as EXPLAIN (VERBOSE) has it.
+explained_fit <- function(con, fit) {
+  asked <- new.env()
+  asked$plans <- list()
+  note <- function(con, sql, texts) {
+    if (!grepl("^EXPLAIN", sql)) {
+      plan <- questrial:::read_bound(con, paste("EXPLAIN (VERBOSE, COSTS OFF)", sql), texts)
+      asked$plans <- c(asked$plans, list(plan[[1]]))
+    }
+  }
+  suppressMessages(trace("read_bound", bquote(.(note)(con, sql, texts)), print = FALSE,
+    where = asNamespace("questrial")))
+  on.exit(suppressMessages(untrace("read_bound", where = asNamespace("questrial"))))
+  list(fit = force(fit), plans = asked$plans)
+}

@@ -37,22 +37,6 @@ shard_server <- function(env) {
   server
 }
 
-# What a fit asks, as EXPLAIN (VERBOSE) has it.
-explained_fit <- function(con, fit) {
-  asked <- new.env()
-  asked$plans <- list()
-  note <- function(con, sql, texts) {
-    if (!grepl("^EXPLAIN", sql)) {
-      plan <- questrial:::read_bound(con, paste("EXPLAIN (VERBOSE, COSTS OFF)", sql), texts)
-      asked$plans <- c(asked$plans, list(plan[[1]]))
-    }
-  }
-  suppressMessages(trace("read_bound", bquote(.(note)(con, sql, texts)), print = FALSE,
-    where = asNamespace("questrial")))
-  on.exit(suppressMessages(untrace("read_bound", where = asNamespace("questrial"))))
-  list(fit = force(fit), plans = asked$plans)
-}
-
 test_that("shards work out their own sums, and the fit is that of all rows", {
   con <- local_shards(36000)
   t <- pg_table(con, "d")

@@ -47,3 +47,24 @@ test_that("texts of a fixed width are not compared, as blanks at the end would b
   expect_error(fit_glm(y ~ 1, pg_table(con, "padded"), subset = k %in% c("a  ", "b")),
     "padded|blanks", class = "questrial_error_argument")
 })
+
+test_that("a table has names and numbers of a data frame, and says how to get its rows", {
+  con <- local_pg()
+  pg_write(con, data.frame(name = letters, con = 1:26), "letters")
+  t <- pg_table(con, "letters")
+  expect_identical(names(t), c("name", "con"))
+  expect_identical(colnames(t), names(t))
+  expect_equal(c(dim(t), nrow(t), length(t)), c(26, 2, 26, 2))
+  pg_exec(con, "DELETE FROM letters WHERE con > 20")
+  expect_equal(nrow(t), 20)
+  expect_identical(nrow(head(t)), 6L)
+  expect_identical(names(head(t, 2)), names(t))
+  expect_error(head(t, -1), "`n`", class = "questrial_error_argument")
+  expect_output(str(t), "Table public.letters")
+  for (refused in list(quote(t$x), quote(t[["x"]]), quote(t[[1]]), quote(t[1, ]),
+    quote(summary(t)), quote(as.data.frame(t)), quote(lm(con ~ name, t)), quote(tail(t)),
+    quote(with(t, con)))) {
+    expect_error(eval(refused), "stay in the database.*pg_read.*public.letters",
+      class = "questrial_error_no_rows")
+  }
+})
