@@ -156,6 +156,40 @@ static void rows_of_no_session_have_columns_and_no_rows(void **state)
     assert_true(assert_survives_no_memory(no_rows_entry, NULL) >= 3);
 }
 
+static qst_status defaults_entry(const qst_ctx *ctx, void *data, qst_err *err)
+{
+    qst_conninfo *info;
+    (void)data;
+    qst_status status = qst_conninfo_new(ctx, &info, err);
+    if (status != QST_OK) {
+        return status;
+    }
+    status = qst_conninfo_set(info, "user", "given", 0, err);
+    if (status == QST_OK) {
+        status = qst_pg_defaults(info, err);
+    }
+    if (status == QST_OK) {
+        assert_string_equal(qst_conninfo_get(info, "host"), "db.example.org");
+        assert_string_equal(qst_conninfo_get(info, "user"), "given");
+    }
+    qst_conninfo_free(info);
+    return status;
+}
+
+static void the_environment_says_what_was_not_given(void **state)
+{
+    (void)state;
+    qst_err err;
+    qst_err_init(&err);
+    assert_true(qst_pg_version() >= 100000);
+    setenv("PGHOST", "db.example.org", 1);
+    setenv("PGUSER", "other", 1);
+    assert_status(defaults_entry(NULL, NULL, &err), QST_OK, &err);
+    assert_true(assert_survives_no_memory(defaults_entry, NULL) >= 3);
+    unsetenv("PGHOST");
+    unsetenv("PGUSER");
+}
+
 static void nothing_is_freed_as_nothing(void **state)
 {
     (void)state;
@@ -171,6 +205,7 @@ int main(void)
         cmocka_unit_test(opening_can_be_stopped),
         cmocka_unit_test(opening_survives_the_end_of_memory),
         cmocka_unit_test(rows_of_no_session_have_columns_and_no_rows),
+        cmocka_unit_test(the_environment_says_what_was_not_given),
         cmocka_unit_test(nothing_is_freed_as_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
