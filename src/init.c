@@ -28,6 +28,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(qstr_impute, 4),
     ENTRY(qstr_effect_means, 4),
     ENTRY(qstr_effect_events, 3),
+    ENTRY(qstr_meta_cluster, 7),
     ENTRY(qstr_meta_fits, 6),
     ENTRY(qstr_meta_tables, 5),
     ENTRY(qstr_model_predict, 4),

@@ -1745,4 +1745,55 @@ typedef struct {
 QST_MUST_USE qst_status qst_meta_pool_tables(const qst_meta_tables *tables,
     qst_meta_table_method method, double *weight_out, qst_meta_pooled *pooled_out, qst_err *err);
 
+/* ---- Effects that depend on one another: stat/meta_cluster.c ------------------------------- */
+
+/*
+ * Effects y of k rows in n_clusters clusters (studies that give several effects, or share people),
+ * y ~ N(X b, M), M = V + between J + within I, J_ij = 1 within a cluster: the multilevel model of
+ * Konstantopoulos (2011, Res Synth Methods 2:61-76). V is 0 between clusters; within them it is
+ * `covariance` (k x k, of which only those elements and the lower triangle are read), or with data
+ * NULL V_ij = rho sqrt(v_i v_j), V_ii = v_i: the correlated and hierarchical effects of Pustejovsky
+ * & Tipton (2022, Prev Sci 23:425-438). `cluster` is 1 .. n_clusters. `x` as in qst_meta_sets.
+ */
+typedef struct {
+    const double *y, *v; /* k */
+    ptrdiff_t k;
+    qst_cmat x;
+    const int32_t *cluster; /* k */
+    ptrdiff_t n_clusters;
+    double rho;
+    qst_cmat covariance;
+} qst_meta_clusters;
+
+/* REML unless `ml`. */
+typedef struct {
+    bool ml;
+    int32_t max_iterations;
+} qst_meta_cluster_settings;
+
+/* Why there is no fit is said as of one set; QST_META_NO_WEIGHT: V is singular and so is M. `q` =
+ * y'Py and the typical variance (k - p) / tr P are those of V alone, NaN where it is singular. */
+typedef struct {
+    double between, within, log_lik, q, typical_variance;
+    int32_t n_iterations;
+    qst_meta_outcome outcome;
+} qst_meta_cluster_info;
+
+/* b: p; vcov, robust: p x p without gaps; df: p; weights: k, the row sums of M^-1. */
+typedef struct {
+    double *b_out, *vcov_out, *robust_out, *df_out, *weights_out;
+    qst_meta_cluster_info *info_out;
+} qst_meta_cluster_fit;
+
+/*
+ * Fits the model by scoring (expected information), with both variances kept at or above 0, from
+ * several starts. vcov is (X'M^-1 X)^-1; robust is CR2 with M as the working covariance, and df the
+ * degrees of freedom of each coefficient by Satterthwaite's approximation (Pustejovsky & Tipton
+ * 2018, J Bus Econ Stat 36:672-683), both NaN with fewer than two clusters. All numbers are NaN
+ * without a fit. QST_EDIMENSION, QST_ERANGE (a cluster that is none, a variance below 0, |rho|
+ * above 1, with its row), QST_ESINGULAR as for qst_meta_fits(). Not threaded.
+ */
+QST_MUST_USE qst_status qst_meta_cluster_fits(const qst_ctx *ctx, const qst_meta_clusters *data,
+    const qst_meta_cluster_settings *settings, const qst_meta_cluster_fit *fit, qst_err *err);
+
 #endif

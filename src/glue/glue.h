@@ -137,6 +137,8 @@ SEXP qstr_impute(SEXP variables_sexp, SEXP data_sexp, SEXP settings_sexp, SEXP t
 
 SEXP qstr_effect_means(SEXP measure_sexp, SEXP variance_sexp, SEXP correction_sexp, SEXP arms_sexp);
 SEXP qstr_effect_events(SEXP measure_sexp, SEXP zero_sexp, SEXP arms_sexp);
+SEXP qstr_meta_cluster(SEXP y_sexp, SEXP v_sexp, SEXP x_sexp, SEXP cluster_sexp, SEXP settings_sexp,
+    SEXP rho_sexp, SEXP covariance_sexp);
 SEXP qstr_meta_fits(
     SEXP y_sexp, SEXP v_sexp, SEXP x_sexp, SEXP settings_sexp, SEXP chisq_sexp, SEXP threads_sexp);
 SEXP qstr_meta_tables(

@@ -411,40 +411,39 @@ static qst_status check_sets(const qst_meta_sets *sets, qst_err *err)
     return QST_OK;
 }
 
-/* X = x root by Householder reflections, x by rows. */
-static qst_status make_orthonormal(const qst_ctx *ctx, qst__arena *arena, qst_cmat given, job *j,
-    double *x, double *root, qst_err *err)
+qst_status qst__meta_orthonormal(const qst_ctx *ctx, qst__arena *arena, qst_cmat given, ptrdiff_t k,
+    ptrdiff_t p, double *x, double *root, qst_err *err)
 {
     qst__qr qr;
     double *column = NULL;
-    qst_status status = qst__qr_make(arena, j->k, j->p, &qr, err);
+    qst_status status = qst__qr_make(arena, k, p, &qr, err);
     if (status == QST_OK) {
-        status = qst__arena_array(arena, qst__max(j->k, 1), sizeof *column, &column, err);
+        status = qst__arena_array(arena, qst__max(k, 1), sizeof *column, &column, err);
     }
     if (status != QST_OK) {
         return status;
     }
-    for (ptrdiff_t l = 0; l < j->p; l++) {
-        for (ptrdiff_t i = 0; i < j->k; i++) {
+    for (ptrdiff_t l = 0; l < p; l++) {
+        for (ptrdiff_t i = 0; i < k; i++) {
             qr.a.data[i + l * qr.a.ld] = given.data == NULL ? 1.0 : given.data[i + l * given.ld];
         }
     }
     status = qst__qr_factor(ctx, &qr, TOL_RANK, err);
-    if (status == QST_OK && qr.rank < j->p && j->k >= j->p) {
+    if (status == QST_OK && qr.rank < p && k >= p) {
         return qst__fail(err, QST_ESINGULAR,
-            "%td of %td coefficients cannot be told from the others", j->p - qr.rank, j->p);
+            "%td of %td coefficients cannot be told from the others", p - qr.rank, p);
     }
-    if (status != QST_OK || j->k < j->p) {
+    if (status != QST_OK || k < p) {
         return status;
     }
-    qst__qr_r(&qr, square(root, j->p));
-    for (ptrdiff_t l = 0; l < j->p; l++) {
-        for (ptrdiff_t i = 0; i < j->k; i++) {
+    qst__qr_r(&qr, square(root, p));
+    for (ptrdiff_t l = 0; l < p; l++) {
+        for (ptrdiff_t i = 0; i < k; i++) {
             column[i] = i == l ? 1.0 : 0.0;
         }
         qst__qr_qy(&qr, column);
-        for (ptrdiff_t i = 0; i < j->k; i++) {
-            x[i * j->p + l] = column[i];
+        for (ptrdiff_t i = 0; i < k; i++) {
+            x[i * p + l] = column[i];
         }
     }
     return QST_OK;
@@ -491,7 +490,7 @@ qst_status qst_meta_fits(const qst_ctx *ctx, const qst_meta_sets *sets,
         status = qst__arena_array(&arena, j.p * j.p, sizeof *root, &root, err);
     }
     if (status == QST_OK) {
-        status = make_orthonormal(ctx, &arena, sets->x, &j, x, root, err);
+        status = qst__meta_orthonormal(ctx, &arena, sets->x, j.k, j.p, x, root, err);
     }
     if (status == QST_OK) {
         status = qst__arena_array(&arena, n_workers, sizeof *j.work, &j.work, err);

@@ -47,6 +47,11 @@ qst__meta_traces qst__meta_trace_p(qst__meta_work *work);
 /* log |x'x|, which is not 0 where studies are left out. NaN if there is none. */
 double qst__meta_log_det_x(qst__meta_work *work);
 
+/* X (k x p; ones if its data are NULL) = x root by Householder reflections: x by rows, root p x p
+ * upper. QST_ESINGULAR: X not of full rank; nothing is written where k < p. */
+QST_MUST_USE qst_status qst__meta_orthonormal(const qst_ctx *ctx, qst__arena *arena, qst_cmat given,
+    ptrdiff_t k, ptrdiff_t p, double *x, double *root, qst_err *err);
+
 /* ---- meta_tau2.c ---- */
 
 /* tau2, se_tau2, n_iterations, bounded and outcome of info, in the units of `work`; k > p. */
