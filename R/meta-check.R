@@ -4,7 +4,7 @@
 #' Check pooled results against themselves
 #'
 #' A review prints k, an estimate, its interval, I2, perhaps Q and P. Without the studies' data
-#' these can still be held against one another, as far as rounding allows: each printed number is taken
+#' these can still be held against one another, as far as rounding allows: a printed number is taken
 #' for all numbers that print so, and a contradiction is called one only when none of them fits.
 #'
 #' The checks, each where the numbers it needs are printed:
