@@ -259,7 +259,8 @@ iterate_sums <- function(plan, set) {
   check_all_told_apart(plan, set, at$gram, sqrt(diag(at$gram)))
   list(
     set = set, coefficients = b + step, step = step, at = at, solved = solved, iterations = n,
-    converged = size <= 1e-6, moving = set$design$names[set$kept & abs(step) > 1e-3]
+    converged = size <= 1e-6,
+    moving = set$design$names[set$kept & abs(step) > 1e-3 * pmax(1, abs(b))]
   )
 }
 
@@ -403,9 +404,8 @@ irls_result <- function(plan, set, found, meats) {
   parts$log_density <- irls_density(plan, set, parts$deviance, at$logs, parts$n_used)
   parts$info <- list(
     method = "IRLS", route = "irls", converged = found$converged, iterations = found$iterations,
-    separated = if (!found$converged && family_kind(plan$family) %in% c("binomial", "poisson")) {
-      found$moving
-    }
+    # Where a coefficient runs off, what its steps gain vanishes, but not the steps.
+    separated = if (family_kind(plan$family) %in% c("binomial", "poisson")) found$moving
   )
   if (length(plan$clusters) == 1) {
     parts$sums$nodes <- ask_nodes(plan, set, found, parts$sums)

@@ -28,9 +28,14 @@
 #' combination of covariates (and cluster) that occurs, with the number of rows, the sum of the
 #' response and its squares about the mean. Any model follows from those. Numbers with many values
 #' enter by moments about their means, one set for each combination of factors (and cluster): one
-#' pass over the table for a linear model and one for its HC covariances; one pass a step of
-#' iteratively reweighted least squares for others, and one each for HC, CR and CR2.
+#' pass over the table for their place, one for a linear model and one for its HC covariances; one
+#' pass a step of iteratively reweighted least squares for others, of which the last has the sums
+#' by cluster too, and one each for HC and CR2. The server may share the rows of each pass out among
+#' parallel workers.
 #' All passes see one moment of the database ([pg_snapshot()]).
+#'
+#' *Tests.* `anova()` has types I to III of linear models and Wald tests of others; likelihood ratios
+#' need two fits. Clusters are columns: `cluster = ~ site`, `site` or `"site"`.
 #'
 #' *Digits.* Moments cannot hold what nearly collinear columns say. Where less than nine digits
 #' would be left the fit is refused: read the columns and fit them here, where `fit_glm()`

@@ -86,3 +86,15 @@ test_that("the server may share the rows of each statement out among workers", {
     }
   }
 })
+
+test_that("a response that never varies has no finite coefficients, which is said", {
+  con <- local_pg()
+  pg_exec(con, "CREATE TABLE d AS SELECT i::float8 AS x, 0 AS k, true AS b, i % 3 = 0 AS s
+    FROM generate_series(1, 30) i")
+  t <- pg_table(con, "d")
+  for (asked in list(list(k ~ x, poisson()), list(b ~ x, binomial()))) {
+    expect_warning(fit_glm(asked[[1]], t, asked[[2]]), "Separation: `\\(Intercept\\)` foretells",
+      class = "questrial_warning_separation")
+  }
+  expect_no_warning(fit_glm(s ~ I(1e-9 * x), t, binomial()))
+})
