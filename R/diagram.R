@@ -51,6 +51,9 @@ split_rows <- function(data) {
 
 # Widths in mm of texts on the open device.
 text_width <- function(text, fontsize, bold) {
+  if (length(text) == 0) {
+    return(numeric())
+  }
   face <- if (bold) "bold" else "plain"
   grid::pushViewport(grid::viewport(gp = grid::gpar(fontsize = fontsize, fontface = face)),
     recording = FALSE)

@@ -173,7 +173,7 @@ figure_dpi <- 200
 
 # Width and height in mm of a figure that fills an A4 page's width.
 figure_size <- function(block, type) {
-  c(170, figure_height(block$figure, 170, type, figure_dpi))
+  needed_size(block$figure, 170, type, figure_dpi)
 }
 
 # Anchors, and the numbers of tables and figures in the order in which they come.

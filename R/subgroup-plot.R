@@ -139,7 +139,7 @@ forest_ticks <- function(axis, width, fontsize) {
     ticks <- if (axis$log) ratio_ticks(exp(axis$limits), n) else pretty(axis$limits, n)
     at <- axis$scale(ticks)
     inside <- at >= axis$limits[[1]] - 1e-9 & at <= axis$limits[[2]] + 1e-9
-    text <- format(ticks[inside], trim = TRUE, drop0trailing = axis$log)
+    text <- tick_text(ticks[inside], axis$log)
     apart <- diff(at[inside]) / diff(axis$limits) * width
     if (all(apart > 1.3 * max(text_width(text, fontsize, FALSE)))) {
       break
@@ -148,8 +148,13 @@ forest_ticks <- function(axis, width, fontsize) {
   list(at = at[inside], text = text)
 }
 
+# Ratios each with the digits that it needs, other numbers with as many decimals as one another.
+tick_text <- function(ticks, log) {
+  if (log) vapply(ticks, format, "", digits = 6) else format(ticks, trim = TRUE)
+}
+
 # About n round ratios: evenly spaced in a short range, else 1, 2 and 5 times powers
-# of ten, or these powers alone.
+# of ten, these powers alone, or every other of them and so on, always with 1.
 ratio_ticks <- function(limits, n) {
   if (limits[[2]] / limits[[1]] < 4) {
     ticks <- pretty(limits, n)
@@ -157,7 +162,11 @@ ratio_ticks <- function(limits, n) {
   }
   powers <- 10^seq(floor(log10(limits[[1]])), ceiling(log10(limits[[2]])))
   ticks <- sort(as.vector(outer(c(1, 2, 5), powers)))
-  if (sum(ticks >= limits[[1]] & ticks <= limits[[2]]) > n + 1) powers else ticks
+  if (sum(ticks >= limits[[1]] & ticks <= limits[[2]]) <= n + 1) {
+    return(ticks)
+  }
+  step <- max(1, ceiling((log10(limits[[2]]) - log10(limits[[1]])) / n))
+  powers[round(log10(powers)) %% step == 0]
 }
 
 forest_label <- function(x, how, log) {

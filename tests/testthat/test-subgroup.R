@@ -138,7 +138,9 @@ test_that("the forest plot draws at any width, without one text upon another", {
 test_that("ratios have round ticks, whatever their range", {
   expect_true(all(c(0.9, 1, 1.1) %in% ratio_ticks(c(0.88, 1.23), 4)))
   expect_true(all(c(0.5, 1, 2, 5) %in% ratio_ticks(c(0.4, 6), 6)))
-  expect_equal(ratio_ticks(c(0.001, 900), 4), 10^(-3:3))
+  expect_equal(ratio_ticks(c(0.001, 900), 6), 10^(-3:3))
+  # Every other power where there is room for three only, 1 among them.
+  expect_equal(ratio_ticks(c(0.001, 900), 4), 10^c(-2, 0, 2))
 })
 
 test_that("tables print within 80 columns", {
