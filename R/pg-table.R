@@ -34,8 +34,8 @@
 #' parallel workers.
 #' All passes see one moment of the database ([pg_snapshot()]).
 #'
-#' *Tests.* `anova()` has types I to III of linear models and Wald tests of others; likelihood ratios
-#' need two fits. Clusters are columns: `cluster = ~ site`, `site` or `"site"`.
+#' *Tests.* `anova()` has types I to III of linear models and Wald tests of others; likelihood
+#' ratios need two fits. Clusters are columns: `cluster = ~ site`, `site` or `"site"`.
 #'
 #' *Digits.* Moments cannot hold what nearly collinear columns say. Where less than nine digits
 #' would be left the fit is refused: read the columns and fit them here, where `fit_glm()`
