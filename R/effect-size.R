@@ -78,9 +78,14 @@ standardised_difference <- function(x, data, type, reference, t, n, conf.level, 
     arm_parts(x, data, reference, type)
   }
   rows <- do.call(rbind, lapply(parts, d_row, conf.level, alternative, corrected))
-  new_effect_size(
+  result <- new_effect_size(
     rows, if (corrected) "Hedges' g" else "Cohen's d", conf.level, alternative
   )
+  # What effect_size() needs besides.
+  attr(result, "tests") <- do.call(rbind, lapply(parts, function(part) {
+    as.data.frame(part[c("contrast", "t", "df", "unit")])
+  }))
+  result
 }
 
 # ---- Standardised differences ----

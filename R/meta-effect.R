@@ -120,7 +120,8 @@
 #' @section Errors:
 #' `questrial_error_argument`: an unknown measure or column, lengths that do not fit, an SD below 0,
 #' more events than people (`row`, `value`), an argument the measure needs.
-#' @seealso [cohens_d()] for the noncentral interval of one trial's d.
+#' @seealso [effect_size_of_results] for trials analysed here; [combine_arms()] for trials of
+#'   several arms; [cohens_d()] for the noncentral interval of one trial's d.
 #' @references
 #' Luo D, Wan X, Liu J, Tong T (2018). *Stat. Methods Med. Res.* 27:1785-1805.
 #'
@@ -207,7 +208,11 @@ effect_measures <- list(
 effect_scale <- function(measure) {
   known <- effect_measures[[measure]]
   if (is.null(known)) {
-    known <- list(name = "Effect", abbreviation = "Effect", log = FALSE)
+    known <- if (identical(measure, "IRR")) {
+      list(name = "Rate ratio", abbreviation = "IRR", log = TRUE)
+    } else {
+      list(name = "Effect", abbreviation = "Effect", log = FALSE)
+    }
   }
   c(known, null = 0)
 }
@@ -399,7 +404,7 @@ new_effect_sizes <- function(measure, rows, data, slab, how) {
   result[names(columns)] <- columns
   structure(result,
     class = c("effect_sizes", "data.frame"), measure = measure,
-    vtype = if (startsWith(measure, "S")) how$vtype, notes = rows$notes
+    vtype = if (startsWith(measure, "S")) how$vtype, notes = rows$notes, how = how
   )
 }
 
@@ -434,7 +439,7 @@ zero_cell_note <- function(arms, how) {
     class(result) <- "data.frame"
     return(result)
   }
-  for (name in c("measure", "vtype", "notes")) {
+  for (name in c("measure", "vtype", "notes", "how")) {
     attr(result, name) <- attr(x, name)
   }
   result
@@ -445,7 +450,7 @@ print.effect_sizes <- function(x, digits = 3, ...) {
   check_no_dots(...)
   scale <- effect_scale(attr(x, "measure"))
   cat(sprintf("%s%s of %d studies\n\n", if (scale$log) "Log " else "", scale$name, nrow(x)))
-  shown <- intersect(c("study", study_arm_columns, "r", "yi", "vi"), names(x))
+  shown <- intersect(c("study", "contrast", study_arm_columns, "r", "yi", "vi"), names(x))
   print(as.data.frame(x)[shown], digits = digits)
   notes <- attr(x, "notes")
   if (length(notes) > 0) {
