@@ -125,7 +125,12 @@ pool_lines <- function(x, scale, digits) {
     c(if (is.na(x$df)) "z" else "t", format_number(rows$statistic, 2)),
     c("P", format_p(rows$p.value))
   )
-  widths <- apply(nchar(cells, "width"), 2, max)
+  aligned_lines(cells)
+}
+
+# Rows of a matrix of texts, the first column to the left, the others to the right.
+aligned_lines <- function(cells) {
+  widths <- apply(matrix(nchar(cells, "width"), nrow(cells)), 2, max)
   aligned <- vapply(seq_along(widths), function(j) {
     pad_text(cells[, j], widths[[j]], if (j == 1) "left" else "right")
   }, cells[, 1])
@@ -165,7 +170,7 @@ tau2_interval_words <- function(x) {
   if (is.na(x$tau2.low)) {
     return("")
   }
-  sprintf(" (%s to %s)", short_number(x$tau2.low), short_number(x$tau2.high))
+  sprintf(" (%s)", tau2_ends(x))
 }
 
 # Three significant digits, never as 1e-05.
@@ -201,4 +206,314 @@ difference_line <- function(x) {
       p_equals(test$p.value)
     )
   }
+}
+
+# ---- Weights, residuals, likelihood ----
+
+#' @export
+hatvalues.meta_analysis <- function(model, ...) {
+  w <- 1 / (model$studies$vi + model$tau2)
+  x <- if (is.null(model$x)) matrix(1, model$k, 1) else model$x
+  hat <- w * rowSums((x %*% solve(crossprod(x, w * x))) * x)
+  stats::setNames(hat, model$studies$slab)
+}
+
+#' @export
+fitted.meta_analysis <- function(object, ...) {
+  fitted <- if (is.null(object$x)) {
+    rep(object$coefficients[[1]], object$k)
+  } else {
+    drop(object$x %*% object$coefficients)
+  }
+  stats::setNames(fitted, object$studies$slab)
+}
+
+#' @export
+residuals.meta_analysis <- function(object, ...) {
+  stats::setNames(object$studies$yi, object$studies$slab) - fitted.meta_analysis(object)
+}
+
+# Over their own standard errors, the pool estimated with the study in it.
+#' @export
+rstandard.meta_analysis <- function(model, ...) {
+  variance <- (model$studies$vi + model$tau2) * (1 - hatvalues.meta_analysis(model))
+  residuals.meta_analysis(model) / sqrt(variance)
+}
+
+# The effect less what the other studies say of it.
+#' @export
+rstudent.meta_analysis <- function(model, ...) {
+  rows <- influence.meta_analysis(model)
+  stats::setNames(rows$rstudent, rows$study)
+}
+
+#' @export
+cooks.distance.meta_analysis <- function(model, ...) {
+  rows <- influence.meta_analysis(model)
+  stats::setNames(rows$cook.d, rows$study)
+}
+
+#' @export
+logLik.meta_analysis <- function(object, ...) {
+  restricted <- object$method == "REML"
+  structure(
+    object$logLik[[if (restricted) "REML" else "ML"]],
+    df = object$p + !object$method %in% meta_fixed,
+    nobs = object$k - restricted * object$p, class = "logLik"
+  )
+}
+
+#' @export
+update.meta_analysis <- function(object, ...) {
+  call <- object$call
+  if (is.null(call)) {
+    qst_abort("argument", "A subgroup's pool has no call to update. Update the fit that it is of.")
+  }
+  given <- match.call(expand.dots = FALSE)$...
+  unknown <- setdiff(names(given), names(formals(meta_analysis)))
+  if (length(unknown) > 0 || is.null(names(given)) && length(given) > 0) {
+    qst_abort("argument", sprintf(
+      "update() changes arguments of meta_analysis() by name; %s is none.", enumerate(unknown)
+    ))
+  }
+  call[names(given)] <- given
+  eval(call, parent.frame())
+}
+
+#' @rdname meta_analysis
+#' @param object A `meta_analysis`.
+#' @export
+summary.meta_analysis <- function(object, ...) {
+  check_no_dots(...)
+  structure(list(fit = object), class = "summary.meta_analysis")
+}
+
+#' @export
+print.summary.meta_analysis <- function(x, digits = 2, ...) {
+  print.meta_analysis(x$fit, digits = digits, ...)
+  studies <- x$fit$studies
+  scale <- effect_scale(x$fit$measure)
+  ratio <- if (scale$log) exp else identity
+  cells <- cbind(
+    c("Study", studies$slab), c(scale$abbreviation, format_number(ratio(studies$yi), digits)),
+    c(
+      percent_words(x$fit$conf.level),
+      format_ci(ratio(studies$conf.low), ratio(studies$conf.high), digits)
+    ),
+    c("Weight", paste0(format_number(studies$weight, 1), "%"))
+  )
+  writeLines(c("", aligned_lines(cells)))
+  invisible(x)
+}
+
+# ---- Intervals ----
+
+#' @rdname meta_analysis
+#' @param parm For `confint()`: coefficients, by name or number; `"tau2"` gives
+#'   tau2, tau, I2 and H2 by the Q-profile.
+#' @param level Level of the interval, that of the fit if not given.
+#' @export
+confint.meta_analysis <- function(object, parm, level = object$conf.level, ...) {
+  check_no_dots(...)
+  check_number(level, "level", min = 0, max = 1)
+  if (!missing(parm) && identical(parm, "tau2")) {
+    return(tau2_interval(object, level))
+  }
+  ends <- (1 + c(-1, 1) * level) / 2
+  half <- critical_value(object, level) * sqrt(diag(object$vcov))
+  table <- cbind(object$coefficients - half, object$coefficients + half)
+  dimnames(table) <- list(
+    names(object$coefficients), paste(format(100 * ends, trim = TRUE, digits = 3), "%")
+  )
+  if (missing(parm)) table else table[parm, , drop = FALSE]
+}
+
+tau2_interval <- function(fit, level) {
+  if (fit$method %in% meta_fixed) {
+    qst_abort("argument", sprintf(
+      "A %s pool has no tau2. Fit with method = \"REML\" for its interval.", fit$method
+    ))
+  }
+  spec <- meta_spec(fit$method, fit$test, NULL, level)
+  core <- meta_core(matrix(fit$studies$yi), matrix(fit$studies$vi), fit$x, spec)
+  tau2 <- c(fit$tau2, core$tau2.low, core$tau2.high)
+  rows <- rbind(
+    tau2 = tau2, tau = sqrt(tau2), I2 = 100 * tau2 / (tau2 + core$typical),
+    H2 = 1 + tau2 / core$typical
+  )
+  plain_rows(rows, c("estimate", "conf.low", "conf.high"))
+}
+
+plain_rows <- function(rows, names) {
+  frame <- plain_frame(c(list(term = row.names(rows)), lapply(seq_along(names), function(j) {
+    unname(rows[, j])
+  })))
+  stats::setNames(frame, c("term", names))
+}
+
+#' @rdname meta_analysis
+#' @param newdata A data frame with the moderators; the studies themselves if not
+#'   given.
+#' @export
+predict.meta_analysis <- function(object, newdata = NULL, level = object$conf.level, ...) {
+  check_no_dots(...)
+  x <- prediction_matrix(object, newdata)
+  estimate <- drop(x %*% object$coefficients)
+  error <- sqrt(rowSums((x %*% object$vcov) * x))
+  half <- critical_value(object, level) * error
+  columns <- list(
+    estimate = unname(estimate), std.error = unname(error), conf.low = unname(estimate - half),
+    conf.high = unname(estimate + half), pred.low = NA_real_, pred.high = NA_real_
+  )
+  if (has_prediction(object)) {
+    wide <- stats::qt((1 + level) / 2, prediction_df(object)) * sqrt(object$tau2 + error^2)
+    columns$pred.low <- unname(estimate - wide)
+    columns$pred.high <- unname(estimate + wide)
+  }
+  as.data.frame(columns)
+}
+
+prediction_matrix <- function(fit, newdata) {
+  if (is.null(fit$x)) {
+    return(matrix(1, if (is.null(newdata)) 1L else nrow(newdata), 1))
+  }
+  if (is.null(newdata)) {
+    return(fit$x)
+  }
+  check_columns(check_data_frame(newdata), all.vars(fit$terms$terms), "newdata")
+  frame <- stats::model.frame(
+    fit$terms$terms, newdata, na.action = stats::na.pass, xlev = fit$terms$xlevels
+  )
+  stats::model.matrix(fit$terms$terms, frame)[, names(fit$coefficients), drop = FALSE]
+}
+
+# ---- Comparing ----
+
+#' @rdname meta_analysis
+#' @export
+anova.meta_analysis <- function(object, ...) {
+  fits <- list(object, ...)
+  if (length(fits) != 2 || !inherits(fits[[2]], "meta_analysis")) {
+    qst_abort("argument", "anova() compares two fits of meta_analysis(). Give a second one.")
+  }
+  fits <- fits[order(vapply(fits, function(fit) fit$p, 0L))]
+  check_nested_pools(fits[[1]], fits[[2]])
+  logs <- lapply(fits, logLik.meta_analysis)
+  statistic <- 2 * (as.numeric(logs[[2]]) - as.numeric(logs[[1]]))
+  df <- fits[[2]]$p - fits[[1]]$p
+  data.frame(
+    model = c("small", "large"), df = vapply(logs, function(log) attr(log, "df"), 0),
+    AIC = vapply(logs, stats::AIC, 0), logLik = vapply(logs, as.numeric, 0),
+    statistic = c(NA, statistic), p.value = c(NA, stats::pchisq(statistic, df, lower.tail = FALSE)),
+    tau2 = vapply(fits, function(fit) fit$tau2, 0)
+  )
+}
+
+check_nested_pools <- function(small, large) {
+  if (small$method != "ML" || large$method != "ML") {
+    qst_abort("argument", paste(
+      "Likelihoods of different moderators can be compared by ML only.",
+      "Fit both with method = \"ML\"."
+    ))
+  }
+  if (!identical(small$studies$yi, large$studies$yi)) {
+    qst_abort("argument", sprintf(
+      "The fits are of %d and %d studies. Fit both to the same rows.", small$k, large$k
+    ))
+  }
+  of <- function(fit) if (is.null(fit$x)) matrix(1, fit$k, 1) else fit$x
+  if (small$p == large$p || qr(cbind(of(large), of(small)))$rank > large$p) {
+    qst_abort("argument", "The fits are not nested: one must have all moderators of the other.")
+  }
+}
+
+#' Two presets side by side
+#'
+#' What RevMan 5.4 printed and what Cochrane recommends since 2025, from the same
+#' effects and variances, and what changes.
+#'
+#' @param fit A fit of [meta_analysis()] without moderators; its subgroups are not
+#'   looked at.
+#' @return A data frame of class `preset_comparison` with a row for each preset:
+#'   `preset`, `method`, `test`, `estimate`, `std.error`, `statistic`, `df`,
+#'   `p.value`, `conf.low`, `conf.high`, `tau2`, `tau2.low`, `tau2.high`, `I2`, `Q`,
+#'   `Q.p`, `pred.low`, `pred.high`. Ratios are logarithms in it and ratios in
+#'   print. RevMan's variance of an SMD is a matter of [effect_size()].
+#' @section Errors:
+#' `questrial_error_argument` for what is no pool of studies.
+#' @section Peers:
+#' `meta::settings.meta("RevMan5")` changes the settings of a session; here both are
+#' seen at once.
+#' @examples
+#' trials <- data.frame(yi = c(0.1, 0.5, 0.3), vi = c(0.04, 0.05, 0.02))
+#' compare_presets(meta_analysis(yi, vi, data = trials))
+#' @export
+compare_presets <- function(fit) {
+  if (!inherits(fit, "meta_analysis") || !is.null(fit$x)) {
+    qst_abort("argument", sprintf(
+      "`fit` must be a fit of meta_analysis() without moderators, not %s.", describe(fit)
+    ))
+  }
+  presets <- c("revman5.4", "cochrane2025")
+  rows <- lapply(presets, function(preset) {
+    one <- pool_studies(
+      fit$studies, NULL, meta_spec(NULL, NULL, preset, fit$conf.level), fit$measure
+    )
+    columns <- c("tau2", "tau2.low", "tau2.high", "I2", "Q", "Q.p", "pred.low", "pred.high")
+    data.frame(
+      preset = preset, method = one$method, test = one$test,
+      tidy_pool(one, NA)[c(
+        "estimate", "std.error", "statistic", "df", "p.value", "conf.low", "conf.high"
+      )], unclass(one)[columns]
+    )
+  })
+  structure(
+    do.call(rbind, rows), class = c("preset_comparison", "data.frame"), measure = fit$measure,
+    k = fit$k, conf.level = fit$conf.level
+  )
+}
+
+#' @export
+print.preset_comparison <- function(x, digits = 2, ...) {
+  check_no_dots(...)
+  scale <- effect_scale(attr(x, "measure"))
+  ratio <- if (scale$log) exp else identity
+  interval <- function(low, high) format_ci(ratio(low), ratio(high), digits, missing = "-")
+  cells <- rbind(
+    c("", "RevMan 5.4", "Cochrane 2025"), c("Variance between studies", x$method),
+    c("Interval by", x$test), c(scale$abbreviation, format_number(ratio(x$estimate), digits)),
+    c(percent_words(attr(x, "conf.level")), interval(x$conf.low, x$conf.high)),
+    c("P", format_p(x$p.value)), c("tau2", short_number(x$tau2)),
+    c("  interval", ifelse(is.na(x$tau2.low), "-", tau2_ends(x))),
+    c("I2", paste0(format_number(x$I2, 0), "%")),
+    c("Prediction interval", interval(x$pred.low, x$pred.high))
+  )
+  writeLines(c(
+    sprintf("%s: %s by two presets", scale$name, count_studies(attr(x, "k"))), "",
+    aligned_lines(cells), "", wrap_text(preset_verdict(x), 80)
+  ))
+  invisible(x)
+}
+
+tau2_ends <- function(x) {
+  paste(short_number(x$tau2.low), "to", short_number(x$tau2.high))
+}
+
+# What changes between the two, in a sentence.
+preset_verdict <- function(x) {
+  alpha <- 1 - attr(x, "conf.level")
+  significant <- x$p.value < alpha
+  wide <- (x$conf.high - x$conf.low)[[2]] / (x$conf.high - x$conf.low)[[1]]
+  conclusion <- if (is.na(wide)) {
+    "One of the intervals cannot be made."
+  } else if (significant[[1]] == significant[[2]]) {
+    sprintf("%s at the level %s by both.",
+      if (significant[[1]]) "Significant" else "Not significant", format(round(alpha, 6))
+    )
+  } else {
+    sprintf("Significant by %s only.", c("RevMan 5.4", "Cochrane 2025")[significant])
+  }
+  paste(conclusion, if (!is.na(wide)) {
+    sprintf("The interval of Cochrane 2025 is %s times as wide.", format_number(wide, 2))
+  })
 }

@@ -217,9 +217,9 @@ meta_column <- function(expression, data, frame, arg) {
 # Checks the lengths, makes one variance of vi and sei, and the model matrix.
 finish_input <- function(given) {
   k <- length(given$yi)
+  given$slab <- meta_labels(given, k)
   given$yi <- meta_numbers(given$yi, "yi", k)
   given$vi <- meta_variances(given, k)
-  given$slab <- meta_labels(given, k)
   given$subgroup <- meta_subgroup(given, k)
   if (is.null(given$measure)) {
     given$measure <- "GEN"
@@ -336,6 +336,7 @@ add_moderators <- function(given, k) {
     terms = stats::terms(frame), xlevels = stats::.getXlevels(stats::terms(frame), frame)
   )
   given$x <- stats::model.matrix(stats::terms(frame), frame)
+  rownames(given$x) <- NULL
   given$missing <- frame
   given
 }

@@ -64,6 +64,8 @@ cell_formats <- list(
   number = function(x, ...) format_number(x, ...),
   p = function(x, ...) format_p(x, ...),
   ci = function(low, high, ...) format_ci(low, high, ...),
+  ratio = function(x, ...) format_number(exp(x), ...),
+  ratio_ci = function(low, high, ...) format_ci(exp(low), exp(high), ...),
   df = function(...) format_df(...),
   count = function(x) count_cells(x),
   flag = function(x) ifelse(is.na(x), "", ifelse(x, "yes", "no")),
