@@ -358,7 +358,9 @@ picture_layout.prisma_flow <- function(x, width, fontsize, ...) {
   columns <- prisma_columns(x, width, size)
   # The template's own words need boxes ten letters wide.
   narrow <- min(columns$x1 - columns$x0)
-  width <- ceiling(width * max(1, 10 * size$em / narrow))
+  if (narrow < 10 * size$em) {
+    width <- ceiling(width * 10 * size$em / narrow)
+  }
   layout <- diagram_layout(prisma_diagram(x, width, fontsize), fontsize)
   if (layout$lacking > 0) {
     width <- ceiling(width + 4 * nrow(columns) * layout$lacking)

@@ -101,6 +101,8 @@ test_that("it is drawn and written, and its size is told", {
   x <- made_prisma()
   size <- flow_size(x)
   expect_identical(size[["width"]], 170)
+  # A width of no whole number of mm is not made wider than the device.
+  expect_identical(on_spare_device(picture_layout(x, 177.8, 9))$width, 177.8)
   file <- withr::local_tempfile(fileext = ".png")
   write_figure(x, file, dpi = 50)
   expect_gt(file.size(file), 0)
