@@ -224,7 +224,7 @@ influence_rows <- function(fit, parts) {
     sum(x[i, ] * (matrix(core$vcov[, i], fit$p) %*% x[i, ]))
   }, 0)
   without <- sqrt(parts$scale * (vi + core$tau2) + error)
-  hat <- hatvalues.meta_analysis(fit)
+  hat <- unname(hatvalues.meta_analysis(fit))
   cook <- vapply(seq_len(k), function(i) {
     moved <- estimate - b[, i]
     sum(moved * solve(fit$vcov, moved))
@@ -235,7 +235,7 @@ influence_rows <- function(fit, parts) {
   rows <- list(
     study = fit$studies$slab, rstudent = (fit$studies$yi - predicted) / without,
     dffits = (drop(x %*% estimate) - predicted) / sqrt(parts$scale * hat * (core$tau2 + vi)),
-    cook.d = cook, cov.r = ratio, tau2.del = core$tau2, QE.del = core$Q, hat = unname(hat),
+    cook.d = cook, cov.r = ratio, tau2.del = core$tau2, QE.del = core$Q, hat = hat,
     weight = fit$studies$weight
   )
   with_flags(c(rows, dfbetas_of(fit, parts)), fit)
