@@ -449,7 +449,8 @@ zero_cell_note <- function(arms, how) {
 print.effect_sizes <- function(x, digits = 3, ...) {
   check_no_dots(...)
   scale <- effect_scale(attr(x, "measure"))
-  cat(sprintf("%s%s of %d studies\n\n", if (scale$log) "Log " else "", scale$name, nrow(x)))
+  rows <- if (anyDuplicated(x$study)) paste(nrow(x), "rows") else count_studies(nrow(x))
+  cat(sprintf("%s%s of %s\n\n", if (scale$log) "Log " else "", scale$name, rows))
   shown <- intersect(c("study", "contrast", study_arm_columns, "r", "yi", "vi"), names(x))
   print(as.data.frame(x)[shown], digits = digits)
   notes <- attr(x, "notes")

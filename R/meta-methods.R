@@ -162,8 +162,9 @@ heterogeneity_lines <- function(x) {
   q <- if (!is.na(x$Q)) {
     sprintf("Q %s, df %d, %s", format_number(x$Q, 2), x$Q.df, p_equals(x$Q.p))
   }
-  parts <- c(tau, share, q)
-  c("", paste0("Heterogeneity: ", paste(parts, collapse = "; ")), moderator_lines(x))
+  line <- paste0("Heterogeneity: ", paste(c(tau, share), collapse = "; "))
+  whole <- paste(c(line, q), collapse = "; ")
+  c("", if (nchar(whole) <= 80) whole else c(line, paste0("  ", q)), moderator_lines(x))
 }
 
 tau2_interval_words <- function(x) {

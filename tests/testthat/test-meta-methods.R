@@ -122,3 +122,10 @@ test_that("a fit prints within 80 columns, ratios as ratios", {
   expect_true(all(nchar(text) <= 80))
   expect_true(all(nchar(capture.output(print(summary(fit)))) <= 80))
 })
+
+test_that("what is printed of much heterogeneity stays within 80 columns", {
+  studies <- data.frame(yi = c(-35.51, 12.3, -231.7, 188.4), vi = c(1.31, 6.45, 4.58, 16.06))
+  text <- capture.output(print(meta_analysis(yi, vi, data = studies)))
+  expect_lte(max(nchar(text)), 80)
+  expect_match(text, "^  Q .*df 3, P <.001$", all = FALSE)
+})
