@@ -221,6 +221,9 @@ box_grobs <- function(layout, scale) {
 
 band_grobs <- function(layout, scale) {
   bands <- layout$bands
+  if (is.null(bands)) {
+    return(grid::nullGrob())
+  }
   label <- grid::textGrob(
     bands$label, grid::unit((bands$x0 + bands$x1) / 2, "native"),
     grid::unit((bands$y0 + bands$y1) / 2, "native"), rot = 90,

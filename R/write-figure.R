@@ -9,8 +9,8 @@
 #' fonts.
 #'
 #' @param x A [flow()], a [forest()], a [meta_analysis()] or a result of
-#'   [subgroup_effects()] (their forest plots), [prisma_flow()], [risk_of_bias()] or
-#'   a figure made with ggplot2.
+#'   [subgroup_effects()] (their forest plots), [prisma_flow()], [risk_of_bias()],
+#'   [synthesis()] or a figure made with ggplot2.
 #' @param file The file; its extension is `pdf`, `svg` or `png`.
 #' @param width,height Size in mm. A journal's page is 170 mm wide and its
 #'   column 85: without `width` it is 170, or more where the columns of a forest
@@ -36,7 +36,7 @@ write_figure <- function(x, file, width = NULL, height = NULL, dpi = 300, ...) {
   if (!inherits(x, c(picture_classes, "subgroup_table", "ggplot"))) {
     qst_abort("argument", sprintf(
       "`x` must be a flow(), subgroup_effects(), %s or a ggplot2 figure, not %s.",
-      "meta_analysis(), prisma_flow(), risk_of_bias()", describe(x)
+      "meta_analysis(), prisma_flow(), risk_of_bias(), synthesis()", describe(x)
     ))
   }
   type <- check_extension(check_string(file, "file"))
