@@ -735,9 +735,8 @@ hksj_notes <- function(fit) {
   c(
     if (fit$scale < 1) {
       sprintf(
-        "The HKSJ standard error is %s of that of z (q = %s): %s.",
-        format_number(sqrt(fit$scale), 2), format_number(fit$scale, 2),
-        "similar effects may narrow it by chance"
+        "The HKSJ standard error is %s of that of z: similar effects may narrow it by chance.",
+        format_number(sqrt(fit$scale), 2)
       )
     },
     if (fit$df == 1) {
