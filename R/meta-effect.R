@@ -121,7 +121,8 @@
 #' `questrial_error_argument`: an unknown measure or column, lengths that do not fit, an SD below 0,
 #' more events than people (`row`, `value`), an argument the measure needs.
 #' @seealso [effect_size_of_results] for trials analysed here; [combine_arms()] for trials of
-#'   several arms; [cohens_d()] for the noncentral interval of one trial's d.
+#'   several arms; [screen_effects()] before pooling; [cohens_d()] for the noncentral interval of
+#'   one trial's d.
 #' @references
 #' Luo D, Wan X, Liu J, Tong T (2018). *Stat. Methods Med. Res.* 27:1785-1805.
 #'
