@@ -89,6 +89,7 @@ check_pool <- function(fit) {
   if (!inherits(fit, "meta_analysis")) {
     qst_abort("argument", sprintf("`fit` must be a meta_analysis(), not %s.", describe(fit)))
   }
+  refuse_clusters(fit, "A test or picture of funnels")
   if (!identical(names(fit$coefficients), "overall")) {
     qst_abort("argument", paste(
       "`fit` has moderators, and a funnel is that of one pooled effect.",

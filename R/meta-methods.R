@@ -24,21 +24,18 @@ tidy_pool <- function(fit, subgroup) {
   plain_frame(list(
     term = names(fit$coefficients), subgroup = rep(subgroup, fit$p), k = rep(fit$k, fit$p),
     estimate = estimate, std.error = unname(error), statistic = unname(statistic),
-    df = rep(fit$df, fit$p), p.value = two_sided(unname(statistic), fit$df),
+    df = rep_len(fit$df, fit$p), p.value = two_sided(unname(statistic), fit$df),
     conf.low = unname(estimate - half), conf.high = unname(estimate + half)
   ))
 }
 
+# A df that is missing is that of the normal distribution.
 critical_value <- function(fit, level = fit$conf.level) {
-  if (is.na(fit$df)) stats::qnorm((1 + level) / 2) else stats::qt((1 + level) / 2, fit$df)
+  stats::qt((1 + level) / 2, ifelse(is.na(fit$df), Inf, fit$df))
 }
 
 two_sided <- function(statistic, df) {
-  if (is.na(df)) {
-    2 * stats::pnorm(-abs(statistic))
-  } else {
-    2 * stats::pt(-abs(statistic), df)
-  }
+  2 * stats::pt(-abs(statistic), ifelse(is.na(df), Inf, df))
 }
 
 #' @exportS3Method generics::glance
@@ -96,13 +93,26 @@ meta_title <- function(x, scale) {
     FE = "fixed effect", MH = "Mantel-Haenszel, fixed effect", Peto = "Peto, fixed effect"
   )
   model <- if (x$method %in% names(how)) how[[x$method]] else paste("random effects,", x$method)
-  test <- c(z = "z", HKSJ = "HKSJ", adhoc = "HKSJ with max(1, q)")[[x$test]]
+  test <- c(
+    z = "z", HKSJ = "HKSJ", adhoc = "HKSJ with max(1, q)",
+    CR2 = "CR2 with Satterthwaite's degrees of freedom"
+  )[[x$test]]
   c(
-    sprintf("%s: meta-analysis of %s", scale$name, count_studies(x$k)),
+    sprintf("%s: meta-analysis of %s", scale$name, count_effects(x)),
     sprintf(
       "%s; %s%s", sentence_case(model), test,
       if (is.null(x$preset)) "" else sprintf("; preset %s", x$preset)
     )
+  )
+}
+
+count_effects <- function(x) {
+  if (is.null(x$n_clusters)) {
+    return(count_studies(x$k))
+  }
+  sprintf(
+    "%d %s in %d %s", x$k, if (x$k == 1) "effect" else "effects",
+    x$n_clusters, if (x$n_clusters == 1) "cluster" else "clusters"
   )
 }
 
@@ -122,7 +132,7 @@ pool_lines <- function(x, scale, digits) {
       format_number(rows$estimate, digits)
     ),
     c(percent_words(x$conf.level), format_ci(rows$conf.low, rows$conf.high, digits)),
-    c(if (is.na(x$df)) "z" else "t", format_number(rows$statistic, 2)),
+    c(if (anyNA(x$df)) "z" else "t", format_number(rows$statistic, 2)),
     c("P", format_p(rows$p.value))
   )
   aligned_lines(cells)
@@ -142,8 +152,8 @@ prediction_line <- function(x, scale, digits) {
     ends <- c(x$pred.low, x$pred.high)
     ends <- if (scale$log) exp(ends) else ends
     sprintf(
-      "Prediction interval %s (t with %d df)", format_ci(ends[[1]], ends[[2]], digits),
-      as.integer(prediction_df(x))
+      "Prediction interval %s (t with %s df)", format_ci(ends[[1]], ends[[2]], digits),
+      format_df(prediction_df(x))
     )
   }
 }
@@ -168,6 +178,10 @@ heterogeneity_lines <- function(x) {
 }
 
 tau2_interval_words <- function(x) {
+  if (!is.null(x$components)) {
+    parts <- short_number(x$components)
+    return(sprintf(" (between clusters %s, within %s)", parts[[1]], parts[[2]]))
+  }
   if (is.na(x$tau2.low)) {
     return("")
   }

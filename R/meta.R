@@ -47,6 +47,10 @@
 #' @param data A data frame in which the other arguments are looked up.
 #' @param method,test,preset See the sections.
 #' @param conf.level Level of all intervals.
+#' @param cluster Effects with the same value depend on one another: a column, vector or formula
+#'   `~ study`. See [meta_cluster] for this and the next two.
+#' @param rho Correlation of the errors of effects of a cluster, 0 unless given.
+#' @param covariance Instead of `rho` the covariance matrix of the errors of all effects.
 #' @return A list of class `meta_analysis`; see its elements by `names()`.
 #'   `coefficients` and `vcov`; `tau2`, `se.tau2`; `studies`, a data frame with a
 #'   row for each study used (`slab`, `yi`, `vi`, `weight` in percent, `conf.low`
@@ -81,21 +85,35 @@
 #' @export
 meta_analysis <- function(yi, vi = NULL, sei = NULL, slab = NULL, subgroup = NULL,
                           moderators = NULL, data = NULL, method = "REML",
-                          test = c("HKSJ", "z", "adhoc"), preset = NULL, conf.level = 0.95) {
+                          test = c("HKSJ", "z", "adhoc"), preset = NULL, conf.level = 0.95,
+                          cluster = NULL, rho = NULL, covariance = NULL) {
   call <- match.call()
   if (missing(yi)) {
     qst_abort("argument", "`yi`, the effects, is missing. Write meta_analysis(yi, vi, data = x).")
   }
-  spec <- meta_spec(
-    if (missing(method)) NULL else method, if (missing(test)) NULL else test, preset, conf.level
-  )
+  method <- if (missing(method)) NULL else method
+  test <- if (missing(test)) NULL else test
+  if (missing(cluster)) {
+    spec <- meta_spec(method, test, preset, conf.level)
+    refuse_cluster_words(rho, covariance)
+  } else {
+    spec <- meta_spec(NULL, NULL, preset, conf.level)
+    spec <- cluster_spec(spec, method, test, rho, covariance)
+  }
   input <- meta_input(call, data, parent.frame())
   rows <- meta_rows(input, conf.level)
-  fit <- pool_studies(rows$studies, rows$x, spec, input$measure)
+  fit <- if (missing(cluster)) {
+    pool_studies(rows$studies, rows$x, spec, input$measure)
+  } else {
+    pool_clusters(rows, input, effect_clusters(input, call), spec)
+  }
   fit$omitted <- rows$omitted
   fit$call <- call
   fit$terms <- input$terms
-  fit$notes <- c(omitted_note(rows$omitted), label_note(rows$studies$slab), input$notes, fit$notes)
+  fit$notes <- c(
+    omitted_note(rows$omitted), if (missing(cluster)) label_note(rows$studies$slab), input$notes,
+    fit$notes
+  )
   if (!is.null(input$subgroup)) {
     fit <- add_subgroups(fit, levels(input$subgroup), spec)
   }

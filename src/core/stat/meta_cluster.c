@@ -303,28 +303,32 @@ static slope slope_of(const layout *l, bool ml)
         {0.5 * sums.zz[0], 0.5 * sums.zz[1], 0.5 * sums.zz[2]}};
 }
 
-/* The step of those variances that may move; one at 0 may only grow. */
+/* The step of those variances that may move; one at 0 may only grow. Where both cannot be told
+ * apart, as with one effect a cluster, the one moves that gains more. */
 static void step_of(const slope *at, const double *variances, double *step)
 {
+    const double *score = at->score, own[2] = {at->info[0], at->info[2]};
+    const double det = own[0] * own[1] - at->info[1] * at->info[1];
     bool moves[2];
     for (int j = 0; j < 2; j++) {
-        moves[j] = variances[j] > 0.0 || at->score[j] > 0.0;
-        step[j] = 0.0;
+        moves[j] = variances[j] > 0.0 || score[j] > 0.0;
     }
-    const double det = at->info[0] * at->info[2] - at->info[1] * at->info[1];
-    if (moves[0] && moves[1] && det > 1e-12 * at->info[0] * at->info[2]) {
-        step[0] = (at->info[2] * at->score[0] - at->info[1] * at->score[1]) / det;
-        step[1] = (at->info[0] * at->score[1] - at->info[1] * at->score[0]) / det;
-        moves[0] = variances[0] > 0.0 || step[0] >= 0.0;
-        moves[1] = variances[1] > 0.0 || step[1] >= 0.0;
+    if (moves[0] && moves[1] && det > 1e-12 * own[0] * own[1]) {
+        for (int j = 0; j < 2; j++) {
+            step[j] = (own[1 - j] * score[j] - at->info[1] * score[1 - j]) / det;
+        }
+        for (int j = 0; j < 2; j++) {
+            moves[j] = variances[j] > 0.0 || step[j] >= 0.0;
+        }
         if (moves[0] && moves[1]) {
             return;
         }
     }
-    step[0] = moves[0] ? at->score[0] / at->info[0] : 0.0;
-    step[1] = moves[1] && !(moves[0] && at->score[0] * step[0] > 0.0 && det <= 0.0)
-                  ? at->score[1] / at->info[2]
-                  : 0.0;
+    const double gains[2] = {moves[0] ? score[0] * score[0] / own[0] : 0.0,
+        moves[1] ? score[1] * score[1] / own[1] : 0.0};
+    const int j = gains[1] > gains[0];
+    step[j] = moves[j] ? score[j] / own[j] : 0.0;
+    step[1 - j] = 0.0;
 }
 
 typedef struct {
