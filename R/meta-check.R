@@ -420,8 +420,9 @@ print.pool_checks <- function(x, ...) {
     return(invisible(x))
   }
   counts <- table(factor(x$verdict, c("exact", "rounding", "inconsistent")))
-  cat(sprintf("%d checks of %d pools: %s\n", nrow(x), length(unique(x$row)),
-    paste(counts, names(counts), collapse = ", ")))
+  pools <- length(unique(x$row))
+  cat(sprintf("%d check%s of %d pool%s: %s\n", nrow(x), if (nrow(x) == 1) "" else "s", pools,
+    if (pools == 1) "" else "s", paste(counts, names(counts), collapse = ", ")))
   for (row in unique(x$row)) {
     print_pool(x[x$row == row, ])
   }
