@@ -227,7 +227,8 @@ row_lines <- function(labels, room, bold, fontsize) {
   width[!bold] <- text_width(labels[!bold], fontsize, FALSE)
   lines <- as.list(labels)
   for (i in which(width > room)) {
-    words <- strsplit(labels[[i]], " +")[[1]]
+    # A number stays with the sign before it.
+    words <- strsplit(labels[[i]], "(?<![<>=]) +(?![<>=])", perl = TRUE)[[1]]
     lines[[i]] <- as.vector(wrap_words(words, "", room[[i]], fontsize, bold[[i]]))
   }
   lines

@@ -19,7 +19,8 @@
 #' `questrial_warning_dimension` says what size is needed; [forest_size()] says it beforehand, and
 #' [write_figure()] takes it by itself.
 #'
-#' @param x A [meta_analysis()].
+#' @param x A [meta_analysis()], or a result of [leave_one_out()] or [cumulative()], of which a line
+#'   is the pool without, or with, the study that it names.
 #' @param arms What the arms are called: the experimental one first.
 #' @param favours What the left and the right of no effect mean, such as
 #'   `c("Favours course", "Favours control")`. When `NULL` the axis says which side is lower and
@@ -83,7 +84,7 @@ forest.meta_analysis <- function(x, arms = c("Experimental", "Control"), favours
     graph = sheet_graph(x, rows, scale, xlim, favours, arms, pooled_line),
     lights = lights$judgements, tool = lights$tool, notes = c(unpooled_note(x), lights$notes)
   )
-  new_forest_plot(sheet, fontsize, forest_alt(x, rows))
+  new_forest_plot(sheet, fontsize, forest_alt(x, rows, scale, digits))
 }
 
 new_forest_plot <- function(sheet, fontsize, alt) {
@@ -246,7 +247,11 @@ subgroup_rows <- function(fit, name, inside, scale) {
 total_rows <- function(fit, scale) {
   pooled <- pooled_effect(fit)
   if (is.null(pooled)) {
-    why <- if (fit$k < 2) "One study: nothing is pooled" else regression_line(fit)
+    why <- if (fit$k < 2) {
+      "One study: nothing is pooled"
+    } else {
+      c(heterogeneity_line(fit), moderator_line(fit$moderators.test))
+    }
     return(rbind(sheet_row("text", why), difference_row(fit)))
   }
   level <- percent_words(fit$conf.level)
@@ -285,7 +290,8 @@ heterogeneity_line <- function(fit) {
   tau2 <- if (!fit$method %in% meta_fixed && is.finite(fit$tau2)) {
     sprintf("Tau\u00b2 = %s; ", significant_text(fit$tau2))
   }
-  sprintf("Heterogeneity: %sChi\u00b2 = %s, df = %s (%s); I\u00b2 = %s%%",
+  sprintf("%s: %sChi\u00b2 = %s, df = %s (%s); I\u00b2 = %s%%",
+    if (is.null(fit$moderators.test)) "Heterogeneity" else "Residual heterogeneity",
     if (is.null(tau2)) "" else tau2, format_number(fit$Q, 2), format_number(fit$Q.df, 0),
     p_statement(fit$Q.p), format_number(fit$I2, 0))
 }
@@ -304,9 +310,16 @@ overall_line <- function(pooled) {
     if (normal) "" else sprintf(", df = %s", format(round(df, 1))), p_statement(pooled$p.value))
 }
 
-regression_line <- function(fit) {
-  sprintf("Effects depend on %s: see the fit", enumerate(setdiff(names(fit$coefficients),
-    c("intercept", "(Intercept)"))))
+# Of a regression, whose effects have no one pool.
+moderator_line <- function(test) {
+  if (is.null(test)) {
+    return("Nothing is pooled")
+  }
+  normal <- is.na(test$df.residual)
+  sprintf("Test of moderators: %s = %s, df = %s (%s)", if (normal) "Chi\u00b2" else "F",
+    format_number(test$statistic, 2),
+    if (normal) test$df else paste(test$df, test$df.residual, sep = ", "),
+    p_statement(test$p.value))
 }
 
 method_line <- function(fit) {
@@ -434,7 +447,7 @@ graph_limits <- function(rows, scale, xlim) {
   pools <- rows[rows$kind %in% c("subtotal", "total", "prediction"), c("low", "high")] - scale$null
   limits <- range(limits, pool_limits(pools, limits))
   limits <- range(limits, -0.6 * limits)
-  scale$null + limits
+  scale$null + limits + c(-0.02, 0.02) * diff(limits)
 }
 
 # Pools are shown whole, unless one would squeeze all else.
@@ -492,14 +505,15 @@ alt_text.meta_analysis <- function(x) {
   alt_text(forest(x))
 }
 
-forest_alt <- function(fit, rows) {
-  scale <- shown_scale(fit)
-  digits <- forest_digits(fit$studies$vi, NULL, scale)
-  drawn <- rows[rows$kind %in% c("study", "subtotal", "total"), ]
-  label <- ifelse(drawn$kind == "subtotal", paste("subtotal", drawn$group), drawn$label)
-  said <- sprintf("%s: %s %s", label, printed_effect(scale$shown(drawn$estimate), digits, scale),
-    bracket_text(drawn$low, drawn$high, digits, scale))
-  paste0("Forest plot of ", fit$k, if (fit$k == 1) " study" else " studies", ", ", scale$name,
-    ", ", method_line(fit), ". ", paste(said, collapse = "; "), ". ",
-    paste(unique(rows$label[rows$kind == "text"]), collapse = ". "), ".")
+# The lines of the plot one after another.
+forest_alt <- function(fit, rows, scale, digits) {
+  pooled <- rows$kind %in% c("study", "subtotal", "total")
+  said <- rows$label
+  said[pooled] <- sprintf("%s: %s %s", rows$label, printed_effect(scale$shown(rows$estimate),
+    digits, scale), bracket_text(rows$low, rows$high, digits, scale))[pooled]
+  predicted <- rows$kind == "prediction"
+  said[predicted] <- paste(said, bracket_text(rows$low, rows$high, digits, scale))[predicted]
+  said <- said[!rows$kind %in% c("gap", "events")]
+  sprintf("Forest plot of %s, %s, %s. %s.", count_studies(fit$k), scale$name, method_line(fit),
+    paste(said, collapse = ". "))
 }

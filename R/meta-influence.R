@@ -161,6 +161,11 @@ refit_table <- function(rows, fit, kind, heading, caption, notes) {
     sprintf("No pool: %s.", join_words(rows$study[unfit]))
   })
   ratio <- if (scale$log) "ratio" else "number"
+  # What their forest plots need beyond the rows.
+  attr(rows, "pool") <- list(
+    measure = fit$measure, conf.level = fit$conf.level, estimate = fit$coefficients[[1]],
+    words = pool_words(fit)
+  )
   new_questrial_table(
     rows, kind, sprintf("%s: %s, %s", scale$name, tolower(caption), pool_words(fit)), notes,
     columns = list(

@@ -30,7 +30,7 @@
 #' file.size(file) > 0
 #' @export
 write_figure <- function(x, file, width = NULL, height = NULL, dpi = 300, ...) {
-  if (inherits(x, "meta_analysis")) {
+  if (inherits(x, c("meta_analysis", "leave_one_out_table", "cumulative_table"))) {
     return(write_figure(forest(x, ...), file, width, height, dpi))
   }
   if (!inherits(x, c(picture_classes, "subgroup_table", "ggplot"))) {

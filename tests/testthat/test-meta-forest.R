@@ -16,7 +16,8 @@ event_studies <- function(k, names = paste("Study", seq_len(k))) {
 long_names <- function(k) {
   paste(rep_len(c("Adams", "van der Westhuizen & Papadopoulos",
     "Balint-Kurti, Oyelaran-Fitzgerald and the CONNECT-2 study group",
-    "Rindfleischetikettierungs\u00fcberwachungsaufgaben\u00fcbertragungsgesetzgeber"), k), seq_len(k))
+    "Rindfleischetikettierungs\u00fcberwachungsaufgaben\u00fcbertragungsgesetzgeber"
+  ), k), seq_len(k))
 }
 
 synthetic_bias <- function(names) {
@@ -242,4 +243,27 @@ test_that("rows that were not pooled are named", {
   data$sd1[[2]] <- NA
   fit <- meta_analysis(effect_size("MD", data = data))
   expect_match(forest(fit)$sheet$notes, "Not pooled: Study 2", fixed = TRUE, all = FALSE)
+})
+
+test_that("pools without each study, and growing pools, are forests too", {
+  fit <- meta_analysis(effect_size("OR", data = event_studies(11, long_names(11))))
+  for (refit in list(leave_one_out(fit), cumulative(fit))) {
+    plot <- forest(refit)
+    layout <- layout_of(plot)
+    expect_tidy_sheet(layout)
+    axis <- plot$sheet$graph$limits
+    at <- axis[[1]] + (layout$marks$x - layout$graph[[1]]) / diff(layout$graph) * diff(axis)
+    expect_equal(at, refit$estimate[!is.na(refit$conf.low)])
+    expect_silent(on_spare_device(plot(refit, newpage = FALSE)))
+  }
+  expect_error(forest(leave_one_out(fit), arms = 1), class = "questrial_error_argument")
+})
+
+test_that("a regression has no diamond but the test of its moderators", {
+  data <- cbind(mean_studies(8), year = 2001:2008)
+  fit <- meta_analysis(effect_size("MD", data = data), moderators = ~year)
+  rows <- forest(fit)$sheet$rows
+  expect_false("total" %in% rows$kind)
+  expect_match(rows$label, sprintf("moderators: F = %.2f, df = 1, 6",
+    fit$moderators.test$statistic), all = FALSE)
 })
