@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+enum { LARGE_RESULT = 1 << 25 }; /* bytes: half of what R's vectors may hold at first */
+
 /* ---- Preparing ---- */
 
 static SEXP describe_fields(const qst_pg *pg)
@@ -365,6 +367,28 @@ static void put_counts(SEXP counts, ptrdiff_t j, qst_pg_counts of_column)
     }
 }
 
+/* What the vector of a column takes, without its texts. */
+static double vector_bytes(const qst_pg_column *column)
+{
+    const qst_pg_kind kind = qst_pg_column_kind(column);
+    const bool is_int = kind == QST_PG_AS_LOGICAL || kind == QST_PG_AS_INT;
+    return (double)qst_pg_column_rows(column) * (double)(is_int ? sizeof(int) : sizeof(double));
+}
+
+/* R looks through all it holds whenever its vectors have grown by a fifth, which for a large result
+ * is several times. Asked for all of it at once, by a vector that is never touched and garbage at
+ * once, it does so once. */
+static void make_room(qst_pg_rows *rows)
+{
+    double n_bytes = 0;
+    for (ptrdiff_t j = 0; j < qst_pg_rows_n_columns(rows); j++) {
+        n_bytes += vector_bytes(qst_pg_rows_column(rows, j));
+    }
+    if (n_bytes >= LARGE_RESULT) {
+        Rf_allocVector(RAWSXP, (R_xlen_t)n_bytes);
+    }
+}
+
 /* Columns are made one after the other and each gives its memory back, so that no more than one is
  * held twice. */
 static SEXP take_columns(qst_pg_rows *rows, const int *as_codes)
@@ -376,6 +400,7 @@ static SEXP take_columns(qst_pg_rows *rows, const int *as_codes)
     SET_VECTOR_ELT(taken, 0, columns);
     SEXP counts = Rf_allocMatrix(REALSXP, 4, (int)n);
     SET_VECTOR_ELT(taken, 1, counts);
+    make_room(rows);
     for (ptrdiff_t j = 0; j < n; j++) {
         qst_pg_column *column = qst_pg_rows_column(rows, j);
         put_counts(counts, j, qst_pg_column_counts(column));
