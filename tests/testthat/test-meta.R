@@ -124,3 +124,50 @@ test_that("tables are pooled only where there are tables", {
   expect_error(meta_analysis(yi, vi, data = odds, method = "MH"), "effect_size")
   expect_error(meta_analysis(odds, method = "MH", moderators = ~g), "has no moderators")
 })
+
+test_that("awkward studies get an answer with a note", {
+  one <- meta_analysis(0.3, 0.04)
+  expect_equal(c(coef(one), sqrt(one$vcov[[1]]), one$tau2), c(0.3, 0.2, 0), ignore_attr = TRUE)
+  expect_true(is.na(one$df) && is.na(one$pred.low))
+  expect_match(one$notes, "nothing is pooled")
+  two <- meta_analysis(c(0.1, 0.9), c(0.04, 0.04))
+  expect_match(two$notes, "1 degree of freedom", all = FALSE)
+  equal <- meta_analysis(c(1, 1, 1), c(0.1, 0.2, 0.3))
+  expect_identical(equal$tau2, 0)
+  expect_identical(equal$vcov[[1]], 0)
+  expect_match(equal$notes, "All effects are equal", all = FALSE)
+  zero <- meta_analysis(c(1, 2, 4), c(0, 1, 2))
+  expect_true(zero$tau2 > 0 && is.na(zero$I2) && is.na(zero$tau2.low))
+  expect_match(zero$notes, "A variance is 0", all = FALSE)
+  twice <- meta_analysis(1:3, c(1, 1, 1), slab = c("a", "b", "a"))
+  expect_match(twice$notes, "called a: effects of the same people", all = FALSE)
+  for (fit in list(one, two, equal, zero, twice)) {
+    expect_output(print(fit), "meta-analysis of")
+  }
+})
+
+test_that("a change of units changes nothing else", {
+  yi <- c(0.2, 0.9, 0.4, 1.1)
+  vi <- c(0.05, 0.1, 0.03, 0.2)
+  here <- meta_analysis(yi, vi)
+  for (power in c(-300, 300)) {
+    there <- meta_analysis(yi * 2^power, vi * 4^power)
+    expect_identical(coef(there), coef(here) * 2^power)
+    expect_identical(there$tau2, here$tau2 * 4^power)
+    expect_identical(there$I2, here$I2)
+  }
+})
+
+test_that("moderators that say the same are left out by name, too many are refused", {
+  data <- data.frame(yi = c(1, 3, 2, 5), vi = 1, x = 1:4, twice = 2 * (1:4), g = letters[1:4])
+  fit <- meta_analysis(yi, vi, data = data, moderators = ~ x + twice)
+  expect_named(coef(fit), c("(Intercept)", "x"))
+  expect_match(fit$notes, "twice", all = FALSE)
+  full <- meta_analysis(yi, vi, data = data, moderators = ~g)
+  expect_match(full$notes, "As many coefficients as studies", all = FALSE)
+  expect_error(
+    meta_analysis(yi, vi, data = data, moderators = ~x, subgroup = g), "cannot both be given"
+  )
+  data$x[[2]] <- NA
+  expect_identical(meta_analysis(yi ~ x, vi, data = data)$omitted$reason, "x is missing")
+})
