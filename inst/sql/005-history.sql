@@ -23,8 +23,9 @@ COMMENT ON COLUMN history.changed_by IS 'The role that logged in.';
 COMMENT ON COLUMN history.reason IS
   'What SET questrial.reason = ''...'' said in the session of the correction.';
 
+-- With all digits of numbers, whatever the session of the correction has set for itself.
 CREATE FUNCTION keep_history() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET extra_float_digits = 1 AS $$
 BEGIN
   IF TG_OP = 'DELETE' THEN
     INSERT INTO history (table_name, study_id, participant_no, before)
@@ -47,7 +48,8 @@ CREATE TRIGGER kept AFTER UPDATE OR DELETE ON characteristics
 CREATE TRIGGER kept AFTER UPDATE OR DELETE ON answers
   FOR EACH ROW EXECUTE FUNCTION keep_history('answers');
 
--- Values as texts: an answer, a level's name, a day, a participant's arm.
+-- Values as texts: an answer, a level's name, a day, a participant's name and arm. Participants have
+-- the name that they have now, or had when they were removed, as their numbers can be given anew.
 CREATE VIEW corrections AS
 WITH rows AS (
   SELECT history_id, study_id, is_new, kept,
@@ -55,13 +57,14 @@ WITH rows AS (
     (kept ->> 'arm_no')::smallint AS arm_no
   FROM history CROSS JOIN LATERAL (VALUES (false, before), (true, after)) v (is_new, kept)
 ), named AS (
-  SELECT history_id, is_new, coalesce(kept ->> 'answer', l.level, a.arm, kept ->> 'number',
+  SELECT history_id, is_new, coalesce(kept ->> 'answer', l.level,
+    nullif(concat_ws(', ', kept ->> 'participant', a.arm), ''), kept ->> 'number',
     kept ->> 'truth', kept ->> 'text', kept ->> 'day', kept ->> 'moment') AS value
   FROM rows
   LEFT JOIN variable_levels l USING (study_id, variable_no, level_no)
   LEFT JOIN arms a USING (study_id, arm_no)
 )
-SELECT h.history_id, s.study, coalesce(p.participant, h.before ->> 'participant') AS participant,
+SELECT h.history_id, s.study, coalesce(gone.participant, p.participant) AS participant,
   h.table_name, d.visit, w.variable, o.value AS old_value, n.value AS new_value,
   h.after IS NULL AS is_removed, h.changed, h.changed_by, h.reason
 FROM history h
@@ -70,6 +73,12 @@ JOIN named n ON n.history_id = h.history_id AND n.is_new
 LEFT JOIN studies s ON s.study_id = h.study_id
 LEFT JOIN participants p
   ON p.study_id = h.study_id AND p.participant_no = h.participant_no
+LEFT JOIN LATERAL (
+  SELECT r.before ->> 'participant' AS participant FROM history r
+  WHERE r.table_name = 'participants' AND r.after IS NULL AND r.history_id >= h.history_id
+    AND r.study_id = h.study_id AND r.participant_no = h.participant_no
+  ORDER BY r.history_id LIMIT 1
+) gone ON true
 LEFT JOIN schedule d
   ON d.study_id = h.study_id AND d.visit_no = (h.before ->> 'visit_no')::smallint
 LEFT JOIN variables w

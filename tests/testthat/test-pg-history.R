@@ -24,8 +24,8 @@ test_that("a correction leaves what stood there, who changed it, when and why", 
     c("answers", "characteristics", "characteristics", "answers", "participants"))
   expect_identical(kept$visit, c("baseline", NA, NA, "baseline", NA))
   expect_identical(kept$variable, c("a1", "grade", "big", "a1", NA))
-  expect_identical(kept$old_value, c("0", "low", "0.3333333333333333", "0.1", "x"))
-  expect_identical(kept$new_value, c("0.5", "high", "NaN", NA, "y"))
+  expect_identical(kept$old_value, c("0", "low", "0.3333333333333333", "0.1", "b, x"))
+  expect_identical(kept$new_value, c("0.5", "high", "NaN", NA, "b, y"))
   expect_identical(kept$is_removed, c(FALSE, FALSE, FALSE, TRUE, FALSE))
   expect_identical(kept$reason, c("form of 3 May", NA, NA, NA, NA))
   expect_identical(unique(kept$changed_by), "postgres")
@@ -47,6 +47,31 @@ test_that("a whole row can be put back as it was", {
       table, table, table))
   }
   expect_identical(data_hash(pg_cohort(con, "every")), hash)
+})
+
+test_that("no session can make the history less exact than what stood there", {
+  con <- local_home()
+  pg_study(con, "every", every_plan(), every_type())
+  pg_exec(con, "SET extra_float_digits = -15; SET DateStyle = 'German'")
+  pg_exec(con, "UPDATE questrial.characteristics SET number = 1 WHERE participant_no = 4
+    AND variable_no = 11")
+  expect_identical(read_corrections(con)$old_value, "0.3333333333333333")
+})
+
+test_that("corrections have the name of who was removed, not of who has the number now", {
+  con <- local_home()
+  pg_study(con, "every", every_plan(), every_type())
+  name <- pg_read(con, "SELECT participant FROM questrial.participants
+    WHERE participant_no = 3")$participant
+  for (table in c("answers", "characteristics", "visits", "participants")) {
+    pg_exec(con, sprintf("DELETE FROM questrial.%s WHERE participant_no = 3", table))
+  }
+  pg_exec(con, "INSERT INTO questrial.participants VALUES (1, 3, 'another', 1)")
+  expect_identical(unique(read_corrections(con)$participant), name)
+  pg_exec(con, "UPDATE questrial.participants SET participant = 'third' WHERE participant_no = 3")
+  renamed <- tail(read_corrections(con), 1)
+  expect_identical(renamed$participant, "third")
+  expect_identical(sub(",.*", "", c(renamed$old_value, renamed$new_value)), c("another", "third"))
 })
 
 test_that("what is undone or loaded leaves no history; nobody's role can write it", {
