@@ -232,8 +232,8 @@ carrier_pairs <- function(n_carriers) {
 
 # ---- First pass: cells, numbers of rows, and where the numbers lie ----
 
-# A list: `cells` (a data frame of the discrete columns), `n` (used rows of each), `n_left_out`,
-# `mean`, `low`, `high` of carriers, response and weights.
+# A list: `cells` (a data frame of the discrete columns), `n` and `totals` (used rows of each, and
+# their sums), `n_left_out`, `mean`, `low`, `high` of carriers, response and weights.
 ask_places <- function(plan, questions) {
   y <- questions$response$sql
   if (!is.null(questions$offset)) {
@@ -269,7 +269,8 @@ places_of <- function(plan, questions, result, n_values) {
   first <- !duplicated(key)
   places <- list(
     cells = cells[first, , drop = FALSE], keys = key[first], n_left_out = n_left_out,
-    n = as.vector(rowsum(n, key, reorder = FALSE)), mean = colSums(values(1)) / sum(n),
+    n = as.vector(rowsum(n, key, reorder = FALSE)),
+    totals = rowsum(values(1), key, reorder = FALSE), mean = colSums(values(1)) / sum(n),
     low = apply(values(2), 2, min), high = apply(values(3), 2, max)
   )
   check_sum_places(places, questions)
@@ -323,6 +324,8 @@ sums_design <- function(plan, questions, places) {
     check_left_out(plan, places$n_left_out)
     places[c("keys", "n")] <- lapply(places[c("keys", "n")], `[`, complete)
     places$cells <- places$cells[complete, , drop = FALSE]
+    places$totals <- places$totals[complete, , drop = FALSE]
+    places$mean <- colSums(places$totals) / sum(places$n)
     frame <- as_frame(variables, .set_row_names(length(complete)), which(complete))
     attr(frame, "row.names") <- .set_row_names(sum(complete))
   }

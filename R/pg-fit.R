@@ -287,7 +287,7 @@ new_table_fit <- function(plan, parts) {
   if (is.na(parts$log_density) && !startsWith(plan$family$family, "quasi")) {
     parts$notes <- c(parts$notes, paste(
       "No log-likelihood (nor AIC): the responses have too many different values to be asked for",
-      "one by one, or are no counts."
+      "one by one, or are no counts, or the levels of a factor leave rows out."
     ))
   }
   structure(parts, class = c("fit_table", "fit_rowless", "fit_glm"))

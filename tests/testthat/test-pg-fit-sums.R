@@ -43,6 +43,14 @@ test_that("the density of counts is known however they are stored, and where not
   expect_length(fit_glm(kd ~ age, t, quasipoisson())$notes, 0)
 })
 
+test_that("rows that a factor's levels leave out count for nothing", {
+  con <- local_pg()
+  t <- fit_table_of(con, 400)
+  d <- pg_read(con, "SELECT * FROM d")
+  expect_same_fit(t, d, k ~ age + factor(arm, levels = c("c", "a")), family = poisson())
+  expect_same_fit(t, d, y ~ age + factor(arm, levels = c("c", "a")))
+})
+
 test_that("clusters are columns, by formula, name or text, and bear their name", {
   con <- local_pg()
   t <- fit_table_of(con, 400)
