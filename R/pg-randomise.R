@@ -80,8 +80,39 @@ pg_randomise <- function(con, study, participant, stratum = "all", schema = "que
       "Call it outside of pg_transaction()."
     ))
   }
-  home_exec(con, schema, "SELECT @take_place($1, $2, $3)", list(study, participant, stratum))
+  say_why_no_place(
+    home_exec(con, schema, "SELECT @take_place($1, $2, $3)", list(study, participant, stratum)),
+    study, participant, stratum, schema
+  )
   told <- home_read(con, schema, "SELECT arm, group_no FROM @told_arm($1, $2)",
     list(study, participant))
   data.frame(participant = participant, arm = told$arm, group = told$group_no)
+}
+
+# Evaluates `expr`, which takes a place, with cures for what the server refuses.
+say_why_no_place <- function(expr, study, participant, stratum, schema) {
+  tryCatch(expr, questrial_error_sql = function(e) {
+    words <- if (e$sqlstate == "P0002" && grepl("has no allocation list", conditionMessage(e))) {
+      sprintf("Study %s has no allocation list. pg_seal() stores one; or correct the study's name.",
+        describe(study))
+    } else if (e$sqlstate == "P0002") {
+      sprintf(paste(
+        "The list of study %s has no free place in stratum %s. Name a stratum of the list, if it",
+        "has others; a list that is used up cannot be made longer."
+      ), describe(study), describe(stratum))
+    } else if (e$sqlstate == "23505") {
+      sprintf(paste(
+        "Participant %s of study %s has a place already. Give a new participant another name; the",
+        "arm of this one is told by SELECT * FROM %s."
+      ), describe(participant), describe(study),
+      home_sql(schema, "@told_arm(study, participant)"))
+    } else if (e$sqlstate == "23514") {
+      sprintf("`participant` must be a name of 1 to 200 characters, not %s.",
+        describe(participant))
+    }
+    if (is.null(words)) {
+      stop(e)
+    }
+    qst_abort("sql", words, value = participant, sqlstate = e$sqlstate)
+  })
 }

@@ -48,6 +48,7 @@
 pg_study <- function(con, study, plan, data, schema = "questrial") {
   check_new_study(study)
   check_class(plan, "analysis_plan", "plan")
+  check_instrument_id(plan$instrument)
   check_study_data(plan, data)
   data <- as.data.frame(data)
   variables <- study_variables(plan, data)
@@ -74,6 +75,15 @@ pg_study <- function(con, study, plan, data, schema = "questrial") {
 check_new_study <- function(study) {
   if (!nzchar(check_string(study, "study"))) {
     qst_abort("argument", "`study` is an empty text. Give the study a short name.")
+  }
+}
+
+check_instrument_id <- function(instrument) {
+  if (length(instrument$id) == 0 || is.na(instrument$id)) {
+    qst_abort("argument", paste(
+      "The instrument of `plan` has no id, by which the tables name it. Make the plan with",
+      "new_instrument(..., id = )."
+    ))
   }
 }
 

@@ -65,7 +65,7 @@ pg_table <- function(con, table) {
   if (nrow(found) == 0 || is.na(found$schema)) {
     qst_abort("argument", sprintf(
       "`table`: there is no table %s that this session can see. %s",
-      quoted, missing_table_cure(table)
+      quoted, missing_table_cure(con, table)
     ), value = quoted)
   }
   structure(list(
@@ -74,12 +74,13 @@ pg_table <- function(con, table) {
   ), class = "pg_table")
 }
 
-missing_table_cure <- function(table) {
+missing_table_cure <- function(con, table) {
   if (is.character(table) && length(table) == 1 && grepl(".", table, fixed = TRUE)) {
-    sprintf("A name with a dot in it is given as DBI::Id(table = %s).", describe(table))
-  } else {
-    "Give c(\"schema\", \"table\")."
+    return(sprintf("A name with a dot in it is given as DBI::Id(table = %s).", describe(table)))
   }
+  parts <- table_name_parts(table, "table")
+  near <- nearest(parts[[length(parts)]], pg_read(con, seen_query)$table)
+  if (nzchar(near)) trimws(near) else "Give c(\"schema\", \"table\")."
 }
 
 # ---- The catalogue ----
@@ -89,6 +90,13 @@ table_query <- paste(
   "  c.reltuples::float8 AS rows, c.relrowsecurity AS guarded",
   "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
   "WHERE c.oid = pg_catalog.to_regclass($1) AND c.relkind IN ('r', 'p', 'v', 'm', 'f')"
+)
+
+# Tables that a name without a schema finds, but those of the server itself.
+seen_query <- paste(
+  "SELECT c.relname::text AS table FROM pg_catalog.pg_class c",
+  "WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND pg_catalog.pg_table_is_visible(c.oid)",
+  "  AND c.relnamespace <> 'pg_catalog'::regnamespace ORDER BY 1"
 )
 
 # `n_distinct` is what ANALYZE found, NA where it did not look. `folds`: texts that differ, as in
@@ -227,6 +235,12 @@ tail.pg_table <- function(x, ...) refuse_table(x, "Its end, of an order that you
 
 #' @export
 with.pg_table <- function(data, expr, ...) refuse_table(data, "An expression")
+
+#' @export
+`$<-.pg_table` <- function(x, name, value) refuse_table(x, "A new column")
+
+#' @export
+`[[<-.pg_table` <- function(x, i, value) refuse_table(x, "A new column")
 
 refuse_table <- function(table, what) {
   name <- paste(table$name, collapse = ".")

@@ -48,8 +48,9 @@ CREATE TRIGGER kept AFTER UPDATE OR DELETE ON characteristics
 CREATE TRIGGER kept AFTER UPDATE OR DELETE ON answers
   FOR EACH ROW EXECUTE FUNCTION keep_history('answers');
 
--- Values as texts: an answer, a level's name, a day, a participant's name and arm. Participants have
--- the name that they have now, or had when they were removed, as their numbers can be given anew.
+-- Values as texts: an answer, a level's name, a day, a participant's name and arm. Participants
+-- have the name that they have now, or had when they were removed, as their numbers can be given
+-- anew.
 CREATE VIEW corrections AS
 WITH rows AS (
   SELECT history_id, study_id, is_new, kept,

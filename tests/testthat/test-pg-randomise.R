@@ -116,3 +116,19 @@ test_that("a list is that of its hash, of the study's arms, and one", {
   expect_identical(fault$sqlstate, "23514")
   expect_identical(fault$constraint, "allocation_lists_seal")
 })
+
+test_that("a refusal says what to do, and shows none of the server's own lines", {
+  con <- local_home()
+  local_list(con, seed = 3)
+  pg_randomise(con, "new", "A")
+  fault_of <- function(...) {
+    fault <- tryCatch(pg_randomise(con, ...), questrial_error_sql = identity)
+    expect_no_match(conditionMessage(fault), "Where:|PL/pgSQL|The server refused")
+    fault
+  }
+  expect_match(conditionMessage(fault_of("old", "B")), "\"old\" has no allocation list. pg_seal")
+  again <- fault_of("new", "A")
+  expect_match(conditionMessage(again), "\"A\" of study \"new\" has a place already.*told_arm")
+  expect_match(conditionMessage(fault_of("new", "")), "1 to 200 characters")
+  expect_match(conditionMessage(fault_of("new", "B", "Rome")), "stratum \"Rome\".*Name a stratum")
+})

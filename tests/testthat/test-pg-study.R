@@ -83,7 +83,7 @@ test_that("what cannot be kept exactly is refused by name, and nothing is writte
   refused(identity, "`labels` holds a tab", plan = tabbed)
   nameless <- every_plan()
   nameless$instrument$id <- NA_character_
-  refused(identity, "no id", plan = nameless)
+  refused(identity, "The instrument of `plan` has no id", plan = nameless)
 })
 
 test_that("an answer that the instrument does not permit is named by row, column and value", {

@@ -68,3 +68,15 @@ test_that("a table has names and numbers of a data frame, and says how to get it
       class = "questrial_error_no_rows")
   }
 })
+
+test_that("a table that is not there is named by its nearest; none takes a new column", {
+  con <- local_pg()
+  pg_exec(con, "CREATE TABLE mt (x int); CREATE SCHEMA away; CREATE TABLE away.far_off (x int)")
+  expect_error(pg_table(con, "Mt"), "no table \"Mt\".*Did you mean `mt`",
+    class = "questrial_error_argument")
+  expect_error(pg_table(con, "far_of"), "Give c\\(\"schema\"", class = "questrial_error_argument")
+  expect_error(pg_table(con, "pg_clas"), "Give c", class = "questrial_error_argument")
+  t <- pg_table(con, "mt")
+  expect_error(t$z <- 1, "A new column needs rows", class = "questrial_error_no_rows")
+  expect_error(t[["z"]] <- 1, "A new column needs rows", class = "questrial_error_no_rows")
+})
