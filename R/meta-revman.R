@@ -280,7 +280,7 @@ revman5_rows <- function(cells) {
     qst_abort("file", sprintf("Row %d: a study stands before its outcome. Export the file anew.",
       study[over == 0][[1]]), row = study[over == 0][[1]])
   }
-  within <- ifelse(group[study] > 0, last(typed & group > 0)[study], NA)
+  within <- as.integer(ifelse(group[study] > 0, last(typed & group > 0)[study], NA))
   above <- last(head)[study]
   rows <- lapply(revman5_names, function(column) {
     value <- number(column)
@@ -291,7 +291,7 @@ revman5_rows <- function(cells) {
     if (is.null(value)) NULL else value[at]
   }
   rows$comparison <- number("Comparison Number")[study]
-  rows$comparison_name <- name[ifelse(above == 0, NA, above)]
+  rows$comparison_name <- name[as.integer(ifelse(above == 0, NA, above))]
   rows$outcome <- outcome[study]
   rows$outcome_name <- name[over]
   rows$subgroup <- name[within]

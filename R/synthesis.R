@@ -10,8 +10,8 @@
 #' @section The grade:
 #' Research begins at High, text and opinion at Low. *Dependability*: a study with 4 or 5 of the
 #' five questions on it answered yes leaves the grade, 2 or 3 lower it by one level, 0 or 1 by two;
-#' of the studies that contribute to a synthesised finding the level that most have counts, of a tie the
-#' lower. *Credibility*: only unequivocal findings leave the grade; unequivocal and credible
+#' of the studies that contribute to a synthesised finding the level that most have counts, of a
+#' tie the lower. *Credibility*: only unequivocal findings leave the grade; unequivocal and credible
 #' ones lower it by one level, only credible by two, not supported ones among others by three, only
 #' not supported by four. The grades are High, Moderate, Low and Very low.
 #'

@@ -84,6 +84,10 @@ test_that("an export of RevMan 5 is read, in Latin-1 and in UTF-8 with a mark", 
   expect_identical(latin$n1, c(1615, 50, 13))
   expect_identical(latin$mean1, c(NA, NA, 5.5))
   expect_identical(latin$measure, c("OR", "OR", "SMD"))
+  plain <- read_revman(file_of(synthetic_csv5()[1:5], "csv"))
+  expect_identical(plain$subgroup, c(NA_character_, NA_character_))
+  headless <- read_revman(file_of(synthetic_csv5()[c(1, 3:5)], "csv"))
+  expect_identical(headless$comparison_name, c(NA_character_, NA_character_))
 })
 
 test_that("data rows of RevMan Web take their measure from the settings beside", {
