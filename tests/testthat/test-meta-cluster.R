@@ -91,3 +91,16 @@ test_that("what is printed says clusters, and what cannot be fitted says why", {
   scales$yi[[3]] <- NA
   expect_equal(meta_analysis(yi, vi, data = scales, cluster = study)$k, 9)
 })
+
+test_that("scoring that overshoots near the top of the likelihood converges", {
+  skip_if_not_installed("metafor")
+  file <- system.file("extdata", "normand1999.csv", package = "questrial")
+  stroke <- read.csv(file, comment.char = "#")
+  stroke$town <- sub("-.*", "", stroke$study)
+  effects <- effect_size("SMD", data = stroke)
+  ours <- meta_analysis(effects, cluster = town, rho = 0)
+  rows <- cbind(as.data.frame(effects), id = seq_len(nrow(effects)))
+  peer <- metafor::rma.mv(yi, vi, random = ~ 1 | town / id, data = rows)
+  expect_equal(unname(ours$coefficients), c(peer$b), tolerance = 1e-5)
+  expect_equal(ours$tau2, sum(peer$sigma2), tolerance = 1e-5)
+})

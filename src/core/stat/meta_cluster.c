@@ -333,15 +333,30 @@ static void step_of(const slope *at, const double *variances, double *step)
 
 typedef struct {
     double variances[2], log_lik;
+    /* Of the steps of scoring, how much is taken; and the last move with the score before it. */
+    double share, move[2], slope;
     int32_t n_iterations;
     qst_meta_outcome outcome;
 } climb;
 
+/* Where the likelihood bends more than is expected, steps of scoring go too far, and near the
+ * top to and fro for ever: what is taken of them shrinks to where the score along the last move
+ * would have been 0, and grows again while moves fall short. */
+static void shorten(const slope *here, climb *at)
+{
+    const double after = here->score[0] * at->move[0] + here->score[1] * at->move[1];
+    if (after < 0.0 && at->slope > 0.0) {
+        at->share *= fmax(0.1, at->slope / (at->slope - after));
+    } else {
+        at->share = fmin(1.0, 1.2 * at->share);
+    }
+}
+
 /* Half the step until the likelihood does not fall. Returns by how much the variances moved. */
-static double advance(layout *l, bool ml, const double *step, climb *at)
+static double advance(layout *l, bool ml, const double *step, const slope *here, climb *at)
 {
     const double size = at->variances[0] + at->variances[1];
-    for (double share = 1.0; share > 1e-10; share *= 0.5) {
+    for (double share = at->share; share > 1e-10; share *= 0.5) {
         double next[2];
         for (int j = 0; j < 2; j++) {
             next[j] = fmax(0.0, at->variances[j] + share * step[j]);
@@ -353,6 +368,12 @@ static double advance(layout *l, bool ml, const double *step, climb *at)
         if (log_lik >= at->log_lik - 1e-13 * fabs(at->log_lik)) {
             const double moved =
                 fabs(next[0] - at->variances[0]) + fabs(next[1] - at->variances[1]);
+            at->slope = 0.0;
+            for (int j = 0; j < 2; j++) {
+                at->move[j] = next[j] - at->variances[j];
+                at->slope += here->score[j] * at->move[j];
+            }
+            at->share = share;
             memcpy(at->variances, next, sizeof next);
             at->log_lik = fmax(log_lik, at->log_lik);
             return moved / fmax(size, 1e-300);
@@ -378,7 +399,8 @@ static qst_status climb_from(layout *l, const qst_meta_cluster_settings *setting
         weigh(l, at->variances);
         const slope here = slope_of(l, settings->ml);
         step_of(&here, at->variances, step);
-        if (advance(l, settings->ml, step, at) < 1e-13) {
+        shorten(&here, at);
+        if (advance(l, settings->ml, step, &here, at) < 1e-13) {
             at->outcome = QST_META_FITTED;
             break;
         }
@@ -399,7 +421,8 @@ static qst_status find_variances(layout *l, const qst_meta_cluster_settings *set
     *best = (climb){.outcome = QST_META_NO_WEIGHT, .log_lik = -(double)INFINITY};
     qst_status status = QST_OK;
     for (int start = 0; start < 3 && status == QST_OK; start++) {
-        climb at = {.variances = {shares[start] * size, (1.0 - shares[start]) * size}};
+        climb at = {
+            .variances = {shares[start] * size, (1.0 - shares[start]) * size}, .share = 1.0};
         status = climb_from(l, settings, &at, ticker, err);
         const bool better = at.log_lik > best->log_lik + 1e-9 * fabs(best->log_lik);
         if (start == 0 || (at.outcome == QST_META_FITTED && better)) {
