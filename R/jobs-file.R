@@ -78,7 +78,8 @@ check_job <- function(fields) {
   unknown <- setdiff(names(fields), c(job_fields, "pull"))
   if (length(unknown) > 0) {
     qst_abort("argument", sprintf(
-      "A job has no field `%s`.%s", unknown[[1]], nearest(unknown[[1]], job_fields)
+      "A job has no field `%s`.%s Its fields are %s.", unknown[[1]],
+      nearest(unknown[[1]], job_fields), enumerate(job_fields, most = Inf)
     ))
   }
   defaults <- list(

@@ -146,6 +146,8 @@ no_session_cure <- function(words, sqlstate) {
     "no SSL"
   } else if (grepl("certificate", words, fixed = TRUE)) {
     "certificate"
+  } else if (grepl("definition of service", words, fixed = TRUE)) {
+    "no service"
   } else {
     "no server"
   }
@@ -153,6 +155,10 @@ no_session_cure <- function(words, sqlstate) {
     `no server` = paste(
       "Start the server, or say where it is: host, port, or the environment variables PGHOST and",
       "PGPORT."
+    ),
+    `no service` = paste(
+      "Add it to ~/.pg_service.conf, or say which file has it by the environment variable",
+      "PGSERVICEFILE."
     ),
     `no SSL` = "Have it turned on in the server (ssl = on), so that the server can prove itself.",
     certificate = paste(

@@ -397,4 +397,5 @@ test_that("a job without a file, or with a folder for one, is an error of config
   wrong(run_job("."), "it is a folder")
   wrong(run_job(identity, "balint"), "by name")
   wrong(run_job(identity, job = "a", job = "b"), "each once")
+  wrong(run_job(identity, conninfo = ""), "no field `conninfo`. Its fields are .*`database`")
 })

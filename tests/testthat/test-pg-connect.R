@@ -122,6 +122,7 @@ test_that("what keeps a session from being opened comes with what to change", {
   expect_match(refused(conninfo, dbname = "nowhere"), "^Name a database that is there")
   expect_match(refused(conninfo, user = "nobody"), "^Connect as a role that the server admits")
   expect_match(refused(conninfo, host = "localhost", port = 1), "^Start the server")
+  expect_match(refused("service=nowhere"), "^Add it to ~/.pg_service.conf")
 })
 
 test_that("an argument that was not given is named, the first one first", {
