@@ -241,6 +241,9 @@ check_direction <- function(signed, size, wanted) {
 # numbers for the core; yi and vi where they are printed as such; `from`, words; `notes`.
 printed_means <- function(measure, given, k, conf.level) {
   paired <- is_change_measure(measure)
+  if (!paired && has_summaries_only(given)) {
+    return(complete_means(given, k))
+  }
   one <- printed_arm(given, 1, k, conf.level)
   two <- printed_arm(given, 2, k, conf.level)
   if (paired) {
@@ -262,6 +265,24 @@ printed_means <- function(measure, given, k, conf.level) {
     shown = shown, use = use$arms, yi = use$yi, vi = use$vi,
     from = first_known(use$from, arms_source(one$from, two$from)),
     notes = printed_notes(one, two, compared, use)
+  )
+}
+
+means_summaries <- c("mean1", "sd1", "n1", "mean2", "sd2", "n2")
+
+has_summaries_only <- function(given) {
+  setequal(setdiff(names(given), c("slab", "paired")), means_summaries) &&
+    !any(vapply(given[means_summaries], anyNA, NA))
+}
+
+# The common case: nothing has to be made of anything.
+complete_means <- function(given, k) {
+  arms <- plain_frame(c(
+    lapply(given[means_summaries], as.double), list(r = rep(NA_real_, k))
+  ))
+  list(
+    shown = arms, use = arms, yi = rep(NA_real_, k), vi = rep(NA_real_, k), from = rep("SD", k),
+    notes = NULL
   )
 }
 
