@@ -262,7 +262,7 @@ meats_from <- function(set, z, sums) {
 # ---- The result ----
 
 linear_result <- function(plan, set, moments, solved, coefficients, rest, gained) {
-  deviance <- rest$deviance - gained
+  deviance <- max(rest$deviance - gained, 0) # of a perfect fit both are rounding errors
   constant <- attr(plan$terms, "intercept")
   centre <- if (constant > 0) moments$sum / moments$total else -set$y_centre
   null <- moments$square - 2 * centre * moments$sum + centre^2 * moments$total

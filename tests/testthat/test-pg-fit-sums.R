@@ -70,6 +70,18 @@ test_that("clusters are columns, by formula, name or text, and bear their name",
   }
 })
 
+test_that("a perfect fit has no deviance below 0", {
+  con <- local_pg()
+  for (k in c(2, 5, 7)) {
+    pg_exec(con, sprintf(paste(
+      "CREATE TABLE d%1$d AS SELECT (i %% 2)::text AS g, sin(%1$d * i) AS x,",
+      "CASE WHEN i %% 2 = 0 THEN 1.5 ELSE 3 END AS y FROM generate_series(1, 6) i"
+    ), k))
+    expect_silent(fit <- fit_glm(y ~ g + x, pg_table(con, sprintf("d%d", k))))
+    expect_gte(deviance(fit), 0)
+  }
+})
+
 test_that("numbers far from 0 keep their digits", {
   con <- local_pg()
   pg_exec(con, "CREATE TABLE d AS SELECT (i % 97)::float8 AS x, 1e9 + (i % 97)::float8 AS far,
