@@ -172,9 +172,14 @@ heterogeneity_lines <- function(x) {
   q <- if (!is.na(x$Q)) {
     sprintf("Q %s, df %d, %s", format_number(x$Q, 2), x$Q.df, p_equals(x$Q.p))
   }
-  line <- paste0("Heterogeneity: ", paste(c(tau, share), collapse = "; "))
-  whole <- paste(c(line, q), collapse = "; ")
-  c("", if (nchar(whole) <= 80) whole else c(line, paste0("  ", q)), moderator_lines(x))
+  parts <- c(tau, share, q)
+  lines <- paste("Heterogeneity:", paste(parts, collapse = "; "))
+  if (nchar(lines) > 80) {
+    lines <- c(
+      paste("Heterogeneity:", parts[[1]]), paste0("  ", paste(parts[-1], collapse = "; "))
+    )
+  }
+  c("", lines, moderator_lines(x))
 }
 
 tau2_interval_words <- function(x) {

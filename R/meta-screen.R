@@ -271,7 +271,7 @@ print.effect_screen <- function(x, ...) {
   for (i in seq_len(nrow(x))) {
     head <- sprintf("%s (row %d): %s", x$study[[i]], x$row[[i]], x$finding[[i]])
     text <- paste0(sentence_case(x$why[[i]]), ". ", x$cure[[i]])
-    cat("", strwrap(head, 79), strwrap(text, 79, indent = 2, exdent = 2), sep = "\n")
+    writeLines(c("", strwrap(head, 79), strwrap(text, 79, indent = 2, exdent = 2)))
   }
   invisible(x)
 }

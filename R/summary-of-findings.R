@@ -74,16 +74,21 @@ summary_of_findings <- function(fits, down = NULL, start = "high", risk = NULL,
   heading <- function(text) {
     sprintf("%s (%s)", text, if (length(level) == 1) percent_words(level) else "CI")
   }
+  columns <- list(
+    table_column("Outcome", "outcome"), table_column("Participants (studies)", "people"),
+    table_column(heading("Relative effect"), "relative"),
+    table_column("Risk without", "without"), table_column(heading("Risk with"), "with"),
+    table_column(heading("Difference"), "absolute"), table_column("Certainty", "certain"),
+    table_column("In words", "words")
+  )
+  # Differences alone have neither a relative effect nor risks.
+  empty <- Filter(function(name) all(rows[[name]] %in% c("", NA)), c("relative", "without", "with"))
+  heads <- c(relative = 3L, without = 4L, with = 5L)[empty]
+  risks <- setdiff(c("without", "with"), empty)
   new_questrial_table(rows, "findings", check_string(caption, "caption"),
     finding_notes(rows, reasons, risk),
-    columns = list(
-      table_column("Outcome", "outcome"), table_column("Participants (studies)", "people"),
-      table_column(heading("Relative effect"), "relative"),
-      table_column("Risk without", "without"), table_column(heading("Risk with"), "with"),
-      table_column(heading("Difference"), "absolute"), table_column("Certainty", "certain"),
-      table_column("In words", "words")
-    ),
-    spanners = list("Of 1000 people" = c("without", "with"))
+    columns = columns[setdiff(seq_along(columns), heads)],
+    spanners = if (length(risks) == 2) list("Of 1000 people" = risks)
   )
 }
 

@@ -103,4 +103,5 @@ test_that("scoring that overshoots near the top of the likelihood converges", {
   peer <- metafor::rma.mv(yi, vi, random = ~ 1 | town / id, data = rows)
   expect_equal(unname(ours$coefficients), c(peer$b), tolerance = 1e-5)
   expect_equal(ours$tau2, sum(peer$sigma2), tolerance = 1e-5)
+  expect_lte(max(nchar(capture.output(print(ours)))), 80)
 })

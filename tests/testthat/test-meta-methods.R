@@ -127,5 +127,5 @@ test_that("what is printed of much heterogeneity stays within 80 columns", {
   studies <- data.frame(yi = c(-35.51, 12.3, -231.7, 188.4), vi = c(1.31, 6.45, 4.58, 16.06))
   text <- capture.output(print(meta_analysis(yi, vi, data = studies)))
   expect_lte(max(nchar(text)), 80)
-  expect_match(text, "^  Q .*df 3, P <.001$", all = FALSE)
+  expect_match(text, "^  I2 .*; Q .*df 3, P <.001$", all = FALSE)
 })

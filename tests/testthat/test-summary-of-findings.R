@@ -64,6 +64,7 @@ test_that("an effect without arms or risks is shown without them", {
   smd <- summary_of_findings(list(Score = score()))
   expect_match(smd$absolute, "^SMD")
   expect_identical(smd$relative, "")
+  expect_false(any(grepl("Risk|Relative|1000", capture.output(print(smd)))))
 })
 
 test_that("an interval that includes no effect is said to", {
