@@ -40,6 +40,7 @@ baujat.default <- function(x, ...) {
 #' @export
 baujat.meta_analysis <- function(x, ...) {
   check_no_dots(...)
+  refuse_clusters(x, "A Baujat plot")
   need_ggplot2()
   if (x$k < 3) {
     qst_abort("no_data", sprintf(

@@ -71,6 +71,7 @@ check_refit <- function(fit, what, plain) {
       "%s needs a fit of meta_analysis(), not %s.", what, describe(fit)
     ))
   }
+  refuse_clusters(fit, what)
   if (plain && !is.null(fit$x)) {
     qst_abort("argument", sprintf(
       "%s has no answer with moderators. Fit without them, or take influence().", what

@@ -232,6 +232,7 @@ difference_line <- function(x) {
 
 #' @export
 hatvalues.meta_analysis <- function(model, ...) {
+  refuse_clusters(model, "hatvalues()")
   w <- 1 / (model$studies$vi + model$tau2)
   x <- if (is.null(model$x)) matrix(1, model$k, 1) else model$x
   hat <- w * rowSums((x %*% solve(crossprod(x, w * x))) * x)
@@ -280,6 +281,15 @@ logLik.meta_analysis <- function(object, ...) {
     object$logLik[[if (restricted) "REML" else "ML"]],
     df = object$p + !object$method %in% meta_fixed,
     nobs = object$k - restricted * object$p, class = "logLik"
+  )
+}
+
+# Two variances, between clusters and within.
+#' @export
+logLik.meta_cluster <- function(object, ...) {
+  structure(
+    object$logLik, df = object$p + 2L, nobs = object$k - (object$method == "REML") * object$p,
+    class = "logLik"
   )
 }
 
@@ -354,6 +364,7 @@ tau2_interval <- function(fit, level) {
       "A %s pool has no tau2. Fit with method = \"REML\" for its interval.", fit$method
     ))
   }
+  refuse_clusters(fit, "The Q-profile")
   spec <- meta_spec(fit$method, fit$test, NULL, level)
   core <- meta_core(matrix(fit$studies$yi), matrix(fit$studies$vi), fit$x, spec)
   tau2 <- c(fit$tau2, core$tau2.low, core$tau2.high)
@@ -377,10 +388,11 @@ plain_rows <- function(rows, names) {
 #' @export
 predict.meta_analysis <- function(object, newdata = NULL, level = object$conf.level, ...) {
   check_no_dots(...)
+  check_prediction_df(object)
   x <- prediction_matrix(object, newdata)
   estimate <- drop(x %*% object$coefficients)
   error <- sqrt(rowSums((x %*% object$vcov) * x))
-  half <- critical_value(object, level) * error
+  half <- critical_value(object, level)[[1]] * error
   columns <- list(
     estimate = unname(estimate), std.error = unname(error), conf.low = unname(estimate - half),
     conf.high = unname(estimate + half), pred.low = NA_real_, pred.high = NA_real_
@@ -391,6 +403,16 @@ predict.meta_analysis <- function(object, newdata = NULL, level = object$conf.le
     columns$pred.high <- unname(estimate + wide)
   }
   as.data.frame(columns)
+}
+
+# Satterthwaite's are known for the coefficients only.
+check_prediction_df <- function(fit) {
+  if (fit$test == "CR2" && !is.null(fit$x)) {
+    qst_abort("argument", paste(
+      "Satterthwaite's degrees of freedom are those of the coefficients, not of a prediction.",
+      "Centre the moderators where you predict and read the intercept, or fit with test = \"z\"."
+    ))
+  }
 }
 
 prediction_matrix <- function(fit, newdata) {
@@ -417,6 +439,7 @@ anova.meta_analysis <- function(object, ...) {
     qst_abort("argument", "anova() compares two fits of meta_analysis(). Give a second one.")
   }
   fits <- fits[order(vapply(fits, function(fit) fit$p, 0L))]
+  lapply(fits, refuse_clusters, "anova()")
   check_nested_pools(fits[[1]], fits[[2]])
   logs <- lapply(fits, logLik.meta_analysis)
   statistic <- 2 * (as.numeric(logs[[2]]) - as.numeric(logs[[1]]))
@@ -474,6 +497,7 @@ compare_presets <- function(fit) {
       "`fit` must be a fit of meta_analysis() without moderators, not %s.", describe(fit)
     ))
   }
+  refuse_clusters(fit, "A preset")
   presets <- c("revman5.4", "cochrane2025")
   rows <- lapply(presets, function(preset) {
     one <- pool_studies(

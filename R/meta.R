@@ -593,7 +593,7 @@ heterogeneity <- function(core, spec) {
 }
 
 prediction_df <- function(fit) {
-  if (is.na(fit$df)) fit$k - fit$p - 1 else fit$df
+  if (anyNA(fit$df)) fit$k - fit$p - 1 else fit$df
 }
 
 has_prediction <- function(fit) {

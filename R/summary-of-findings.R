@@ -9,7 +9,9 @@
 #' Risks without the intervention are those of `risk`, or else all events of the control arms over
 #' all their participants. With the intervention they are `risk * RR`, for an odds ratio
 #' `OR * o / (1 + OR * o)` with the odds o of the risk, and `risk + RD`; never below 0 or above 1.
-#' The interval takes the risk without the intervention as known.
+#' The interval takes the risk without the intervention as known. A fit with `cluster` counts its
+#' clusters as studies; its people are counted by several effects, so `participants` and `risk` are
+#' not taken from it.
 #'
 #' The words follow GRADE's: high certainty "lowers", moderate "probably lowers", low "may lower",
 #' very low "the evidence is very uncertain"; an interval that includes no effect is said to.
@@ -155,11 +157,13 @@ finding_row <- function(outcome, fit, down, start, risk, participants) {
   scale <- effect_scale(fit$measure)
   back <- if (scale$log) exp else identity
   pooled <- tidy.meta_analysis(fit)[1, ]
-  arms <- fit$studies
+  clusters <- fit$n_clusters
+  arms <- if (is.null(clusters)) fit$studies
   own <- if (!is.null(arms$n1)) sum(arms$n1, arms$n2, na.rm = TRUE) else NA
   given <- if (outcome %in% names(participants)) participants[[outcome]] else own
   row <- data.frame(
-    outcome = outcome, participants = as.numeric(given), studies = fit$k, measure = fit$measure,
+    outcome = outcome, participants = as.numeric(given),
+    studies = if (is.null(clusters)) fit$k else clusters, measure = fit$measure,
     estimate = back(pooled$estimate), conf.low = back(pooled$conf.low),
     conf.high = back(pooled$conf.high)
   )
@@ -174,7 +178,8 @@ finding_row <- function(outcome, fit, down, start, risk, participants) {
   row
 }
 
-# All events over all participants of the control arms, unless a risk is given.
+# All events over all participants of the control arms, unless a risk is given; unknown where
+# effects in clusters would count people twice.
 control_risk <- function(outcome, fit, risk) {
   if (!fit$measure %in% c("OR", "RR", "RD", "PETO")) {
     return(NA_real_)
@@ -182,7 +187,7 @@ control_risk <- function(outcome, fit, risk) {
   if (outcome %in% names(risk)) {
     return(risk[[outcome]])
   }
-  arms <- fit$studies
+  arms <- if (is.null(fit$n_clusters)) fit$studies
   if (is.null(arms$events2) || is.null(arms$n2)) {
     return(NA_real_)
   }

@@ -105,3 +105,35 @@ test_that("scoring that overshoots near the top of the likelihood converges", {
   expect_equal(ours$tau2, sum(peer$sigma2), tolerance = 1e-5)
   expect_lte(max(nchar(capture.output(print(ours)))), 80)
 })
+
+test_that("what takes effects for independent refuses clusters by name", {
+  schools <- metadat::dat.konstantopoulos2011
+  fit <- meta_analysis(yi, vi, data = schools, cluster = district)
+  for (refused in list(
+    leave_one_out, cumulative, influence, hatvalues, rstandard, compare_presets, baujat,
+    function(fit) confint(fit, "tau2")
+  )) {
+    expect_error(refused(fit), "come in clusters", class = "questrial_error_argument")
+  }
+  expect_lte(max(nchar(capture.output(print(fit)))), 80)
+  findings <- summary_of_findings(list(Score = fit))
+  expect_equal(findings$studies, 11)
+  expect_true(is.na(findings$participants))
+})
+
+test_that("likelihoods and predictions of clusters are rma.mv's", {
+  schools <- metadat::dat.konstantopoulos2011
+  schools$since <- schools$year - 1990
+  peer <- peer_fit(schools$vi, ~since, ~ 1 | district / study, schools)
+  fit <- meta_analysis(yi, vi, data = schools, cluster = district, moderators = ~since, test = "z")
+  expect_equal(c(logLik(fit)), c(logLik(peer)), tolerance = 1e-8)
+  expect_equal(attributes(logLik(fit))[c("df", "nobs")], attributes(logLik(peer))[c("df", "nobs")])
+  at <- predict(peer, newmods = c(0, 10, 4))
+  ours <- predict(fit, data.frame(since = c(0, 10, 4)))
+  expect_equal(unname(as.matrix(ours[1:4])), cbind(at$pred, at$se, at$ci.lb, at$ci.ub),
+    tolerance = 1e-5)
+  expect_error(
+    predict(update(fit, test = "CR2"), data.frame(since = 0)), "Satterthwaite",
+    class = "questrial_error_argument"
+  )
+})
