@@ -38,7 +38,7 @@
 #' @section Errors:
 #' `questrial_error_argument`: no such fit, moderators, no counts of events;
 #' `questrial_error_no_data`: fewer than three studies; `questrial_error_singular`: all standard
-#' errors are equal.
+#' errors or all effects are equal.
 #' @seealso [funnel()], [trim_fill()].
 #' @examples
 #' trials <- data.frame(
@@ -53,7 +53,7 @@
 egger <- function(fit, model = c("lm", "rma")) {
   check_pool(fit)
   model <- check_choice(model, c("lm", "rma"), "model")
-  studies <- enough_studies(fit)
+  studies <- unequal_studies(fit)
   sei <- sqrt(studies$vi)
   row <- if (model == "lm") {
     asymmetry_row("Egger", studies$yi, sei, 1 / studies$vi, fit$conf.level)
@@ -71,7 +71,7 @@ egger <- function(fit, model = c("lm", "rma")) {
 #' @export
 peters <- function(fit) {
   check_pool(fit)
-  studies <- enough_studies(fit)
+  studies <- unequal_studies(fit)
   counts <- c("events1", "n1", "events2", "n2")
   if (!fit$measure %in% c("OR", "RR", "RD", "PETO") || !all(counts %in% names(studies))) {
     qst_abort("argument", paste(
@@ -108,6 +108,17 @@ enough_studies <- function(fit) {
   fit$studies
 }
 
+unequal_studies <- function(fit) {
+  studies <- enough_studies(fit)
+  if (all(studies$yi == studies$yi[[1]])) {
+    qst_abort("singular", paste(
+      "All effects of `fit` are equal: their funnel has no width, and so no asymmetry.",
+      "There is nothing to test."
+    ))
+  }
+  studies
+}
+
 # ---- The regressions ----
 
 asymmetry_row <- function(test, yi, x, weights, conf.level) {
@@ -127,7 +138,7 @@ random_asymmetry_row <- function(fit, sei) {
     flat_funnel()
   }
   line <- tidy.meta_analysis(meta_analysis(studies$yi, studies$vi,
-    moderators = ~sei, data = studies, method = fit$method, test = fit$test,
+    moderators = ~sei, data = studies, method = inverse_method(fit), test = fit$test,
     conf.level = fit$conf.level
   ))
   estimates <- cbind(line$estimate, line$std.error, line$statistic, line$p.value)
@@ -247,12 +258,16 @@ trim_fill <- function(fit, estimator = c("L0", "R0", "Q0"), side = NULL) {
 
 # The same pool of other studies.
 refit_studies <- function(fit, yi, vi, slab = NULL) {
-  inverse <- if (fit$method %in% c("MH", "Peto")) "FE" else fit$method
   new <- meta_analysis(yi, vi,
-    slab = slab, method = inverse, test = fit$test, conf.level = fit$conf.level
+    slab = slab, method = inverse_method(fit), test = fit$test, conf.level = fit$conf.level
   )
   new$measure <- fit$measure
   new
+}
+
+# Filled studies and lines through a funnel have no tables.
+inverse_method <- function(fit) {
+  if (fit$method %in% meta_table_methods) "FE" else fit$method
 }
 
 emptier_side <- function(fit) {

@@ -201,6 +201,12 @@ influence.meta_analysis <- function(model, ...) {
       model$method
     ))
   }
+  if (any(diag(model$vcov) == 0)) {
+    qst_abort("singular", paste(
+      "All effects are equal, so the HKSJ error is 0 and nothing can be measured by it.",
+      "Fit with test = \"z\"."
+    ))
+  }
   parts <- influence_parts(model)
   rows <- influence_rows(model, parts)
   influence_table(rows, model)

@@ -220,7 +220,7 @@ moderator_lines <- function(x) {
 
 difference_line <- function(x) {
   test <- x$subgroup.test
-  if (!is.null(test) && test$df > 0) {
+  if (!is.null(test) && test$df > 0 && !is.na(test$Q)) {
     sprintf(
       "Subgroup differences: Q %s, df %d, %s", format_number(test$Q, 2), test$df,
       p_equals(test$p.value)

@@ -95,7 +95,8 @@ printed_arm <- function(given, arm, k, conf.level) {
   low <- value("conf.low")
   high <- value("conf.high")
   quantiles <- moments_of_quantiles(
-    value("min"), value("q25."), value("median"), value("q75."), value("max"), n
+    value("min"), value("q25."), value("median"), value("q75."), value("max"),
+    ifelse(n < 1, NA, n)
   )
   spreads <- list(
     "SD" = value("sd"),

@@ -235,6 +235,7 @@ meta_column <- function(expression, data, frame, arg) {
 # Checks the lengths, makes one variance of vi and sei, and the model matrix.
 finish_input <- function(given) {
   k <- length(given$yi)
+  check_effects(given$yi)
   given$slab <- meta_labels(given, k)
   given$yi <- meta_numbers(given$yi, "yi", k)
   given$vi <- meta_variances(given, k)
@@ -248,13 +249,17 @@ finish_input <- function(given) {
   given
 }
 
-meta_numbers <- function(x, arg, k) {
+check_effects <- function(x, arg = "yi") {
   if (!is.numeric(x) && !(is.logical(x) && all(is.na(x)))) {
     qst_abort("argument", sprintf(
       "`%s` must be numbers, not %s. Give a column of `data` by its name without quotes.",
       arg, describe(x)
     ))
   }
+}
+
+meta_numbers <- function(x, arg, k) {
+  check_effects(x, arg)
   if (length(x) != k) {
     qst_abort("argument", sprintf(
       "`%s` has %d values, but there are %d effects. Give one for each.", arg, length(x), k
@@ -303,7 +308,8 @@ meta_labels <- function(given, k) {
 check_meta_length <- function(x, arg, k) {
   if (!is.atomic(x) || length(x) != k) {
     qst_abort("argument", sprintf(
-      "`%s` must have one value for each of the %d effects, not %s.", arg, k, describe(x)
+      "`%s` must have one value for each of the %d effects, not %s.%s", arg, k, describe(x),
+      if (is.character(x)) " Give a column of `data` by its name without quotes." else ""
     ))
   }
 }
@@ -548,13 +554,25 @@ table_core <- function(studies, x, spec, measure) {
     match(kind, kinds) - 1L
   )
   none <- NA_real_
+  counted <- counted_tables(columns, kind)
   list(
     b = matrix(pooled$estimate), vcov = pooled$variance, k = nrow(studies), tau2 = 0,
     se.tau2 = none, tau2.low = none, tau2.high = none, typical = none, scale = none,
     bounded = FALSE, logLik = none, logLik.reml = none, weight = pooled$weight,
-    Q = if (kind == "Peto") pooled$Q else sum((studies$yi - pooled$estimate)^2 / studies$vi),
-    Q.df = as.integer(if (kind == "Peto") pooled$k else nrow(studies)) - 1L
+    Q = if (kind == "Peto") {
+      pooled$Q
+    } else {
+      sum(((studies$yi - pooled$estimate)^2 / studies$vi)[counted])
+    },
+    Q.df = max(as.integer(if (kind == "Peto") pooled$k else sum(counted)) - 1L, 0L)
   )
+}
+
+# Whose effects make Q: not tables without an event, or without anything else, of which only a
+# correction makes an effect. RevMan counts them for RD.
+counted_tables <- function(columns, kind) {
+  events <- columns[[1]] + columns[[3]]
+  kind == "RD.revman" | (events > 0 & events < columns[[2]] + columns[[4]])
 }
 
 check_table_pool <- function(studies, x, method, measure) {
@@ -615,7 +633,7 @@ add_prediction <- function(fit, spec) {
 # All coefficients but the intercept, chi-square or F.
 add_moderator_test <- function(fit, spec) {
   tested <- names(fit$coefficients) != "(Intercept)"
-  if (any(tested)) {
+  if (any(tested) && any(diag(fit$vcov) > 0)) {
     b <- fit$coefficients[tested]
     q <- sum(b * solve(fit$vcov[tested, tested, drop = FALSE], b))
     m <- length(b)
@@ -684,11 +702,15 @@ difference_test <- function(fits) {
   weight <- 1 / vapply(fits, function(one) one$vcov[[1]], 0)
   q <- sum(weight * (estimate - sum(weight * estimate) / sum(weight))^2)
   df <- length(fits) - 1L
+  if (any(weight == Inf)) {
+    return(list(Q = NA_real_, df = df, p.value = NA_real_))
+  }
   list(Q = q, df = df, p.value = q_p_value(q, df))
 }
 
 subgroup_notes <- function(fits, lost, without) {
   single <- names(fits)[vapply(fits, function(one) one$k == 1L, NA)]
+  equal <- names(fits)[vapply(fits, function(one) one$vcov[[1]] == 0, NA)]
   c(
     if (length(without) > 0) {
       sprintf("In no subgroup, only in the overall pool: %s.", join_words(without))
@@ -698,6 +720,12 @@ subgroup_notes <- function(fits, lost, without) {
     },
     if (length(single) > 0) {
       sprintf("One study is no pool: %s.", join_words(single))
+    },
+    if (length(equal) > 0) {
+      sprintf(
+        "No test of subgroup differences: all effects are equal in %s. Take test = \"z\".",
+        join_words(equal)
+      )
     }
   )
 }
@@ -751,7 +779,7 @@ hksj_notes <- function(fit) {
     return("All effects are equal: the HKSJ interval has no width. Take test = \"z\".")
   }
   c(
-    if (fit$scale < 1) {
+    if (fit$scale < 1 - 1e-6) {
       sprintf(
         "The HKSJ standard error is %s of that of z: similar effects may narrow it by chance.",
         format_number(sqrt(fit$scale), 2)
