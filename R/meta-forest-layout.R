@@ -337,7 +337,7 @@ sheet_foot <- function(sheet, across, top, size, fontsize) {
   lines <- unlist(lapply(sheet$notes, function(note) {
     as.vector(wrap_words(strsplit(enc2utf8(note), " +")[[1]], "", across$width, fontsize, FALSE))
   }))
-  top <- top + 0.7 * size$em
+  top <- top + 0.2 * size$em
   list(
     text = placed_text(lines, 0, top + (seq_along(lines) - 0.5) * size$line, "left", FALSE,
       fontsize, "foot"),

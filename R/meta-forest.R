@@ -82,7 +82,7 @@ forest.meta_analysis <- function(x, arms = c("Experimental", "Control"), favours
     head = if (is.null(x$subgroups)) "Study" else "Study or subgroup",
     rows = rows, columns = sheet_columns(rows, x, scale, digits), arms = arms,
     graph = sheet_graph(x, rows, scale, xlim, favours, arms, pooled_line),
-    lights = lights$judgements, tool = lights$tool, notes = c(unpooled_note(x), lights$notes)
+    lights = lights$judgements, tool = lights$tool, notes = c(method_note(x), unpooled_note(x), lights$notes)
   )
   new_forest_plot(sheet, fontsize, forest_alt(x, rows, scale, digits))
 }
@@ -485,6 +485,23 @@ mid_sentence <- function(text) {
 }
 
 # ---- Notes and words ----
+
+# As RevMan says it since 2025: by what tau2 and the intervals of pools were made.
+method_note <- function(fit) {
+  if (fit$method %in% meta_fixed || fit$k == fit$p) {
+    return(NULL)
+  }
+  tau2 <- c(
+    DL = "DerSimonian-Laird", HE = "Hedges", SJ = "Sidik-Jonkman", ML = "maximum likelihood",
+    REML = "restricted maximum likelihood", PM = "Paule-Mandel", EB = "empirical Bayes"
+  )
+  intervals <- c(
+    HKSJ = "Hartung-Knapp-Sidik-Jonkman", adhoc = "Hartung-Knapp-Sidik-Jonkman with max(1, q)",
+    CR2 = "CR2 with Satterthwaite's degrees of freedom"
+  )
+  by <- if (fit$test != "z") sprintf("; intervals of pools by %s", intervals[[fit$test]])
+  sprintf("Tau\u00b2 by %s%s.", tau2[[fit$method]], if (is.null(by)) "" else by)
+}
 
 unpooled_note <- function(fit) {
   omitted <- fit$omitted
