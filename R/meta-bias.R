@@ -259,7 +259,8 @@ trim_fill <- function(fit, estimator = c("L0", "R0", "Q0"), side = NULL) {
 # The same pool of other studies.
 refit_studies <- function(fit, yi, vi, slab = NULL) {
   new <- meta_analysis(yi, vi,
-    slab = slab, method = inverse_method(fit), test = fit$test, conf.level = fit$conf.level
+    slab = slab, method = inverse_method(fit), test = fit$test, preset = fit$preset,
+    conf.level = fit$conf.level
   )
   new$measure <- fit$measure
   new

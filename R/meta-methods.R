@@ -303,7 +303,8 @@ update.meta_analysis <- function(object, ...) {
   unknown <- setdiff(names(given), names(formals(meta_analysis)))
   if (length(unknown) > 0 || is.null(names(given)) && length(given) > 0) {
     qst_abort("argument", sprintf(
-      "update() changes arguments of meta_analysis() by name; %s is none.", enumerate(unknown)
+      "update() changes arguments of meta_analysis() by name; %s is none.",
+      if (length(unknown) > 0) enumerate(unknown) else "one without a name"
     ))
   }
   call[names(given)] <- given

@@ -65,3 +65,19 @@ test_that("names in quotes and arms of nobody are refused with their cure, witho
     expect_error(effect_size("SMD", 21, 5, 0, 18, 5, 10), class = "questrial_error_argument")
   )
 })
+
+test_that("filled studies are pooled by the preset of the fit", {
+  trials <- data.frame(
+    yi = c(0.9, 0.7, 0.62, 0.55, 0.5, 0.38, 0.4, 0.1),
+    vi = c(0.3, 0.16, 0.1, 0.09, 0.07, 0.04, 0.03, 0.01)
+  )
+  filled <- trim_fill(meta_analysis(yi, vi, data = trials, preset = "revman5.4"))
+  expect_gt(filled$trim_fill$k0, 0)
+  expect_equal(filled$I2, 100 * max(0, (filled$Q - filled$Q.df) / filled$Q))
+  expect_identical(c(filled$pred.low, filled$tau2.low), c(NA_real_, NA_real_))
+})
+
+test_that("update() says what it does with an argument without a name", {
+  fit <- meta_analysis(c(0.1, 0.6), c(0.04, 0.05))
+  expect_error(update(fit, "DL"), "one without a name", class = "questrial_error_argument")
+})
