@@ -16,8 +16,8 @@
 #' @param not_retrieved Reports that were not retrieved.
 #' @param reasons Reports excluded after assessment, named by reason; `0` is kept.
 #' @param included New studies included: a number, or `c(studies = 11, reports = 13)`. Reports
-#'   must be those assessed less those excluded, of all methods together. When `NULL` each report
-#'   is one study.
+#'   must be those assessed less those excluded, of all methods together; studies may be fewer, or
+#'   more, as one report may be of several. When `NULL` each report is one study.
 #' @param other Other methods: a list with `identified` (named by method) and, like the
 #'   arguments, `sought`, `not_retrieved`, `assessed` and `reasons`. `NULL` when there were none.
 #' @param previous Studies of a previous version of the review: a number or
@@ -141,7 +141,8 @@ prisma_other <- function(other) {
   )
 }
 
-# c(studies, reports); `reports` is what they must be, NULL where it is not known.
+# c(studies, reports); `reports` is what they must be, NULL where it is not known. There may be
+# fewer reports than studies, as one paper may report several.
 studies_of <- function(x, arg, reports) {
   if (is.null(x)) {
     return(c(studies = reports, reports = NA))
@@ -159,15 +160,6 @@ studies_of <- function(x, arg, reports) {
   if (!is.null(reports)) {
     follows("Reports of included studies", x[["reports"]], reports,
       "reports assessed less those excluded")
-  }
-  if (!is.na(x[["reports"]]) && x[["studies"]] > x[["reports"]]) {
-    qst_abort("argument", sprintf(
-      "The flow does not balance at box \"%s\": %d studies have only %d reports %s. %s",
-      if (arg == "included") "New studies included in review" else "Previous studies",
-      as.integer(x[["studies"]]), as.integer(x[["reports"]]),
-      sprintf("(difference %d)", as.integer(x[["studies"]] - x[["reports"]])),
-      "Each study has at least one report: correct one of the numbers."
-    ), box = arg, difference = x[["studies"]] - x[["reports"]])
   }
   x[c("studies", "reports")]
 }

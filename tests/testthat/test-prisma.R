@@ -36,12 +36,17 @@ test_that("a number given is compared with what follows, and the box and differe
     class = "questrial_error_argument")
   expect_error(made_prisma(included = c(studies = 11, reports = 13)),
     "Reports of included studies", class = "questrial_error_argument")
-  expect_error(made_prisma(included = 13), "13 studies have only 12 reports",
-    class = "questrial_error_argument")
   expect_error(made_prisma(reasons = c(many = 100)), "Reports excluded.* -18",
     class = "questrial_error_argument")
   expect_error(made_prisma(removed = c(all = 731)), "No more can leave",
     class = "questrial_error_argument")
+})
+
+test_that("a report may be of several studies", {
+  x <- made_prisma(included = c(studies = 13, reports = 12), previous = c(studies = 5, reports = 4))
+  expect_identical(n_of(x, "Total studies included in review"), 18L)
+  expect_identical(x$lines$n[x$lines$label == "Reports of total included studies"], 16L)
+  expect_identical(n_of(made_prisma(included = 13), "Studies included in review"), 13L)
 })
 
 test_that("counts must be whole, from 0 and named", {
