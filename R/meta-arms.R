@@ -33,7 +33,7 @@
 #' @param study Which rows share a control: the name of a column of `x`, or a vector.
 #' @return `combine_arms()`: a data frame with `by`, `arms` (how many), `n`, and `mean` and `sd`, or
 #'   `events`; `NA` where an arm has one. `split_control()`: as `x`, with smaller `n2` and new
-#'   effects. `shared_control_vcov()`: a symmetric matrix with `vi` in the diagonal.
+#'   effects. `shared_control_vcov()`: a symmetric matrix named by the rows, `vi` in the diagonal.
 #' @section Errors:
 #' `questrial_error_argument`: an SD below 0, a size not above 0, rows of one study whose controls
 #' differ, effects without arms.
@@ -122,9 +122,20 @@ shared_control_vcov <- function(x, study = "study") {
   covariance <- control_covariance(x, trial)
   result <- ifelse(shared, covariance, 0)
   diag(result) <- x$vi
-  labels <- if ("study" %in% names(x)) x$study
+  labels <- effect_labels(x)
   dimnames(result) <- list(labels, labels)
   result
+}
+
+# Study and contrast, and the number of the row where these are of several.
+effect_labels <- function(x) {
+  labels <- do.call(paste, c(unclass(x)[intersect(c("study", "contrast"), names(x))], sep = ": "))
+  if (length(labels) == 0) {
+    return(as.character(seq_len(nrow(x))))
+  }
+  several <- labels %in% labels[duplicated(labels)]
+  labels[several] <- paste0(labels[several], " (row ", which(several), ")")
+  labels
 }
 
 # What the control alone puts into two effects.

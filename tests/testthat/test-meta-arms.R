@@ -51,6 +51,11 @@ test_that("covariances of rows with one control are those of the control", {
   expect_equal(diag(v), two_rows$vi, ignore_attr = TRUE)
   expect_equal(v[1, 2], 1 / 117 + prod(two_rows$yi[1:2]) / (2 * 362))
   expect_equal(v[1, 3], 0)
+  expect_identical(rownames(v), c("L (row 1)", "L (row 2)", two_rows$study[[3]]))
+  expect_identical(colnames(v), rownames(v))
+  named <- two_rows
+  named$contrast <- c("a", "b", "a")
+  expect_identical(rownames(shared_control_vcov(named))[1:2], c("L: a", "L: b"))
   counts <- effect_size("RD", events1 = c(3, 5), n1 = 20, events2 = 8, n2 = 24, slab = "S")
   expect_equal(shared_control_vcov(counts)[1, 2], 8 / 24 * 16 / 24 / 24)
 })
