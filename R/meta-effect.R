@@ -451,12 +451,24 @@ print.effect_sizes <- function(x, digits = 3, ...) {
   check_no_dots(...)
   scale <- effect_scale(attr(x, "measure"))
   rows <- if (anyDuplicated(x$study)) paste(nrow(x), "rows") else count_studies(nrow(x))
-  cat(sprintf("%s%s of %s\n\n", if (scale$log) "Log " else "", scale$name, rows))
+  name <- if (scale$name == "Peto odds ratio") scale$name else lower_first(scale$name)
+  cat(sprintf("%s of %s\n\n", if (scale$log) paste("Log", name) else scale$name, rows))
   shown <- intersect(c("study", "contrast", study_arm_columns, "r", "yi", "vi"), names(x))
-  print(as.data.frame(x)[shown], digits = digits)
+  cells <- as.data.frame(x)[shown]
+  cells[] <- lapply(cells, as_given, digits)
+  print(cells)
   notes <- attr(x, "notes")
   if (length(notes) > 0) {
     cat("\n", paste0(wrap_text(notes, 79), "\n"), sep = "")
   }
   invisible(x)
+}
+
+# Numbers with `digits` significant digits, but with the decimals they have, up to two.
+as_given <- function(x, digits) {
+  if (!is.double(x)) {
+    return(x)
+  }
+  few <- Filter(function(n) isTRUE(all.equal(round(x, n), x, tolerance = 1e-9)), 0:1)
+  format(x, digits = digits, nsmall = c(few, 2)[[1]])
 }

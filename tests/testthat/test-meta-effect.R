@@ -195,7 +195,16 @@ test_that("rows without an effect and corrected rows are noted", {
   expect_match(attr(x, "notes"), "Row 3: no SMD")
   y <- effect_size("OR", events1 = c(0, 2), n1 = 10, events2 = 3, n2 = 10)
   expect_match(attr(y, "notes"), "0.5 added to the four cells of row 1")
-  expect_output(print(y), "Log Odds ratio of 2 studies")
+  expect_output(print(y), "Log odds ratio of 2 studies")
+  expect_output(print(effect_size("PETO", events1 = 1, n1 = 9, events2 = 3, n2 = 10)),
+    "Log Peto odds ratio")
+})
+
+test_that("means are printed with the decimals they were given", {
+  x <- effect_size("MD", c(141.93, 12.5), c(20.1, 3), 30, c(150, 14), 20, 31)
+  out <- capture.output(print(x))
+  expect_match(out[[4]], "141.93 +20.1 +30 +150 +20 +31")
+  expect_match(out[[5]], "12.50 +3.0 +30 +14 +20 +31")
 })
 
 test_that("each measure has a scale", {
