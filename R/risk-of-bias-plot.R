@@ -226,7 +226,7 @@ sign_strokes <- list(
 sign_grob <- function(sign, x, y, r) {
   if (sign == "?") {
     return(grid::textGrob("?", grid::unit(x, "native"), grid::unit(y, "native"),
-      gp = grid::gpar(fontsize = 1.25 * r * 72 / 25.4, fontface = "bold", col = "black")))
+      gp = grid::gpar(fontsize = 1.7 * r * 72 / 25.4, fontface = "bold", col = "black")))
   }
   strokes <- sign_strokes[[sign]]
   from <- rep(seq_along(x), each = nrow(strokes))

@@ -41,3 +41,10 @@ test_that("pictures are written, over pages too", {
   expect_error(plot(x, per_page = 2, newpage = FALSE), "pages", class = "questrial_error_argument")
   expect_error(plot(x, colour = 1), "colour", class = "questrial_error_argument")
 })
+
+test_that("the question mark of a light is not smaller than type of 7 points", {
+  radius <- 0.6 * diagram_measures(7)$em
+  grobs <- light_grobs(0, 0, radius, "Unclear", rob_tools[["RoB1"]])$children
+  sizes <- unlist(lapply(grobs, function(grob) if (inherits(grob, "text")) grob$gp$fontsize))
+  expect_gte(sizes, 7)
+})
