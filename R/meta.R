@@ -779,10 +779,10 @@ hksj_notes <- function(fit) {
     return("All effects are equal: the HKSJ interval has no width. Take test = \"z\".")
   }
   c(
-    if (fit$scale < 1 - 1e-6) {
+    if (round(sqrt(fit$scale), 2) < 1) {
       sprintf(
-        "The HKSJ standard error is %s of that of z: similar effects may narrow it by chance.",
-        format_number(sqrt(fit$scale), 2)
+        "The HKSJ standard error is %.2f of that of z: similar effects may narrow it by chance.",
+        sqrt(fit$scale)
       )
     },
     if (fit$df == 1) {

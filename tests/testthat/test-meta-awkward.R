@@ -55,6 +55,8 @@ test_that("equal effects are answered or refused by name", {
   expect_equal(unname(line$coefficients), c(0.1, 0.2))
   pair <- meta_analysis(c(0.1, 0.6), c(0.04, 0.05))
   expect_no_match(pair$notes, "HKSJ standard error")
+  expect_null(hksj_notes(list(test = "HKSJ", scale = 0.999, df = 9)))
+  expect_match(hksj_notes(list(test = "HKSJ", scale = 0.98, df = 9)), "is 0.99 of")
 })
 
 test_that("names in quotes and arms of nobody are refused with their cure, without warnings", {
