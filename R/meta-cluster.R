@@ -50,6 +50,7 @@ cluster_spec <- function(spec, method, test, rho, covariance) {
     qst_abort("argument", "`rho` and `covariance` are both given. Give one of them.")
   }
   spec$rho <- if (is.null(rho)) 0 else check_number(rho, "rho", min = -1, max = 1)
+  spec$rho_given <- !is.null(rho)
   spec$covariance <- covariance
   spec
 }
@@ -149,6 +150,12 @@ check_cluster_outcome <- function(core, studies, x, spec) {
       "Check `vi`, `rho` and `covariance`."
     ))
   }
+  if (core$outcome == 4L) {
+    qst_abort("convergence", sprintf(
+      "%s did not converge in 1000 steps. Check `vi` and `covariance`, or take method = \"%s\".",
+      spec$method, setdiff(c("REML", "ML"), spec$method)
+    ))
+  }
   check_outcome(core, studies, x, spec)
   if (spec$test == "CR2" && anyNA(core$robust)) {
     qst_abort("no_data", paste(
@@ -190,10 +197,12 @@ cluster_notes <- function(fit, spec) {
     if (is.null(spec$covariance)) {
       sprintf(
         "Errors of effects of a cluster %s.",
-        if (spec$rho == 0) {
-          "are taken for independent; give `rho` if they come from the same people"
-        } else {
+        if (spec$rho != 0) {
           sprintf("are taken to correlate by %s", format(spec$rho))
+        } else if (spec$rho_given) {
+          "are taken for independent"
+        } else {
+          "are taken for independent; give `rho` if they come from the same people"
         }
       )
     },

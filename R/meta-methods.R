@@ -308,7 +308,8 @@ update.meta_analysis <- function(object, ...) {
     ))
   }
   call[names(given)] <- given
-  eval(call, parent.frame())
+  # As in stats::update(), NULL takes an argument away.
+  eval(call[!vapply(as.list(call), is.null, NA)], parent.frame())
 }
 
 #' @rdname meta_analysis

@@ -68,6 +68,11 @@ test_that("what is printed says clusters, and what cannot be fitted says why", {
   fit <- meta_analysis(yi, vi, data = scales, cluster = study, rho = 0.6)
   expect_output(print(fit), "10 effects in 5 clusters")
   expect_output(print(fit), "correlate by 0.6")
+  expect_match(meta_analysis(yi, vi, data = scales, cluster = study)$notes[[1]], "give `rho`")
+  expect_identical(
+    meta_analysis(yi, vi, data = scales, cluster = study, rho = 0)$notes[[1]],
+    "Errors of effects of a cluster are taken for independent."
+  )
   expect_equal(nrow(generics::glance(fit)), 1)
   wrong <- function(code, class, words) {
     expect_error(code, words, class = paste0("questrial_error_", class))
@@ -87,7 +92,13 @@ test_that("what is printed says clusters, and what cannot be fitted says why", {
   wrong(meta_analysis(yi, vi, data = scales, cluster = rep(1, 10)), "no_data", "of one cluster")
   wrong(meta_analysis(yi, vi, data = scales, cluster = study, rho = 1.5), "argument", "rho")
   wrong(meta_analysis(yi, vi, data = scales, cluster = c(NA, study[-1])), "argument", "row 1")
+  wrong(update(fit, cluster = NULL), "argument", "Say by `cluster`")
+  expect_s3_class(update(fit, cluster = NULL, rho = NULL), "meta_analysis", exact = TRUE)
   wrong(egger(fit), "argument", "come in clusters")
+  wrong(
+    check_cluster_outcome(list(outcome = 4L), fit$studies, NULL, list(method = "REML")),
+    "convergence", "method = \"ML\""
+  )
   scales$yi[[3]] <- NA
   expect_equal(meta_analysis(yi, vi, data = scales, cluster = study)$k, 9)
 })
