@@ -27,13 +27,15 @@
 #' own partition (`answers_1`), one that another program writes needs none.
 #'
 #' @section Corrections:
-#' Every change and removal of a participant, a visit, a characteristic or an answer leaves a row in
-#' `history`, written by the server itself, whatever program corrects: the row as it was and as it
-#' became, when, which role had logged in, and the reason, if the session said one by
-#' `SET questrial.reason = 'typing error, see form'`. The view `corrections` shows them with names,
-#' the old and the new value. Only who owns the tables could tamper with it. So the tables say of
-#' each answer who entered it (`entered`, `entered_by`) and who changed it since, as good clinical
-#' practice asks.
+#' Every change and removal (`UPDATE`, `DELETE`) of a participant, a visit, a characteristic or an
+#' answer leaves a row in `history`, written by the server itself, whatever program corrects: the
+#' row as it was and as it became, when, which role had logged in, and the reason, if the session
+#' said one by `SET questrial.reason = 'typing error, see form'`. So do changes of the names of
+#' arms, planned visits, columns and levels. `TRUNCATE`, which could leave no history, is refused.
+#' The view `corrections` shows them with names, the old and the new value. Who owns the tables
+#' could still tamper with it, by removing a table or partition (`DROP`, `DETACH`), a trigger or
+#' rows of `history`: let nobody enter data as the owner. Then the tables say of each answer who
+#' entered it (`entered`, `entered_by`) and who changed it since, as good clinical practice asks.
 #'
 #' @section Roles:
 #' `pg_home_sql()` gives the SQL for four roles without login, to be granted to people: a *reader*

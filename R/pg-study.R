@@ -236,8 +236,11 @@ make_partition <- function(con, schema, table, study_id) {
 
 attach_partition <- function(con, schema, table, study_id) {
   home_exec(con, schema, sprintf(
-    "ALTER TABLE @%1$s ATTACH PARTITION @%1$s_%2$d FOR VALUES IN (%2$d); ANALYZE @%1$s_%2$d",
-    table, study_id
+    paste(
+      "ALTER TABLE @%1$s ATTACH PARTITION @%1$s_%2$d FOR VALUES IN (%2$d); ANALYZE @%1$s_%2$d;",
+      "CREATE TRIGGER not_truncated BEFORE TRUNCATE ON @%1$s_%2$d EXECUTE FUNCTION",
+      "@refuse_truncate()"
+    ), table, study_id
   ))
 }
 

@@ -1,12 +1,12 @@
 -- What was corrected or removed: what stood there, who changed it, when and why. The server writes
 -- it, whatever program corrects; who owns the tables could still tamper with it. It refers to no
--- other table, as what it tells of may be gone.
+-- other table, as what it tells of may be gone. Of what has a name, the name is history, too.
 
 CREATE TABLE history (
   history_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   table_name text NOT NULL,
   study_id integer NOT NULL,
-  participant_no integer NOT NULL,
+  participant_no integer,
   before jsonb NOT NULL,
   after jsonb,
   changed timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -16,7 +16,9 @@ CREATE TABLE history (
 );
 CREATE INDEX history_by_participant ON history (study_id, participant_no);
 COMMENT ON TABLE history IS
-  'Rows of participants, visits, characteristics and answers before and after each correction.';
+  'Rows before and after each correction: of participants, visits, characteristics and answers, and
+  of the names of arms, planned visits, columns and levels.';
+COMMENT ON COLUMN history.participant_no IS 'NULL: it was a name that many share.';
 COMMENT ON COLUMN history.before IS 'The row as it was.';
 COMMENT ON COLUMN history.after IS 'The row as it became; NULL: it was removed.';
 COMMENT ON COLUMN history.changed_by IS 'The role that logged in.';
@@ -26,18 +28,31 @@ COMMENT ON COLUMN history.reason IS
 -- With all digits of numbers, whatever the session of the correction has set for itself.
 CREATE FUNCTION keep_history() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT SET extra_float_digits = 1 AS $$
+DECLARE
+  -- Not every table has the column.
+  number CONSTANT integer := to_jsonb(OLD) ->> 'participant_no';
 BEGIN
   IF TG_OP = 'DELETE' THEN
     INSERT INTO history (table_name, study_id, participant_no, before)
-      VALUES (TG_ARGV[0], OLD.study_id, OLD.participant_no, to_jsonb(OLD));
+      VALUES (TG_ARGV[0], OLD.study_id, number, to_jsonb(OLD));
   ELSIF OLD IS DISTINCT FROM NEW THEN
     INSERT INTO history (table_name, study_id, participant_no, before, after)
-      VALUES (TG_ARGV[0], OLD.study_id, OLD.participant_no, to_jsonb(OLD), to_jsonb(NEW));
+      VALUES (TG_ARGV[0], OLD.study_id, number, to_jsonb(OLD), to_jsonb(NEW));
   END IF;
   RETURN NULL;
 END $$;
 COMMENT ON FUNCTION keep_history IS 'Writes into history what was changed or removed.';
 REVOKE ALL ON FUNCTION keep_history FROM PUBLIC;
+
+-- TRUNCATE looks at no row, so it could leave no history.
+CREATE FUNCTION refuse_truncate() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+  RAISE EXCEPTION 'TRUNCATE of "%" would leave no history', TG_TABLE_NAME
+    USING ERRCODE = 'restrict_violation', HINT = 'DELETE removes rows and keeps them in history.';
+END $$;
+COMMENT ON FUNCTION refuse_truncate IS 'Refuses to empty a table without history.';
+REVOKE ALL ON FUNCTION refuse_truncate FROM PUBLIC;
 
 CREATE TRIGGER kept AFTER UPDATE OR DELETE ON participants
   FOR EACH ROW EXECUTE FUNCTION keep_history('participants');
@@ -47,10 +62,40 @@ CREATE TRIGGER kept AFTER UPDATE OR DELETE ON characteristics
   FOR EACH ROW EXECUTE FUNCTION keep_history('characteristics');
 CREATE TRIGGER kept AFTER UPDATE OR DELETE ON answers
   FOR EACH ROW EXECUTE FUNCTION keep_history('answers');
+CREATE TRIGGER kept AFTER UPDATE OR DELETE ON arms
+  FOR EACH ROW EXECUTE FUNCTION keep_history('arms');
+CREATE TRIGGER kept AFTER UPDATE OR DELETE ON schedule
+  FOR EACH ROW EXECUTE FUNCTION keep_history('schedule');
+CREATE TRIGGER kept AFTER UPDATE OR DELETE ON variables
+  FOR EACH ROW EXECUTE FUNCTION keep_history('variables');
+CREATE TRIGGER kept AFTER UPDATE OR DELETE ON variable_levels
+  FOR EACH ROW EXECUTE FUNCTION keep_history('variable_levels');
 
--- Values as texts: an answer, a level's name, a day, a participant's name and arm. Participants
--- have the name that they have now, or had when they were removed, as their numbers can be given
--- anew.
+-- Partitions take over triggers of rows, not those of statements.
+CREATE TRIGGER not_truncated BEFORE TRUNCATE ON participants
+  EXECUTE FUNCTION refuse_truncate();
+CREATE TRIGGER not_truncated BEFORE TRUNCATE ON visits
+  EXECUTE FUNCTION refuse_truncate();
+CREATE TRIGGER not_truncated BEFORE TRUNCATE ON characteristics
+  EXECUTE FUNCTION refuse_truncate();
+CREATE TRIGGER not_truncated BEFORE TRUNCATE ON characteristics_other
+  EXECUTE FUNCTION refuse_truncate();
+CREATE TRIGGER not_truncated BEFORE TRUNCATE ON answers
+  EXECUTE FUNCTION refuse_truncate();
+CREATE TRIGGER not_truncated BEFORE TRUNCATE ON answers_other
+  EXECUTE FUNCTION refuse_truncate();
+CREATE TRIGGER not_truncated BEFORE TRUNCATE ON arms
+  EXECUTE FUNCTION refuse_truncate();
+CREATE TRIGGER not_truncated BEFORE TRUNCATE ON schedule
+  EXECUTE FUNCTION refuse_truncate();
+CREATE TRIGGER not_truncated BEFORE TRUNCATE ON variables
+  EXECUTE FUNCTION refuse_truncate();
+CREATE TRIGGER not_truncated BEFORE TRUNCATE ON variable_levels
+  EXECUTE FUNCTION refuse_truncate();
+
+-- Values as texts: an answer, a level's name, a day, a participant's name and arm, a name that was
+-- changed. Participants have the name that they have now, or had when they were removed, as their
+-- numbers can be given anew.
 CREATE VIEW corrections AS
 WITH rows AS (
   SELECT history_id, study_id, is_new, kept,
@@ -58,7 +103,8 @@ WITH rows AS (
     (kept ->> 'arm_no')::smallint AS arm_no
   FROM history CROSS JOIN LATERAL (VALUES (false, before), (true, after)) v (is_new, kept)
 ), named AS (
-  SELECT history_id, is_new, coalesce(kept ->> 'answer', l.level,
+  SELECT history_id, is_new, coalesce(kept ->> 'arm', kept ->> 'visit',
+    kept ->> 'variable', kept ->> 'level', kept ->> 'answer', l.level,
     nullif(concat_ws(', ', kept ->> 'participant', a.arm), ''), kept ->> 'number',
     kept ->> 'truth', kept ->> 'text', kept ->> 'day', kept ->> 'moment') AS value
   FROM rows

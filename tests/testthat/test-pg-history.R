@@ -98,3 +98,33 @@ test_that("what is undone or loaded leaves no history; nobody's role can write i
   expect_identical(kept$participant, "S001")
   expect_identical(8 - as.numeric(kept$old_value), as.numeric(kept$new_value))
 })
+
+test_that("no table with a history can be emptied without one", {
+  con <- local_balint()
+  tables <- c("participants", "visits", "characteristics", "answers", "arms", "schedule",
+    "variables", "variable_levels")
+  parts <- c("answers_1", "answers_other", "characteristics_1", "characteristics_other")
+  for (table in c(tables, parts, "studies")) {
+    expect_identical(sqlstate_of(con, sprintf("TRUNCATE @%s CASCADE", table)), "23001",
+      label = table)
+  }
+  expect_error(pg_exec(con, "TRUNCATE questrial.answers_1"),
+    "TRUNCATE of \"answers_1\" would leave no history.*DELETE removes rows and keeps them",
+    class = "questrial_error_sql")
+  expect_identical(data_hash(pg_cohort(con, "balint")), data_hash(balint))
+})
+
+test_that("names that were changed are kept", {
+  con <- local_home()
+  pg_study(con, "every", every_plan(), every_type())
+  pg_exec(con, "UPDATE questrial.variable_levels SET level = 'least' WHERE level = 'low';
+    UPDATE questrial.arms SET arm = 'z' WHERE arm = 'x';
+    UPDATE questrial.schedule SET visit = 'start' WHERE visit = 'baseline';
+    UPDATE questrial.variables SET variable = 'class' WHERE variable = 'grade'")
+  kept <- read_corrections(con)
+  expect_identical(kept$table_name, c("variable_levels", "arms", "schedule", "variables"))
+  expect_identical(kept$old_value, c("low", "x", "baseline", "grade"))
+  expect_identical(kept$new_value, c("least", "z", "start", "class"))
+  expect_identical(kept$participant, rep(NA_character_, 4))
+  expect_identical(kept$variable, c("class", NA, NA, "class"))
+})
