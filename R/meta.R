@@ -47,6 +47,9 @@
 #' @param data A data frame in which the other arguments are looked up.
 #' @param method,test,preset See the sections.
 #' @param conf.level Level of all intervals.
+#' @param measure What the effects are, such as `"OR"` for log odds ratios, by which ratios are
+#'   printed and drawn on their own scale. Effects of [effect_size()] or `escalc()` know it, unless
+#'   merge() has made another data frame of them.
 #' @param cluster Effects with the same value depend on one another: a column, vector or formula
 #'   `~ study`. See [meta_cluster] for this and the next two.
 #' @param rho Correlation of the errors of effects of a cluster, 0 unless given.
@@ -86,7 +89,7 @@
 meta_analysis <- function(yi, vi = NULL, sei = NULL, slab = NULL, subgroup = NULL,
                           moderators = NULL, data = NULL, method = "REML",
                           test = c("HKSJ", "z", "adhoc"), preset = NULL, conf.level = 0.95,
-                          cluster = NULL, rho = NULL, covariance = NULL) {
+                          cluster = NULL, rho = NULL, covariance = NULL, measure = NULL) {
   call <- match.call()
   if (missing(yi)) {
     qst_abort("argument", "`yi`, the effects, is missing. Write meta_analysis(yi, vi, data = x).")
@@ -101,6 +104,7 @@ meta_analysis <- function(yi, vi = NULL, sei = NULL, slab = NULL, subgroup = NUL
     spec <- cluster_spec(spec, method, test, rho, covariance)
   }
   input <- meta_input(call, data, parent.frame())
+  input$measure <- measure_of(input$measure, measure)
   rows <- meta_rows(input, conf.level)
   fit <- if (missing(cluster)) {
     pool_studies(rows$studies, rows$x, spec, input$measure)
@@ -212,6 +216,20 @@ meta_input_frame <- function(call, effects, data, frame) {
   ))
 }
 
+# What the effects say they are, and what the user says.
+measure_of <- function(known, measure) {
+  if (is.null(measure)) {
+    return(if (is.null(known)) "GEN" else known)
+  }
+  measure <- check_choice(measure, c(names(effect_measures), "IRR", "GEN"), "measure")
+  if (!is.null(known) && known != "GEN" && known != measure) {
+    qst_abort("argument", sprintf(
+      "`measure` is \"%s\", but the effects were made as %s. Leave it out.", measure, known
+    ), value = measure)
+  }
+  measure
+}
+
 meta_column <- function(expression, data, frame, arg) {
   if (is.null(expression)) {
     return(NULL)
@@ -240,9 +258,6 @@ finish_input <- function(given) {
   given$yi <- meta_numbers(given$yi, "yi", k)
   given$vi <- meta_variances(given, k)
   given$subgroup <- meta_subgroup(given, k)
-  if (is.null(given$measure)) {
-    given$measure <- "GEN"
-  }
   if (!is.null(given$moderators)) {
     given <- add_moderators(given, k)
   }

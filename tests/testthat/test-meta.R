@@ -171,3 +171,15 @@ test_that("moderators that say the same are left out by name, too many are refus
   data$x[[2]] <- NA
   expect_identical(meta_analysis(yi ~ x, vi, data = data)$omitted$reason, "x is missing")
 })
+
+test_that("what the effects are can be said, but not against what they say", {
+  trials <- data.frame(events1 = c(5, 9, 12), n1 = 40, events2 = c(10, 14, 20), n2 = 40)
+  odds <- effect_size("OR", data = trials)
+  merged <- merge(odds, data.frame(events1 = c(5, 9, 12), town = c("A", "B", "C")))
+  expect_identical(meta_analysis(yi, vi, data = merged, measure = "OR")$measure, "OR")
+  expect_identical(meta_analysis(yi, vi, data = merged)$measure, "GEN")
+  expect_error(meta_analysis(odds, measure = "RR"), "were made as OR",
+    class = "questrial_error_argument")
+  expect_error(meta_analysis(odds, measure = "odds"), "measure",
+    class = "questrial_error_argument")
+})
