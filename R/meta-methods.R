@@ -342,14 +342,25 @@ print.summary.meta_analysis <- function(x, digits = 2, ...) {
 
 #' @rdname meta_analysis
 #' @param parm For `confint()`: coefficients, by name or number; `"tau2"` gives
-#'   tau2, tau, I2 and H2 by the Q-profile.
+#'   tau2, tau, I2 and H2.
 #' @param level Level of the interval, that of the fit if not given.
+#' @param type The interval of tau2: `"QP"`, the Q-profile, or `"GENQ"`, the generalised
+#'   Q of Jackson (2013) and, with moderators, Jackson, Turner, Rhodes & Viechtbauer
+#'   (2014): exact given the variances, as in metafor a fit by `method = "GENQ"` has it.
+#' @param weights For `"GENQ"`, the weights in Q, one a study in the order of `studies`:
+#'   1 / vi if not given; Jackson advises 1 / sqrt(vi) where much heterogeneity is
+#'   expected.
 #' @export
-confint.meta_analysis <- function(object, parm, level = object$conf.level, ...) {
+confint.meta_analysis <- function(object, parm, level = object$conf.level,
+                                  type = c("QP", "GENQ"), weights = NULL, ...) {
   check_no_dots(...)
   check_number(level, "level", min = 0, max = 1)
+  type <- check_choice(type, c("QP", "GENQ"), "type")
   if (!missing(parm) && identical(parm, "tau2")) {
-    return(tau2_interval(object, level))
+    return(tau2_interval(object, level, type, weights))
+  }
+  if (type != "QP") {
+    qst_abort("argument", "Coefficients have no interval by \"GENQ\". Ask for parm = \"tau2\".")
   }
   ends <- (1 + c(-1, 1) * level) / 2
   half <- critical_value(object, level) * sqrt(diag(object$vcov))
@@ -360,21 +371,77 @@ confint.meta_analysis <- function(object, parm, level = object$conf.level, ...) 
   if (missing(parm)) table else table[parm, , drop = FALSE]
 }
 
-tau2_interval <- function(fit, level) {
+tau2_interval <- function(fit, level, type, weights) {
   if (fit$method %in% meta_fixed) {
     qst_abort("argument", sprintf(
       "A %s pool has no tau2. Fit with method = \"REML\" for its interval.", fit$method
     ))
   }
-  refuse_clusters(fit, "The Q-profile")
+  refuse_clusters(fit, "An interval of tau2")
+  if (type == "QP" && !is.null(weights)) {
+    qst_abort("argument", "The Q-profile has its own weights. Ask for type = \"GENQ\" with yours.")
+  }
   spec <- meta_spec(fit$method, fit$test, NULL, level)
   core <- meta_core(matrix(fit$studies$yi), matrix(fit$studies$vi), fit$x, spec)
-  tau2 <- c(fit$tau2, core$tau2.low, core$tau2.high)
+  ends <- switch(type,
+    QP = c(core$tau2.low, core$tau2.high),
+    GENQ = generalised_q_ends(fit, level, weights)
+  )
+  tau2 <- c(fit$tau2, ends)
   rows <- rbind(
     tau2 = tau2, tau = sqrt(tau2), I2 = 100 * tau2 / (tau2 + core$typical),
     H2 = 1 + tau2 / core$typical
   )
   plain_rows(rows, c("estimate", "conf.low", "conf.high"))
+}
+
+# Jackson (2013, Res Synth Methods 4:220-229): Q = y'Py, P = A - AX (X'AX)^-1 X'A with fixed weights
+# A, is sum(lambda_i chi2_1) with the eigenvalues lambda of S P S, S^2 = V + tau2 I. P(Q > q) rises
+# with tau2; the ends are where it is one half of 1 - level, and where it is 1 less that.
+generalised_q_ends <- function(fit, level, weights) {
+  v <- fit$studies$vi
+  a <- generalised_q_weights(fit, weights)
+  x <- if (is.null(fit$x)) matrix(1, fit$k, 1) else fit$x
+  if (fit$k == fit$p) {
+    return(c(NA_real_, NA_real_))
+  }
+  contrasts <- diag(a, fit$k) - (a * x) %*% solve(crossprod(x, a * x), t(a * x))
+  q <- drop(fit$studies$yi %*% contrasts %*% fit$studies$yi)
+  above <- function(tau2) {
+    s <- sqrt(v + tau2)
+    lambda <- eigen(s * t(s * contrasts), symmetric = TRUE, only.values = TRUE)$values
+    .Call(C_qstr_quadratic_form, pmax(lambda[seq_len(fit$k - fit$p)], 0), q)[[2]]
+  }
+  start <- max(fit$tau2, mean(v))
+  vapply(c(1 - level, 1 + level) / 2, function(p) where_reaches(above, p, start), 0)
+}
+
+generalised_q_weights <- function(fit, weights) {
+  if (is.null(weights)) {
+    weights <- 1 / fit$studies$vi
+  }
+  if (!is.numeric(weights) || length(weights) != fit$k || !all(is.finite(weights) & weights > 0)) {
+    qst_abort("argument", sprintf(
+      "`weights` of the generalised Q must be %d finite numbers above 0, one a study%s.", fit$k,
+      if (any(fit$studies$vi == 0)) "; variances of 0 give none of their own" else ""
+    ))
+  }
+  weights
+}
+
+# Where `rising`, of x >= 0, comes to `p`; 0 if it begins above. It comes to 1 nowhere.
+where_reaches <- function(rising, p, start) {
+  if (rising(0) >= p) {
+    return(0)
+  }
+  if (p == 1) {
+    return(Inf)
+  }
+  high <- start
+  while (rising(high) < p) {
+    high <- 2 * high
+  }
+  stats::uniroot(function(x) rising(x) - p, c(0, high), tol = 1e-10 * high)$root
 }
 
 plain_rows <- function(rows, names) {

@@ -31,6 +31,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(qstr_meta_cluster, 7),
     ENTRY(qstr_meta_fits, 6),
     ENTRY(qstr_meta_tables, 5),
+    ENTRY(qstr_quadratic_form, 2),
     ENTRY(qstr_model_predict, 4),
     ENTRY(qstr_gee_fit, 9),
     ENTRY(qstr_gee_sandwich, 9),

@@ -1745,6 +1745,16 @@ typedef struct {
 QST_MUST_USE qst_status qst_meta_pool_tables(const qst_meta_tables *tables,
     qst_meta_table_method method, double *weight_out, qst_meta_pooled *pooled_out, qst_err *err);
 
+/* ---- Quadratic forms in normal variables: stat/quadratic_form.c ----------------------------- */
+
+/*
+ * Both tails of Q = sum lambda_i chi2_1 at q, lambda_i >= 0 and independent: P(Q <= q) and
+ * P(Q > q), the smaller of the two to about ten digits however small it is. QST_ERANGE: a lambda
+ * below 0 or not finite (row), a missing q.
+ */
+QST_MUST_USE qst_status qst_quadratic_form(const double *lambda, ptrdiff_t n, double q,
+    double *lower_out, double *upper_out, qst_err *err);
+
 /* ---- Effects that depend on one another: stat/meta_cluster.c ------------------------------- */
 
 /*

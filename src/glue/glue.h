@@ -143,6 +143,7 @@ SEXP qstr_meta_fits(
     SEXP y_sexp, SEXP v_sexp, SEXP x_sexp, SEXP settings_sexp, SEXP chisq_sexp, SEXP threads_sexp);
 SEXP qstr_meta_tables(
     SEXP events1_sexp, SEXP n1_sexp, SEXP events2_sexp, SEXP n2_sexp, SEXP method_sexp);
+SEXP qstr_quadratic_form(SEXP lambda_sexp, SEXP q_sexp);
 
 SEXP qstr_model_predict(SEXP model_sexp, SEXP b_sexp, SEXP a_sexp, SEXP threads_sexp);
 

@@ -103,3 +103,18 @@ SEXP qstr_meta_tables(
     UNPROTECT(2);
     return list;
 }
+
+/* c(P(Q <= q), P(Q > q)) of sum lambda_i chi2_1. */
+SEXP qstr_quadratic_form(SEXP lambda_sexp, SEXP q_sexp)
+{
+    const R_xlen_t n = XLENGTH(lambda_sexp);
+    const double *lambda = qstr_doubles(lambda_sexp, n, "lambda");
+    SEXP tails = PROTECT(Rf_allocVector(REALSXP, 2));
+    qstr_call call;
+    PROTECT(qstr_begin(&call, 1));
+    const qst_status status = qst_quadratic_form(
+        lambda, n, qstr_doubles(q_sexp, 1, "q")[0], REAL(tails), REAL(tails) + 1, &call.err);
+    qstr_done(&call, status);
+    UNPROTECT(2);
+    return tails;
+}
