@@ -155,7 +155,10 @@ ask_is_aliased <- function(plan, set, gram, scale, before, j) {
 check_all_told_apart <- function(plan, set, gram, scale) {
   kept <- set$kept
   if (!any(kept)) {
-    return(invisible())
+    qst_abort("argument", paste(
+      "Every column of the model is 0 in all rows, so the database has nothing to estimate.",
+      "Correct `formula`, or read the columns with pg_read() and fit them."
+    ))
   }
   correlation <- gram[kept, kept, drop = FALSE] / outer(scale[kept], scale[kept])
   root <- tryCatch(chol(correlation), error = function(e) NULL)

@@ -118,3 +118,13 @@ test_that("a response that never varies has no finite coefficients, which is sai
   }
   expect_no_warning(fit_glm(s ~ I(1e-9 * x), t, binomial()))
 })
+
+test_that("a model of nothing but 0 is refused by class", {
+  con <- local_pg()
+  pg_write(con, cars, "cars")
+  table <- pg_table(con, "cars")
+  for (family in list(gaussian(), poisson())) {
+    expect_error(fit_glm(dist ~ 0 + I(speed * 0), table, family = family), "is 0 in all rows",
+      class = "questrial_error_argument")
+  }
+})
