@@ -106,6 +106,10 @@ say_why_no_table <- function(expr, parts, n_columns = NA, if_there = "") {
         "`data` has %d columns, and a table holds 1600 at most. Write it in several tables, or in",
         "long form."
       ), n_columns),
+      `54000` = paste(
+        sub("\n.*", "", conditionMessage(e)), "A row of a table holds 8 kB, about 1000 numbers,",
+        "one of an index less. Write the data in several tables, or in long form."
+      ),
       `42809` = sprintf(paste(
         "`table`: %s is a view or something else that takes no rows by COPY.",
         "Name the table beneath it, or give the view an INSTEAD OF INSERT trigger."

@@ -442,3 +442,11 @@ test_that("tables that cannot be made or filled are refused with what to do inst
   pg_write(con, one, "seen", append = TRUE)
   expect_identical(pg_read(con, "SELECT * FROM base"), one)
 })
+
+test_that("a row that is too big is refused with what to do", {
+  con <- local_pg()
+  wide <- as.data.frame(matrix(1 / 3, 2, 1500))
+  fault <- expect_error(pg_write(con, wide, "wide"), "row is too big.*several tables, or in long",
+    class = "questrial_error_argument")
+  expect_identical(fault$sqlstate, "54000")
+})
