@@ -39,7 +39,10 @@
 #'
 #' *Digits.* Moments cannot hold what nearly collinear columns say. Where less than nine digits
 #' would be left the fit is refused: read the columns and fit them here, where `fit_glm()`
-#' has a better method.
+#' has a better method. Numbers far from 0 are another matter: moments are taken about means, so
+#' that the database keeps the coefficient of a number that varies by less than a part in 1e8 of
+#' its size, where a fit of rows, which takes numbers as they are, may find it aliased (`NA`), and
+#' `lm()` does from a part in 1e7 on.
 #'
 #' *Several servers.* If partitions are foreign tables (`postgres_fdw`), each partition is asked
 #' for its own sums in one statement (`UNION ALL`), which the servers of the partitions work out by
@@ -47,7 +50,8 @@
 #' @section As a data frame:
 #' `names()` gives the columns, `nrow()` and `dim()` count the rows there, and `head()` reads the
 #' first that come. What needs the rows (`$` of a column, `summary()`, `lm()`) raises
-#' `questrial_error_no_rows`, which says how to read them.
+#' `questrial_error_no_rows`, which says how to read them. `$con`, `$name`, `$kind`, `$rows`,
+#' `$columns` and `$leaves` are parts of the object, even where a column has such a name.
 #' @seealso [fit_glm()], [vcov.fit_glm()]
 #' @examplesIf pg_available() && pg_can_start()
 #' server <- pg_throwaway()
