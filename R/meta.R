@@ -429,7 +429,7 @@ study_rows <- function(input, used, conf.level) {
   vi <- input$vi[used]
   half <- stats::qnorm((1 + conf.level) / 2) * sqrt(vi)
   group <- if (is.null(input$subgroup)) NA_character_ else as.character(input$subgroup)[used]
-  arms <- intersect(meta_arm_columns, names(input$data))
+  arms <- meta_arm_columns[meta_arm_columns %in% names(input$data)]
   plain_frame(c(
     list(
       slab = input$slab[used], yi = yi, vi = vi, weight = rep(NA_real_, length(used)),
@@ -442,7 +442,9 @@ study_rows <- function(input, used, conf.level) {
 
 # data.frame() takes longer than a fit.
 plain_frame <- function(columns) {
-  structure(columns, class = "data.frame", row.names = .set_row_names(length(columns[[1]])))
+  attr(columns, "row.names") <- .set_row_names(length(columns[[1]]))
+  class(columns) <- "data.frame"
+  columns
 }
 
 # Columns that the studies used can tell apart, in the order of the formula.
@@ -756,11 +758,10 @@ omitted_note <- function(omitted) {
 }
 
 label_note <- function(slab) {
-  twice <- unique(slab[duplicated(slab)])
-  if (length(twice) > 0) {
+  if (anyDuplicated(slab) > 0) {
     sprintf(
       "More than one row is called %s: effects of the same people are not independent.",
-      join_words(twice)
+      join_words(unique(slab[duplicated(slab)]))
     )
   }
 }
