@@ -81,8 +81,8 @@ expect_graph_clear <- function(layout, x1) {
 }
 
 test_that("columns, graph, lights and words never collide, at any number of studies", {
-  for (k in c(1, 3, 11, 40)) {
-    for (names in c(list(long_names(k)), if (k < 40) list(paste("Study", seq_len(k))))) {
+  for (k in c(1, 3, 11, 60)) {
+    for (names in c(list(long_names(k)), if (k < 60) list(paste("Study", seq_len(k))))) {
       group <- rep_len(c("Students", "Residents and physicians in general practice", "One"), k)
       continuous <- cbind(mean_studies(k, names), group)
       fit <- meta_analysis(effect_size("SMD", data = continuous), subgroup = group)
@@ -94,7 +94,7 @@ test_that("columns, graph, lights and words never collide, at any number of stud
       fit <- meta_analysis(effect_size("OR", data = event_studies(k, names)))
       plot <- forest(fit, c("Mindfulness-based stress reduction for students", "Care as usual"))
       expect_tidy_sheet(layout_of(plot))
-      if (k < 40) {
+      if (k < 60) {
         expect_tidy_sheet(layout_of(plot, 120, 8))
       }
     }
