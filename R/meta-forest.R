@@ -82,7 +82,8 @@ forest.meta_analysis <- function(x, arms = c("Experimental", "Control"), favours
     head = if (is.null(x$subgroups)) "Study" else "Study or subgroup",
     rows = rows, columns = sheet_columns(rows, x, scale, digits), arms = arms,
     graph = sheet_graph(x, rows, scale, xlim, favours, arms, pooled_line),
-    lights = lights$judgements, tool = lights$tool, notes = c(method_note(x), unpooled_note(x), lights$notes)
+    lights = lights$judgements, tool = lights$tool,
+    notes = c(method_note(x), unpooled_note(x), lights$notes)
   )
   new_forest_plot(sheet, fontsize, forest_alt(x, rows, scale, digits))
 }
