@@ -161,12 +161,15 @@ flat_funnel <- function() {
   ))
 }
 
-new_asymmetry_test <- function(row, fit, note) {
-  few <- if (row$k < 10) {
-    sprintf("Fewer than ten studies (k = %d) cannot tell asymmetry from chance.", row$k)
+few_studies_note <- function(k) {
+  if (k < 10) {
+    sprintf("Fewer than ten studies (k = %d) cannot tell asymmetry from chance.", k)
   }
+}
+
+new_asymmetry_test <- function(row, fit, note) {
   structure(row,
-    class = c("asymmetry_test", "data.frame"), notes = c(few, note),
+    class = c("asymmetry_test", "data.frame"), notes = c(few_studies_note(row$k), note),
     measure = fit$measure, conf.level = fit$conf.level
   )
 }
@@ -252,6 +255,7 @@ trim_fill <- function(fit, estimator = c("L0", "R0", "Q0"), side = NULL) {
     k0 = trimmed$k0, se.k0 = trimmed$se, side = side, estimator = estimator,
     p.value = if (estimator == "R0") 0.5^(trimmed$k0 + 1) else NA_real_
   )
+  filled$notes <- c(few_studies_note(fit$k), filled$notes)
   class(filled) <- c("trim_fill", class(filled))
   filled
 }

@@ -105,5 +105,7 @@ test_that("few studies, equal precision and other objects are told", {
   few <- egger(meta_analysis(c(1, 2, 3, 5), c(0.1, 0.2, 0.3, 0.5)))
   expect_match(attr(few, "notes"), "Fewer than ten studies")
   expect_output(print(few), "Egger's test of funnel asymmetry")
+  filled <- trim_fill(meta_analysis(c(1, 2, 3, 5), c(0.1, 0.2, 0.3, 0.5)))
+  expect_output(print(filled), "Fewer than ten studies \\(k = 4\\)")
   expect_error(egger(few), class = "questrial_error_argument")
 })
