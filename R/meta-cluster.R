@@ -125,12 +125,11 @@ used_covariance <- function(covariance, input, codes, used) {
 pool_clusters <- function(rows, input, codes, spec) {
   studies <- rows$studies
   used <- studies$row
-  codes <- codes[used]
-  cluster <- match(codes, unique(codes))
+  cluster <- match(codes[used], unique(codes[used]))
   core <- .Call(
     C_qstr_meta_cluster, studies$yi, studies$vi, rows$x, cluster,
     c(max(cluster), as.integer(spec$method == "ML"), 1000L), spec$rho,
-    used_covariance(spec$covariance, input, codes_of_all(codes, used, input), used)
+    used_covariance(spec$covariance, input, codes, used)
   )
   check_cluster_outcome(core, studies, rows$x, spec)
   studies$weight <- 100 * core$weights / sum(core$weights)
@@ -138,13 +137,8 @@ pool_clusters <- function(rows, input, codes, spec) {
   new_cluster_fit(core, studies, rows$x, spec, input$measure)
 }
 
-# Codes by row of the data, of which only those used are looked at.
-codes_of_all <- function(codes, used, input) {
-  replace(integer(length(input$yi)), used, codes)
-}
-
 check_cluster_outcome <- function(core, studies, x, spec) {
-  if (core$outcome == 3L) {
+  if (identical(meta_outcomes[core$outcome], "no_weight")) {
     qst_abort("singular", paste(
       "The covariance of the effects is not positive definite, or a variance is 0.",
       "Check `vi`, `rho` and `covariance`."

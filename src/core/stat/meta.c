@@ -93,8 +93,7 @@ static qst_mat square(double *data, ptrdiff_t p)
     return (qst_mat){data, p, p, p};
 }
 
-/* log |G| of a root R, R'R = G. */
-static double log_det_of_root(const double *root, ptrdiff_t p)
+double qst__meta_log_det(const double *root, ptrdiff_t p)
 {
     double sum = 0.0;
     for (ptrdiff_t j = 0; j < p; j++) {
@@ -111,7 +110,7 @@ double qst__meta_log_det_x(qst__meta_work *work)
     }
     qst__meta_gram(work, work->d, work->square);
     const ptrdiff_t rank = qst__cholesky(square(work->square, p), TOL_PIVOT, work->row);
-    return rank < p ? (double)NAN : log_det_of_root(work->square, p);
+    return rank < p ? (double)NAN : qst__meta_log_det(work->square, p);
 }
 
 /* b += A x'W r, and e = y - x b. */
@@ -149,7 +148,7 @@ qst_meta_outcome qst__meta_solve(qst__meta_work *work)
     if (qst__cholesky(root, TOL_PIVOT, work->row) < p) {
         return QST_META_ALIASED;
     }
-    work->log_det = log_det_of_root(root.data, p);
+    work->log_det = qst__meta_log_det(root.data, p);
     qst__inverse_gram(qst__view(root), square(work->a, p));
     for (ptrdiff_t j = 0; j < p; j++) {
         work->b[j] = 0.0;

@@ -44,6 +44,9 @@ typedef struct {
 } qst__meta_traces;
 qst__meta_traces qst__meta_trace_p(qst__meta_work *work);
 
+/* log |G| of a root R, R'R = G, p x p. */
+double qst__meta_log_det(const double *root, ptrdiff_t p);
+
 /* log |x'x|, which is not 0 where studies are left out. NaN if there is none. */
 double qst__meta_log_det_x(qst__meta_work *work);
 

@@ -103,15 +103,6 @@ static void covariance_of(const layout *l, ptrdiff_t c, const double *variances,
     }
 }
 
-static double log_det_of(const double *root, ptrdiff_t n)
-{
-    double sum = 0.0;
-    for (ptrdiff_t i = 0; i < n; i++) {
-        sum += 2.0 * log(fabs(root[i + i * n]));
-    }
-    return sum;
-}
-
 /* M^-1 and x'M^-1 x; false if M is not positive definite. */
 static bool invert(layout *l, const double *variances, double *gram)
 {
@@ -124,7 +115,7 @@ static bool invert(layout *l, const double *variances, double *gram)
         if (qst__cholesky(square_of(l->square, n), TOL_PIVOT, l->row_p) < n) {
             return false;
         }
-        l->log_det_m += log_det_of(l->square, n);
+        l->log_det_m += qst__meta_log_det(l->square, n);
         qst__inverse_gram(view_of(l->square, n), square_of(inverse, n));
         const double *x = l->x + l->start[c] * l->p;
         times(inverse, x, n, l->p, l->panel);
@@ -174,7 +165,7 @@ static qst_meta_outcome weigh(layout *l, const double *variances)
     if (qst__cholesky(square_of(gram, l->p), TOL_PIVOT, l->row_p) < l->p) {
         return QST_META_ALIASED;
     }
-    l->log_det_x = log_det_of(gram, l->p);
+    l->log_det_x = qst__meta_log_det(gram, l->p);
     qst__inverse_gram(view_of(gram, l->p), square_of(l->a, l->p));
     clear(l->b, l->p);
     refine(l, l->y);
