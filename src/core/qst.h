@@ -203,6 +203,18 @@ double qst_rng_chi_square(qst_rng *rng, double df);
  * -Inf at 0, Inf at 1, NaN elsewhere. */
 double qst_normal_quantile(double p);
 
+/* ---- Tails of distributions: base/tail.c ---------------------------------------------- */
+
+/* P values, relative error about 1e-13: normal and t two-sided (at |x|), chi-square and F upper
+ * (1 for x <= 0). df > 0, whole or not; NaN for other df and for NaN. */
+double qst_tail_normal(double z);
+double qst_tail_t(double t, double df);
+double qst_tail_chisq(double x, double df);
+double qst_tail_f(double x, double df1, double df2);
+
+/* |t| at which qst_tail_t() is p in (0, 1]; NaN elsewhere. */
+double qst_tail_t_quantile(double p, double df);
+
 /* ---- Hashes: base/sha256.c --------------------------------------------------- */
 
 /*
@@ -1632,6 +1644,107 @@ typedef struct {
  * alpha reached. QST_ERANGE for a total that its answers cannot have. */
 QST_MUST_USE qst_status qst_reconstruct_items(const qst_ctx *ctx, const qst_items_plan *plan,
     int32_t *const items_out[QST_N_VISITS], double alpha_out[QST_N_VISITS], qst_err *err);
+
+/* ---- Audit of printed tables: stat/audit.c, audit_counts.c, audit_means.c, audit_model.c ------
+ */
+
+/*
+ * Printed tables as a graph: cells hold what was printed, digit for digit;
+ * a check recomputes one cell, its target, from others. Every input stands
+ * for an interval, what its rounding leaves open, so a recomputed number is
+ * an interval too: from the printed numbers taken at their word (`value`),
+ * down to `low` and up to `high`. A correctly rounded table is never called
+ * inconsistent: intervals contain all that the inputs allow.
+ */
+typedef enum {
+    QST_CELL_COUNT,  /* whole number, exact: people, degrees of freedom */
+    QST_CELL_NUMBER, /* rounded (or truncated) */
+    QST_CELL_BELOW,  /* "<0.001": anything from 0 */
+    QST_CELL_ABOVE,  /* ">0.99" */
+    QST_CELL_LABEL,  /* `digits` is a level, counted from 0, of margin number `decimals` */
+    QST_CELL_EMPTY   /* nothing is printed: checks that need it have no verdict */
+} qst_cell_kind;
+
+#define QST_MAX_DECIMALS 15
+
+/* digits / 10^decimals: "-2.30" is -230 with 2 decimals. |digits| < 10^15. */
+typedef struct {
+    int64_t digits;
+    int32_t decimals; /* 0 .. QST_MAX_DECIMALS */
+    int32_t kind;     /* qst_cell_kind */
+} qst_printed;
+
+/*
+ * The kinds of checks: X(NAME, name), enum QST_CHECK_NAME, "name" for callers,
+ * function qst__range_name() in the file named. Inputs in their order, `...`
+ * for as many as there are; `par` where said. Percentages of 100.
+ */
+/* audit_counts.c
+ *   sum        target = sum of par[0] inputs less the sum of the others
+ */
+#define QST_COUNT_CHECKS(X) X(SUM, sum)
+/* audit_means.c
+ */
+#define QST_MEAN_CHECKS(X)
+/* audit_model.c
+ */
+#define QST_MODEL_CHECKS(X)
+#define QST_CHECK_LIST(X) QST_COUNT_CHECKS(X) QST_MEAN_CHECKS(X) QST_MODEL_CHECKS(X)
+
+#define QST_CHECK_ENUM(name, function) QST_CHECK_##name,
+typedef enum { QST_CHECK_LIST(QST_CHECK_ENUM) QST_N_CHECKS } qst_check_kind;
+#undef QST_CHECK_ENUM
+
+/* "sum" and so on; NULL for a number that is no kind. qst_check_kind_of() is the way back, -1 for a
+ * name that is none. */
+const char *qst_check_name(int32_t kind);
+int32_t qst_check_kind_of(const char *name);
+
+typedef struct {
+    int32_t kind;           /* qst_check_kind */
+    int32_t target;         /* the cell recomputed */
+    int32_t first, n;       /* its inputs: inputs[first] .. inputs[first + n - 1] */
+    int32_t n_rows, n_cols; /* of inputs that are a table, row by row; else 0 */
+    bool without_sign;      /* the target is printed without its sign */
+    double par[3];
+} qst_check;
+
+/* A variable counted by level and column (arm): count[level * n_columns + column] are cells. With
+ * count == NULL its levels are the columns themselves: a margin of the arms. */
+typedef struct {
+    int32_t n_levels, n_columns;
+    const int32_t *count;
+} qst_margin;
+
+typedef struct {
+    ptrdiff_t n_cells, n_checks, n_inputs;
+    const qst_printed *cells;
+    const qst_check *checks;
+    const int32_t *inputs; /* numbers of cells */
+    const qst_margin *margins;
+    int32_t n_margins;
+    bool truncated; /* numbers were cut off, not rounded */
+} qst_tables;
+
+typedef enum {
+    QST_VERDICT_NONE,         /* an input is empty or makes no sense here */
+    QST_VERDICT_EXACT,        /* the value rounds to what is printed */
+    QST_VERDICT_ROUNDING,     /* some value that the inputs allow does */
+    QST_VERDICT_INCONSISTENT, /* none does */
+    QST_N_VERDICTS
+} qst_verdict;
+
+/* `spread` is the standard deviation of target less value that rounding (or, for bounds, what is
+ * usual) explains: how surprising a verdict is. NaN without verdict. */
+typedef struct {
+    double value, low, high, spread;
+    int32_t verdict;
+} qst_finding;
+
+/* All checks; findings_out: n_checks. QST_EARGUMENT for a cell, check, input or margin that is not
+ * as said above, with its number as row. */
+QST_MUST_USE qst_status qst_audit(
+    const qst_ctx *ctx, const qst_tables *tables, qst_finding *findings_out, qst_err *err);
 
 /* ---- Meta-analysis: stat/meta.c, stat/meta_tau2.c, stat/meta_interval.c -------------------- */
 

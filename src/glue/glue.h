@@ -72,6 +72,9 @@ const qst_col *qstr_cols(SEXP list, const char *argument, ptrdiff_t *n_rows_out)
 /* A view on a double matrix. */
 qst_cmat qstr_cmat(SEXP x, const char *argument);
 
+/* Printed tables: list(cells, checks, inputs, margins, truncated), in R_alloc'd memory. */
+qst_tables qstr_tables(SEXP tables_sexp);
+
 /* A double vector of length n (any length if n < 0). */
 const double *qstr_doubles(SEXP x, ptrdiff_t n, const char *argument);
 
@@ -135,6 +138,7 @@ SEXP qstr_gee_sandwich(SEXP model_sexp, SEXP family_sexp, SEXP rows_sexp, SEXP c
 
 SEXP qstr_impute(SEXP variables_sexp, SEXP data_sexp, SEXP settings_sexp, SEXP threads_sexp);
 
+SEXP qstr_audit(SEXP tables_sexp);
 SEXP qstr_effect_means(SEXP measure_sexp, SEXP variance_sexp, SEXP correction_sexp, SEXP arms_sexp);
 SEXP qstr_effect_events(SEXP measure_sexp, SEXP zero_sexp, SEXP arms_sexp);
 SEXP qstr_meta_cluster(SEXP y_sexp, SEXP v_sexp, SEXP x_sexp, SEXP cluster_sexp, SEXP settings_sexp,

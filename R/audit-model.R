@@ -1,0 +1,5 @@
+# Checks of a regression table.
+
+audit_model <- function(tables, published) {
+  list()
+}

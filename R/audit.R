@@ -1,0 +1,216 @@
+#' Audit the printed tables of a trial
+#'
+#' Recomputes every printed figure that follows from others and says whether it
+#' can be right: exactly, only by rounding, or not at all.
+#'
+#' Each printed number stands for all that rounds to it, so what follows from
+#' several is an interval, by interval arithmetic. A figure is called
+#' inconsistent only when nothing that its inputs allow rounds to what is
+#' printed: correctly rounded tables are never blamed.
+#'
+#' @param published The printed tables, a [published()].
+#' @param truncated `TRUE` if numbers were cut off instead of rounded.
+#' @return A data frame of class `audit`, one row a check: `check` (its kind),
+#'   `cell` (table, row and column of the figure recomputed), `printed` (text),
+#'   `recomputed` (from the printed inputs taken at their word), `low`, `high` (what rounding of the
+#'   inputs allows), `verdict` (`exact`, `rounding` or `inconsistent`), `figure` (in
+#'   words) and `note`.
+#' @examples
+#' dir <- system.file("extdata", "lemogne2020", package = "questrial")
+#' found <- audit(published(dir))
+#' found[found$verdict == "inconsistent", ]
+#' @export
+audit <- function(published, truncated = FALSE) {
+  check_class(published, "published", "published")
+  check_flag(truncated, "truncated")
+  tables <- audit_tables(published, truncated)
+  dress_audit(tables, .Call(C_qstr_audit, core_tables(tables)), published)
+}
+
+audit_verdicts <- c("exact", "rounding", "inconsistent")
+
+dress_audit <- function(tables, found, published) {
+  target <- tables$checks$target
+  cells <- tables$cells[target, ]
+  rows <- data.frame(
+    check = tables$checks$check,
+    cell = sprintf("%s[%d, %s]", cells$table, cells$row, cells$column),
+    printed = cells$text, recomputed = found$value, low = found$low, high = found$high,
+    verdict = c(NA, audit_verdicts)[found$verdict + 1L], figure = tables$checks$figure,
+    note = tables$checks$note
+  )
+  shown <- which(!is.na(rows$verdict))
+  structure(rows[shown, ],
+    row.names = seq_along(shown), class = c("audit", "data.frame"), tables = tables,
+    published = published
+  )
+}
+
+# ---- Tables as cells, margins and checks ----
+
+# list(cells, margins, checks, inputs, truncated). `cells` has a row a printed number or label:
+# table, row, column, text, digits, decimals, kind; row 1 is the empty cell. `checks` has a row a
+# check. Cells are counted from 1 here, from 0 in the core.
+audit_tables <- function(published, truncated) {
+  tables <- printed_cells(published)
+  specs <- c(
+    audit_flow(tables, published), audit_counts(tables, published),
+    audit_means(tables, published), audit_model(tables, published)
+  )
+  specs <- specs[!vapply(specs, is.null, NA)]
+  inputs <- lapply(specs, `[[`, "inputs")
+  column <- function(name, type) vapply(specs, `[[`, type, name)
+  n <- lengths(inputs)
+  tables$inputs <- as.integer(unlist(inputs))
+  tables$checks <- data.frame(
+    check = column("check", ""), kind = column("kind", ""), target = column("target", 0L),
+    first = as.integer(cumsum(n) - n), n = n, n_rows = column("n_rows", 0L),
+    n_cols = column("n_cols", 0L), without_sign = column("without_sign", NA),
+    par1 = column("par1", 0), par2 = column("par2", 0), par3 = column("par3", 0),
+    figure = column("figure", ""), note = column("note", "")
+  )
+  tables$truncated <- truncated
+  tables
+}
+
+# One check; NULL when its target or an input is not printed. `kind` is the core's, `check` the
+# user's word for it. `dims` are those of inputs that are a table, row by row.
+new_check <- function(kind, target, inputs, check = kind, dims = c(0, 0), par = 0,
+                      without_sign = FALSE, figure = "", note = "") {
+  if (anyNA(c(target, inputs))) {
+    return(NULL)
+  }
+  par <- rep_len(c(par, 0, 0, 0), 3)
+  list(
+    check = check, kind = kind, target = as.integer(target), inputs = inputs,
+    n_rows = as.integer(dims[[1]]), n_cols = as.integer(dims[[2]]), without_sign = without_sign,
+    par1 = par[[1]], par2 = par[[2]], par3 = par[[3]], figure = figure, note = note
+  )
+}
+
+cell_kinds <- c(count = 0L, number = 1L, below = 2L, above = 3L, label = 4L, empty = 5L)
+
+number_columns <- list(
+  flow = "n", counts = c("n", "percent"), means = c("n", "mean", "sd"),
+  tests = c("statistic", "df", "df_residual", "p"),
+  model = c("estimate", "conf.low", "conf.high", "std.error", "statistic", "p"),
+  alpha = c("items", "alpha")
+)
+
+# Cells and margins. A column is of counts if its name says so; labels are the levels of model rows
+# and, column `reference`, of the reference of each variable (at the first of its rows).
+printed_cells <- function(published) {
+  empty <- data.frame(
+    table = "", row = 0L, column = "", text = "", digits = 0, decimals = 0L,
+    kind = cell_kinds[["empty"]]
+  )
+  parts <- lapply(names(number_columns), function(name) {
+    lapply(number_columns[[name]], number_cells, table = published[[name]], name = name)
+  })
+  tables <- list(cells = do.call(rbind, c(list(empty), unlist(parts, recursive = FALSE))))
+  tables$at <- cell_places(tables$cells, published)
+  tables$margins <- printed_margins(tables, published)
+  add_labels(tables, published)
+}
+
+number_cells <- function(table, name, column) {
+  text <- table[[column]]
+  rows <- which(nzchar(text))
+  text <- text[rows]
+  decimals <- printed_digits(text)
+  whole <- column %in% c("n", "items", "df", "df_residual") & decimals == 0
+  kind <- ifelse(startsWith(text, "<"), "below", ifelse(startsWith(text, ">"), "above",
+    ifelse(whole, "count", "number")))
+  data.frame(
+    table = rep(name, length(rows)), row = rows, column = rep(column, length(rows)), text = text,
+    digits = round(printed_number(text) * 10^decimals), decimals = as.integer(decimals),
+    kind = unname(cell_kinds[kind])
+  )
+}
+
+# at[[table]][row, column]: the number of a cell, NA where nothing is printed.
+cell_places <- function(cells, published) {
+  places <- lapply(names(number_columns), function(name) {
+    own <- which(cells$table == name)
+    columns <- c(number_columns[[name]], if (name == "model") c("level", "reference"))
+    at <- matrix(NA_integer_, nrow(published[[name]]), length(columns),
+      dimnames = list(NULL, columns))
+    at[cbind(cells$row[own], match(cells$column[own], columns))] <- own
+    at
+  })
+  stats::setNames(places, names(number_columns))
+}
+
+# Cells of some rows in a column of a table; NA where nothing is printed.
+cell_of <- function(tables, name, rows, column) {
+  tables$at[[name]][rows, column]
+}
+
+# For each variable that is counted by arm, a matrix of cells, arms by levels; for the arms their
+# number. The empty cell stands where no count is printed.
+printed_margins <- function(tables, published) {
+  arms <- design_values(published, "arms")
+  counts <- published$counts
+  variables <- unique(counts$variable)
+  margins <- lapply(variables, function(variable) {
+    rows <- which(counts$variable == variable & counts$arm %in% arms)
+    levels <- unique(counts$level[rows])
+    margin <- matrix(1L, length(arms), length(levels), dimnames = list(arms, levels))
+    at <- cell_of(tables, "counts", rows, "n")
+    margin[cbind(match(counts$arm[rows], arms), match(counts$level[rows], levels))] <-
+      ifelse(is.na(at), 1L, at)
+    margin
+  })
+  c(list(arm = length(arms)), stats::setNames(margins, variables))
+}
+
+margin_levels <- function(tables, published, variable) {
+  if (variable == "arm") {
+    design_values(published, "arms")
+  } else {
+    colnames(tables$margins[[variable]])
+  }
+}
+
+# Labels of the model's rows. A row whose level is not counted gets none.
+add_labels <- function(tables, published) {
+  model <- published$model
+  for (k in seq_len(nrow(model))) {
+    variable <- model$variable[[k]]
+    margin <- match(variable, names(tables$margins))
+    if (is.na(margin)) {
+      next
+    }
+    levels <- margin_levels(tables, published, variable)
+    first <- match(variable, model$variable) == k
+    for (column in c("level", if (first) "reference")) {
+      tables <- add_label(tables, k, column, model[[column]][[k]], levels, margin)
+    }
+  }
+  tables
+}
+
+add_label <- function(tables, row, column, text, levels, margin) {
+  level <- match(text, levels)
+  if (!is.na(level)) {
+    tables$cells <- rbind(tables$cells, data.frame(
+      table = "model", row = row, column = column, text = text, digits = level - 1,
+      decimals = margin - 1L, kind = cell_kinds[["label"]]
+    ))
+    tables$at$model[row, column] <- nrow(tables$cells)
+  }
+  tables
+}
+
+# As the core wants them: counted from 0.
+core_tables <- function(tables) {
+  checks <- tables$checks
+  checks$target <- checks$target - 1L
+  margins <- lapply(tables$margins, function(margin) {
+    if (is.matrix(margin)) matrix(margin - 1L, nrow(margin)) else margin
+  })
+  list(
+    cells = tables$cells[c("digits", "decimals", "kind")], checks = as.list(checks),
+    inputs = tables$inputs - 1L, margins = unname(margins), truncated = tables$truncated
+  )
+}

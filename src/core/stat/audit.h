@@ -1,0 +1,73 @@
+/*
+ * What the audit*.c and repair.c share; not for callers of the library.
+ */
+#ifndef QST_AUDIT_H
+#define QST_AUDIT_H
+
+#include "base/base.h"
+
+#include <math.h>
+
+/* Tables under the cells of the moment: a repair changes cells, nothing else. */
+typedef struct {
+    const qst_tables *tables;
+    const qst_printed *cells;
+} qst__audit;
+
+typedef struct {
+    double low, high;
+} qst__interval;
+
+/* What a check recomputes. `spread` NaN: from the widths of recomputed and printed interval. */
+typedef struct {
+    double value, low, high, spread;
+} qst__range;
+
+/* ---- audit.c ---- */
+
+/* The printed number, and all that it may stand for; a label's and an empty cell's are NaN. */
+double qst__printed_value(const qst_printed *cell);
+qst__interval qst__printed_interval(const qst_printed *cell, bool truncated);
+
+/* Input number k of a check: its cell, value and interval. */
+static inline const qst_printed *qst__input(const qst__audit *audit, const qst_check *check, int k)
+{
+    return &audit->cells[audit->tables->inputs[check->first + k]];
+}
+
+static inline double qst__input_value(const qst__audit *audit, const qst_check *check, int k)
+{
+    return qst__printed_value(qst__input(audit, check, k));
+}
+
+static inline qst__interval qst__input_interval(
+    const qst__audit *audit, const qst_check *check, int k)
+{
+    return qst__printed_interval(qst__input(audit, check, k), audit->tables->truncated);
+}
+
+/* One check under the cells of the moment. */
+qst_finding qst__check_cells(const qst__audit *audit, const qst_check *check);
+
+/* The level that input k, a label, stands for, its margin and how many people have it in a column;
+ * a check's function may be given cells that are no labels: -1, NULL, NaN. */
+int32_t qst__input_level(const qst__audit *audit, const qst_check *check, int k);
+const qst_margin *qst__input_margin(const qst__audit *audit, const qst_check *check, int k);
+double qst__level_count(
+    const qst__audit *audit, const qst_margin *margin, int32_t level, int32_t column);
+
+/* QST_OK if cells, checks, inputs and margins point to one another as they should. */
+QST_MUST_USE qst_status qst__tables_valid(const qst_tables *tables, qst_err *err);
+
+/* ---- audit_counts.c, audit_means.c, audit_model.c: one function a kind ---- */
+
+/* Recomputes the target; false if the inputs do not allow it (a mean of nobody, fewer inputs than
+ * it takes). A NaN in the range, as inputs that are empty give, says the same. */
+typedef bool qst__range_function(
+    const qst__audit *audit, const qst_check *check, qst__range *range_out);
+
+#define QST__RANGE_FUNCTION(name, function) qst__range_function qst__range_##function;
+QST_CHECK_LIST(QST__RANGE_FUNCTION)
+#undef QST__RANGE_FUNCTION
+
+#endif
