@@ -90,13 +90,6 @@ new_check <- function(kind, target, inputs, check = kind, dims = c(0, 0), par = 
 
 cell_kinds <- c(count = 0L, number = 1L, below = 2L, above = 3L, label = 4L, empty = 5L)
 
-number_columns <- list(
-  flow = "n", counts = c("n", "percent"), means = c("n", "mean", "sd"),
-  tests = c("statistic", "df", "df_residual", "p"),
-  model = c("estimate", "conf.low", "conf.high", "std.error", "statistic", "p"),
-  alpha = c("items", "alpha")
-)
-
 # Cells and margins. A column is of counts if its name says so; labels are the levels of model rows
 # and, column `reference`, of the reference of each variable (at the first of its rows).
 printed_cells <- function(published) {

@@ -6,27 +6,35 @@
 #' for 2.355 to 2.365.
 #'
 #' The folder holds these files; lines that begin with `#` are comments and
-#' name the source. `model.csv`, `alpha.csv` and `repairs.csv` may be missing.
+#' name the source. All but `design.csv` may be missing, and columns in brackets.
 #'
 #' * `design.csv`, a row a fact: `key`, `value`.
 #' * `flow.csv`, a number of participants: `step`, `arm` (empty: all), `n`,
-#'   `source` (`printed`, or `derived` where the print does not say).
-#' * `counts.csv`, a cell of counts: `variable`, `level`, `arm`, `n`, `percent`.
-#' * `means.csv`, a mean and SD: `outcome`, `variable`, `level` (both empty:
-#'   everybody), `arm`, `n`, `mean`, `sd`.
-#' * `tests.csv`, a test: `test`, `outcome`, `by`, `variable`, `level`, `arm`,
-#'   `reference`, `statistic`, `df`, `df_residual`, `p`.
-#' * `model.csv`, a coefficient, the intercept first: `term` (as printed),
-#'   `variable`, `level`, `reference`, `estimate`, `conf.low`, `conf.high`,
-#'   `std.error`, `statistic`, `p`.
-#' * `alpha.csv`, a Cronbach's alpha: `outcome`, `items`, `alpha`.
+#'   (`source`: `printed`, or `derived` where the print does not say).
+#' * `counts.csv`, a cell of counts: `variable`, `level`, `arm` (empty: the total
+#'   column), `n`, (`percent`).
+#' * `means.csv`, a mean and SD: `outcome`, (`variable`, `level`: both empty for
+#'   everybody), `arm` (empty: all arms together), (`n`), `mean`, (`sd`).
+#' * `tests.csv`, a test: `test`, `outcome`, (`by`, `variable`, `level`, `arm`,
+#'   `reference`, `statistic`, `df`, `df_residual`, `p`, and of a difference of
+#'   means `estimate`, `conf.low`, `conf.high`).
+#' * `model.csv`, a coefficient, the intercept first: (`model`: its name, where
+#'   there are several), (`term`: as printed), `variable`, `level`, `reference`,
+#'   `estimate`, (`conf.low`, `conf.high`, `std.error`, `statistic`, `p`). A
+#'   numeric covariate has the name it has in `means.csv` and no level.
+#' * `alpha.csv`, a Cronbach's alpha: `outcome`, (`items`, `n`), `alpha`, (`sd`,
+#'   `sem`: standard error of measurement).
+#' * `power.csv`, a sample size: `n`, (`delta`, `sd`, `p1`, `p2`, `power`, `alpha`,
+#'   `dropout`).
+#' * `pools.csv`, a row of a meta-analysis: see [check_pools()].
 #' * `repairs.csv`, a misprint: `table`, `row`, `column`, `printed`, `repaired`,
-#'   `reason`.
+#'   (`reason`).
 #'
-#' Outcomes are `baseline`, `followup` and `change`. Tests are `chisq`
-#' (`outcome` by arm, of counts), `anova` (`by` is `arm` within a level of
-#' `variable`, or a variable within one `arm`), `student` (`arm` less
-#' `reference`, pooled variance) and `interaction` (`by` is `arm:sex`, say).
+#' Outcomes of `means.csv` are `baseline`, `followup`, `change`, or any other
+#' name. Tests are `chisq` and `fisher` (`outcome` by arm, of counts), `anova`
+#' (`by` is `arm` within a level of `variable`, or a variable within one `arm`),
+#' `student` and `welch` (`arm` less `reference`, with pooled variance or
+#' without), `paired` (within `arm`) and `interaction` (`by` is `arm:sex`, say).
 #' Keys of the design that [reconstruct()] needs are `arms` (reference first),
 #' `instrument` (its id, or a file in the folder), `items_not_asked`,
 #' `model_outcome`, the `flow.csv` steps called `lost`, `excluded` (without the
@@ -34,13 +42,15 @@
 #' `groups_<arm>`; several values are separated by semicolons.
 #'
 #' @param dir Folder of the files. The package brings one,
-#'   `system.file("extdata", "lemogne2020", package = "questrial")`.
+#'   `system.file("extdata", "lemogne2020", package = "questrial")`. Or a list of
+#'   data frames of text, named as the files are (a file that `instrument` names
+#'   is then sought in the working directory).
 #' @param repaired `TRUE` puts in the readings of `repairs.csv`: cells in
 #'   which the tables contradict themselves, with what resolves it. Each is
 #'   checked to be printed as the file says.
 #' @return An object of class `published`: a list of data frames of text,
-#'   `design`, `flow`, `counts`, `means`, `tests`, `model`, `alpha` and
-#'   `repairs`; attributes `dir` and `repaired`.
+#'   `design`, `flow`, `counts`, `means`, `tests`, `model`, `alpha`, `power`, `pools` and
+#'   `repairs`, each with all its columns (`""`: not printed); attributes `dir` and `repaired`.
 #' @seealso [reconstruct()], which makes a cohort that has these figures.
 #' @examples
 #' dir <- system.file("extdata", "lemogne2020", package = "questrial")
@@ -50,52 +60,114 @@
 #' published(dir, repaired = TRUE)$model[8:9, c("term", "level", "reference", "estimate")]
 #' @export
 published <- function(dir, repaired = FALSE) {
-  check_string(dir, "dir")
+  check_given(dir, "dir")
   check_flag(repaired, "repaired")
+  given <- is.list(dir) && !is.null(names(dir))
+  tables <- if (given) given_tables(dir) else folder_tables(dir)
+  if (repaired) {
+    tables <- repair_cells(tables)
+  }
+  check_published(tables)
+  structure(tables,
+    dir = if (given) "." else normalizePath(dir), repaired = repaired, class = "published"
+  )
+}
+
+# Columns that a table must have; those of optional_columns are "" where a file has none.
+published_columns <- list(
+  design = c("key", "value"),
+  flow = c("step", "arm", "n"),
+  counts = c("variable", "level", "arm", "n"),
+  means = c("outcome", "arm", "mean"),
+  tests = c("test", "outcome"),
+  model = c("variable", "level", "reference", "estimate"),
+  alpha = c("outcome", "alpha"),
+  power = "n",
+  pools = character(),
+  repairs = c("table", "row", "column", "printed", "repaired")
+)
+
+optional_columns <- list(
+  design = character(),
+  flow = "source",
+  counts = "percent",
+  means = c("variable", "level", "n", "sd"),
+  tests = c(
+    "by", "variable", "level", "arm", "reference", "statistic", "df", "df_residual", "p",
+    "estimate", "conf.low", "conf.high"
+  ),
+  model = c("model", "term", "conf.low", "conf.high", "std.error", "statistic", "p"),
+  alpha = c("items", "n", "sd", "sem"),
+  power = c("delta", "sd", "p1", "p2", "power", "alpha", "dropout"),
+  pools = c("k", "estimate", "conf.low", "conf.high", "I2", "Q", "p", "n", "measure"),
+  repairs = "reason"
+)
+
+# Columns of printed numbers: the cells of an audit.
+number_columns <- list(
+  flow = "n", counts = c("n", "percent"), means = c("n", "mean", "sd"),
+  tests = c("statistic", "df", "df_residual", "p", "estimate", "conf.low", "conf.high"),
+  model = c("estimate", "conf.low", "conf.high", "std.error", "statistic", "p"),
+  alpha = c("items", "n", "alpha", "sd", "sem"),
+  power = c("n", "delta", "sd", "p1", "p2", "power", "alpha", "dropout"),
+  pools = c("k", "estimate", "conf.low", "conf.high", "I2", "Q", "p", "n")
+)
+
+folder_tables <- function(dir) {
+  check_string(dir, "dir")
   if (!dir.exists(dir)) {
     qst_abort("file", sprintf(
       "There is no folder %s. Give the folder that holds design.csv and the tables.",
       describe(dir)
     ))
   }
-  tables <- lapply(names(published_columns), read_printed, dir = dir)
-  names(tables) <- names(published_columns)
-  if (repaired) {
-    tables <- repair_cells(tables)
-  }
-  check_published(tables)
-  structure(tables, dir = normalizePath(dir), repaired = repaired, class = "published")
-}
-
-published_columns <- list(
-  design = c("key", "value"),
-  flow = c("step", "arm", "n", "source"),
-  counts = c("variable", "level", "arm", "n", "percent"),
-  means = c("outcome", "variable", "level", "arm", "n", "mean", "sd"),
-  tests = c(
-    "test", "outcome", "by", "variable", "level", "arm", "reference", "statistic", "df",
-    "df_residual", "p"
-  ),
-  model = c(
-    "term", "variable", "level", "reference", "estimate", "conf.low", "conf.high", "std.error",
-    "statistic", "p"
-  ),
-  alpha = c("outcome", "items", "alpha"),
-  repairs = c("table", "row", "column", "printed", "repaired", "reason")
-)
-
-read_printed <- function(name, dir) {
-  columns <- published_columns[[name]]
-  file <- file.path(dir, paste0(name, ".csv"))
-  if (!file.exists(file)) {
-    if (name %in% c("model", "alpha", "repairs")) {
-      return(empty_printed(columns))
-    }
+  if (!file.exists(file.path(dir, "design.csv"))) {
     qst_abort("file", sprintf(
-      "There is no %s.csv in %s. See ?published for the files a folder needs.", name, describe(dir)
+      "There is no design.csv in %s. See ?published for the files a folder needs.", describe(dir)
     ))
   }
-  table <- read_cells(file)
+  lapply(stats::setNames(nm = names(published_columns)), function(name) {
+    file <- file.path(dir, paste0(name, ".csv"))
+    if (file.exists(file)) complete_table(read_cells(file), name) else empty_printed(name)
+  })
+}
+
+given_tables <- function(given) {
+  unknown <- setdiff(names(given), names(published_columns))
+  if (length(unknown) > 0) {
+    qst_abort("file", sprintf(
+      "There is no table %s. Those there are: %s.", enumerate(unknown),
+      enumerate(names(published_columns), most = 20)
+    ))
+  }
+  lapply(stats::setNames(nm = names(published_columns)), function(name) {
+    if (is.null(given[[name]])) {
+      empty_printed(name)
+    } else {
+      complete_table(text_cells(given[[name]], name), name)
+    }
+  })
+}
+
+# Numbers are refused, since they have lost their digits.
+text_cells <- function(table, name) {
+  table <- as.data.frame(table)
+  bad <- names(table)[!vapply(table, is.character, NA)]
+  if (length(bad) > 0) {
+    qst_abort("file", sprintf(
+      "Table `%s`: column %s is not text, and a number has lost its digits. Give text as printed.",
+      name, enumerate(bad)
+    ), column = bad)
+  }
+  table[] <- lapply(table, function(column) {
+    column[is.na(column)] <- ""
+    trimws(column)
+  })
+  table
+}
+
+complete_table <- function(table, name) {
+  columns <- published_columns[[name]]
   missing <- setdiff(columns, names(table))
   if (length(missing) > 0) {
     qst_abort("file", sprintf(
@@ -103,6 +175,8 @@ read_printed <- function(name, dir) {
       name, enumerate(missing), enumerate(columns, most = 20)
     ), column = missing)
   }
+  table[setdiff(optional_columns[[name]], names(table))] <- rep("", nrow(table))
+  rownames(table) <- NULL
   table
 }
 
@@ -127,7 +201,8 @@ read_cells <- function(file) {
   )
 }
 
-empty_printed <- function(columns) {
+empty_printed <- function(name) {
+  columns <- c(published_columns[[name]], optional_columns[[name]])
   as.data.frame(stats::setNames(rep(list(character()), length(columns)), columns))
 }
 
@@ -160,24 +235,10 @@ check_published <- function(tables) {
   for (name in c("flow", "counts", "means", "tests")) {
     check_printed_arms(tables[[name]], name, arms)
   }
-  numbers <- list(
-    flow = "n", counts = c("n", "percent"), means = c("n", "mean", "sd"),
-    tests = c("statistic", "df", "df_residual", "p"),
-    model = c("estimate", "conf.low", "conf.high", "std.error", "statistic", "p"),
-    alpha = c("items", "alpha")
-  )
-  for (name in names(numbers)) {
-    for (column in numbers[[name]]) {
+  for (name in names(number_columns)) {
+    for (column in number_columns[[name]]) {
       check_printed_numbers(tables[[name]][[column]], name, column)
     }
-  }
-  outcomes <- c("baseline", "followup", "change")
-  strange <- which(!tables$means$outcome %in% outcomes)
-  if (length(strange) > 0) {
-    qst_abort("file", sprintf(
-      "means.csv, row %d: outcome %s is none of %s.", strange[[1]],
-      describe(tables$means$outcome[[strange[[1]]]]), enumerate(outcomes)
-    ), row = strange[[1]])
   }
 }
 

@@ -84,3 +84,23 @@ test_that("files that are not there are tables without rows", {
   expect_equal(nrow(published(dir)$alpha), 0)
   expect_s3_class(published(dir, repaired = TRUE), "published")
 })
+
+test_that("a list of data frames of text is read as its files would be", {
+  printed <- published(lemogne())
+  given <- published(lapply(unclass(printed), as.data.frame))
+  expect_equal(given, printed, ignore_attr = TRUE)
+  few <- published(list(
+    design = data.frame(key = "arms", value = "a; b"),
+    means = data.frame(outcome = "age", arm = c("a", "b"), mean = c("20.1", NA))
+  ))
+  expect_identical(few$means$mean, c("20.1", ""))
+  expect_identical(few$means$sd, c("", ""))
+  expect_equal(nrow(few$model), 0)
+  expect_error(published(list(designs = data.frame(key = "arms", value = "a; b"))), "`designs`",
+    class = "questrial_error_file"
+  )
+  numbers <- data.frame(outcome = "age", arm = "a", mean = 20.1)
+  expect_error(published(list(means = numbers)), "`mean` is not text",
+    class = "questrial_error_file"
+  )
+})
