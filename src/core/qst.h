@@ -1683,9 +1683,25 @@ typedef struct {
  *   sum        target = sum of par[0] inputs less the sum of the others
  */
 #define QST_COUNT_CHECKS(X) X(SUM, sum)
-/* audit_means.c
+/* audit_p.c: two-sided P from a printed statistic
+ *   p_t, p_f, p_chisq   statistic, then its df (F: two)
+ *   p_normal            z
+ * audit_means.c: two groups, n, mean and SD of the one and of the other
+ *   student, student_p  t of the first less the second with pooled variance; its P
+ *   df                  target = par[0] plus the inputs
+ * audit_groups.c: n, mean and SD of each group ...
+ *   anova, anova_p      F and its P
  */
-#define QST_MEAN_CHECKS(X)
+#define QST_MEAN_CHECKS(X)                                                                         \
+    X(P_T, p_t)                                                                                    \
+    X(P_F, p_f)                                                                                    \
+    X(P_CHISQ, p_chisq)                                                                            \
+    X(P_NORMAL, p_normal)                                                                          \
+    X(DF, df)                                                                                      \
+    X(STUDENT, student)                                                                            \
+    X(STUDENT_P, student_p)                                                                        \
+    X(ANOVA, anova)                                                                                \
+    X(ANOVA_P, anova_p)
 /* audit_model.c
  */
 #define QST_MODEL_CHECKS(X)

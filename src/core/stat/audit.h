@@ -59,6 +59,22 @@ double qst__level_count(
 /* QST_OK if cells, checks, inputs and margins point to one another as they should. */
 QST_MUST_USE qst_status qst__tables_valid(const qst_tables *tables, qst_err *err);
 
+/* ---- audit_means.c ---- */
+
+/* A group by what is printed of it: n, mean and SD; NaN where a cell is no number. */
+typedef struct {
+    double n, mean;
+    qst__interval means;
+    double sd;
+    qst__interval sds; /* not below 0 */
+} qst__sample;
+
+/* Inputs k, k + 1 and k + 2. */
+qst__sample qst__input_sample(const qst__audit *audit, const qst_check *check, int k);
+
+/* Of |x|. */
+qst__interval qst__sizes(qst__interval x);
+
 /* ---- audit_counts.c, audit_means.c, audit_model.c: one function a kind ---- */
 
 /* Recomputes the target; false if the inputs do not allow it (a mean of nobody, fewer inputs than
