@@ -1,5 +1,192 @@
-# Checks of a regression table.
+# Checks of regression tables: each row's figures from one another, and the model as a whole against
+# counts and means.
 
 audit_model <- function(tables, published) {
-  list()
+  unlist(lapply(audited_models(published), function(model) {
+    c(
+      row_checks(tables, published, model), ols_checks(tables, published, model)
+    )
+  }), recursive = FALSE)
+}
+
+# ---- Models ----
+
+# list(name, rows, outcome, family, is_ratio, level) a model; `rows` are those of model.csv.
+audited_models <- function(published) {
+  table <- published$model
+  name <- if (is.null(table$model)) rep("", nrow(table)) else table$model
+  lapply(unique(name), function(own) {
+    list(
+      name = own, rows = which(name == own),
+      outcome = model_key(published, "model_outcome", own, ""),
+      family = model_key(published, "model_family", own, "gaussian"),
+      is_ratio = model_key(published, "model_exponentiated", own, "no") == "yes",
+      level = printed_number(model_key(published, "conf.level", own, "0.95")),
+      n = printed_number(model_key(published, "model_n", own, ""))
+    )
+  })
+}
+
+# A key of the design, of the model named if it has one of its own.
+model_key <- function(published, key, name, default) {
+  values <- c(
+    if (nzchar(name)) design_values(published, paste0(key, "_", name)),
+    design_values(published, key), default
+  )
+  values[[1]]
+}
+
+# Rows of the outcome's mean by arm, everybody; NA where none is printed.
+outcome_rows <- function(published, outcome, arms) {
+  means <- published$means
+  own <- which(means$outcome == outcome & means$variable == "" & means$level == "")
+  own[match(arms, means$arm[own])]
+}
+
+# People of the model, as far as the tables say: model_n, or those with an outcome.
+model_people <- function(tables, published, model) {
+  if (!is.na(model$n)) {
+    return(model$n)
+  }
+  rows <- outcome_rows(published, model$outcome, design_values(published, "arms"))
+  sum(printed_number(published$means$n[rows]))
+}
+
+# ---- Rows ----
+
+row_flags <- c(ratio = 1, ratio_se = 2, square = 4)
+
+row_checks <- function(tables, published, model) {
+  df <- model_people(tables, published, model) - length(model$rows)
+  if (model$family != "gaussian" || is.na(df) || df < 1) {
+    df <- Inf
+  }
+  scale <- list(
+    q = stats::qt(0.5 + model$level / 2, df), df = df,
+    flags = if (model$is_ratio) row_flags[["ratio"]] else 0
+  )
+  rows_under(tables, published, model, scale)
+}
+
+rows_under <- function(tables, published, model, scale) {
+  unsigned <- unsigned_statistics(published$model[model$rows, ], model$is_ratio)
+  unlist(lapply(model$rows, function(row) {
+    one_row(tables, published, row, scale, unsigned)
+  }), recursive = FALSE)
+}
+
+# Signs are left out of statistics if none is negative though estimates are.
+unsigned_statistics <- function(rows, is_ratio) {
+  statistic <- printed_number(rows$statistic)
+  estimate <- printed_number(rows$estimate) - is_ratio
+  !any(statistic < 0, na.rm = TRUE) && any(estimate < 0 & !is.na(statistic), na.rm = TRUE)
+}
+
+# Each figure is made of those before it: error, limits, statistic, P.
+one_row <- function(tables, published, row, scale, unsigned) {
+  columns <- c("estimate", "std.error", "conf.low", "conf.high", "statistic")
+  cells <- vapply(columns, function(column) cell_of(tables, "model", row, column), 0L)
+  inputs <- ifelse(is.na(cells), 1L, cells)
+  check <- function(kind, target, used) {
+    new_check(
+      kind, target, ifelse(seq_along(inputs) %in% used, inputs, 1L),
+      check = "regression row", par = c(scale$q, scale$df, scale$flags),
+      without_sign = kind == "row_statistic" && unsigned,
+      figure = published$model$term[[row]], note = if (is.null(scale$note)) "" else scale$note
+    )
+  }
+  list(
+    check("row_low", cells[["conf.low"]], 1:2), check("row_high", cells[["conf.high"]], 1:3),
+    check("row_statistic", cells[["statistic"]], 1:4),
+    check("row_p", cell_of(tables, "model", row, "p"), 1:5)
+  )
+}
+
+# ---- Means from the coefficients ----
+
+# Where arms are a factor of a linear model, residuals sum to zero in each of them.
+ols_checks <- function(tables, published, model) {
+  if (model$family != "gaussian" || !is_whole_model(tables, published, model)) {
+    return(NULL)
+  }
+  arms <- design_values(published, "arms")
+  target <- cell_of(tables, "means", outcome_rows(published, model$outcome, c(arms, "")), "mean")
+  has_arms <- "arm" %in% published$model$variable[model$rows]
+  lapply(c(if (has_arms) seq_along(arms), length(arms) + 1), function(k) {
+    ols_check(tables, published, model, c(arms, "")[[k]], target[[k]])
+  })
+}
+
+# Is each variable a factor with all of its levels but one in the rows, or a numeric covariate with
+# printed means? And nobody left out, as far as is said.
+is_whole_model <- function(tables, published, model) {
+  rows <- published$model[model$rows, ]
+  people <- model_people(tables, published, model)
+  outcome <- outcome_rows(published, model$outcome, design_values(published, "arms"))
+  in_means <- sum(printed_number(published$means$n[outcome]))
+  variables <- unique(rows$variable[rows$variable != ""])
+  is_whole <- vapply(variables, function(variable) {
+    own <- model$rows[rows$variable == variable]
+    if (variable %in% names(tables$margins)) {
+      labels <- cell_of(tables, "model", own, "level")
+      !anyNA(c(labels, reference_cell(tables, published, own))) &&
+        length(own) == length(margin_levels(tables, published, variable)) - 1
+    } else {
+      length(own) == 1 && is_same_people(published, variable, model$outcome)
+    }
+  }, NA)
+  all(is_whole) && sum(rows$variable == "") <= 1 && (is.na(in_means) || in_means == people)
+}
+
+# The covariate's means are of as many people as the outcome's.
+is_same_people <- function(published, variable, outcome) {
+  arms <- design_values(published, "arms")
+  n <- function(name) printed_number(published$means$n[outcome_rows(published, name, arms)])
+  own <- n(variable)
+  any(published$means$outcome == variable) && !any(own != n(outcome), na.rm = TRUE)
+}
+
+reference_cell <- function(tables, published, rows) {
+  cell_of(tables, "model", rows[[1]], "reference")
+}
+
+# Against the constant or, where none is printed, against the reference arm's mean.
+ols_check <- function(tables, published, model, arm, target) {
+  arms <- design_values(published, "arms")
+  rows <- published$model[model$rows, ]
+  constant <- model$rows[rows$variable == ""]
+  base <- if (length(constant) == 0) arms[[1]] else NA
+  if (identical(arm, base) || (arm == "" && !is.na(base))) {
+    return(NULL)
+  }
+  from <- if (is.na(base)) {
+    cell_of(tables, "model", constant, "estimate")
+  } else {
+    cell_of(tables, "means", outcome_rows(published, model$outcome, base), "mean")
+  }
+  n <- cell_of(tables, "means", outcome_rows(published, model$outcome, arms), "n")
+  inputs <- lapply(setdiff(model$rows, constant), coefficient_inputs,
+    tables = tables, published = published, arm = arm, base = base)
+  column <- function(x) if (is.na(match(x, arms))) -1 else match(x, arms) - 1
+  new_check(
+    "ols_mean", target, c(ifelse(is.na(n), 1L, n), from, unlist(inputs)),
+    check = "model mean", par = c(column(arm), length(arms), column(base)),
+    figure = sprintf("Mean %s, %s", model$outcome, if (arm == "") "all arms" else arm)
+  )
+}
+
+# A coefficient, its level or mean, and its reference or mean compared with.
+coefficient_inputs <- function(row, tables, published, arm, base) {
+  estimate <- cell_of(tables, "model", row, "estimate")
+  variable <- published$model$variable[[row]]
+  if (variable %in% names(tables$margins)) {
+    first <- match(variable, published$model$variable)
+    return(c(
+      estimate, cell_of(tables, "model", row, "level"), cell_of(tables, "model", first, "reference")
+    ))
+  }
+  mean_of <- function(arm) {
+    cell_of(tables, "means", outcome_rows(published, variable, arm), "mean")
+  }
+  c(estimate, mean_of(arm), if (is.na(base)) 1L else mean_of(base))
 }

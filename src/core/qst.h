@@ -1645,8 +1645,7 @@ typedef struct {
 QST_MUST_USE qst_status qst_reconstruct_items(const qst_ctx *ctx, const qst_items_plan *plan,
     int32_t *const items_out[QST_N_VISITS], double alpha_out[QST_N_VISITS], qst_err *err);
 
-/* ---- Audit of printed tables: stat/audit.c, audit_counts.c, audit_means.c, audit_model.c ------
- */
+/* ---- Audit of printed tables: stat/audit.c and audit_*.c ----------------------------------- */
 
 /*
  * Printed tables as a graph: cells hold what was printed, digit for digit;
@@ -1702,9 +1701,23 @@ typedef struct {
     X(STUDENT_P, student_p)                                                                        \
     X(ANOVA, anova)                                                                                \
     X(ANOVA_P, anova_p)
-/* audit_model.c
+/* audit_row.c: a figure of a regression row from the others; those not printed are empty cells.
+ * par: quantile of the limits; df of P, INFINITY for a normal one; how it is printed, a sum of 1
+ * (estimate and limits are exp() of the model's), 2 (and so is the error, multiplied by the ratio)
+ * and 4 (the statistic is Wald's chi-square).
+ *   row_low, row_high, row_statistic, row_p   inputs: estimate, error, both limits, statistic
+ * audit_model.c: par: the column (arm) of the target, -1 for all together; the number of arms; the
+ * column of the arm that it is compared with, -1 for none. Columns are those of the margins.
+ *   ols_mean   mean outcome of an arm. Inputs: the people in each arm's mean; the constant of the
+ *              model, or the mean of the arm compared with; for each coefficient itself, its level
+ *              (or the covariate's mean) and the reference (or the mean compared with)
  */
-#define QST_MODEL_CHECKS(X)
+#define QST_MODEL_CHECKS(X)                                                                        \
+    X(ROW_LOW, row_low)                                                                            \
+    X(ROW_HIGH, row_high)                                                                          \
+    X(ROW_STATISTIC, row_statistic)                                                                \
+    X(ROW_P, row_p)                                                                                \
+    X(OLS_MEAN, ols_mean)
 #define QST_CHECK_LIST(X) QST_COUNT_CHECKS(X) QST_MEAN_CHECKS(X) QST_MODEL_CHECKS(X)
 
 #define QST_CHECK_ENUM(name, function) QST_CHECK_##name,
