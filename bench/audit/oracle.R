@@ -8,11 +8,19 @@
 # one dimension. An error is visible if some identity does not hold.
 
 oracle <- function(tables) {
+  tables <- lapply(tables, function(table) {
+    table[] <- lapply(table, plain_text)
+    as.list(table)
+  })
   claims <- c(
     flow_claims(tables), count_claims(tables), mean_claims(tables), test_claims(tables),
     model_claims(tables), grim_claims(tables)
   )
-  do.call(rbind, claims)
+  column <- function(name, type) vapply(claims, `[[`, type, name)
+  data.frame(
+    identity = column("identity", ""), table = column("table", ""), row = column("row", 0L),
+    column = column("column", ""), holds = column("holds", NA)
+  )
 }
 
 is_visible <- function(tables) {
@@ -21,8 +29,7 @@ is_visible <- function(tables) {
 
 # ---- Boxes: c(low, high) ----
 
-number_box <- function(text) {
-  plain <- plain_text(text)
+number_box <- function(plain) {
   if (!nzchar(plain)) {
     return(c(NA, NA))
   }
@@ -35,12 +42,12 @@ number_box <- function(text) {
 }
 
 count_box <- function(text) {
-  n <- suppressWarnings(as.numeric(plain_text(text)))
+  n <- suppressWarnings(as.numeric(text))
   c(n, n)
 }
 
 is_count <- function(column, text) {
-  column %in% c("n", "df", "df_residual") && !grepl(".", plain_text(text), fixed = TRUE)
+  column %in% c("n", "df", "df_residual") && !grepl(".", text, fixed = TRUE)
 }
 
 box_at <- function(tables, table, row, column) {
@@ -69,7 +76,7 @@ claim <- function(identity, tables, table, row, column, ranges, unsigned = FALSE
     printed <- magnitude(printed)
   }
   holds <- any(vapply(ranges, overlap, NA, printed))
-  list(data.frame(identity = identity, table = table, row = row, column = column, holds = holds))
+  list(list(identity = identity, table = table, row = row, column = column, holds = holds))
 }
 
 corners <- function(boxes, f) {
@@ -101,7 +108,7 @@ count_at <- function(tables, variable, level, arm) {
 }
 
 numbers_of <- function(tables, table, rows, column) {
-  suppressWarnings(as.numeric(plain_text(tables[[table]][[column]][rows])))
+  suppressWarnings(as.numeric(tables[[table]][[column]][rows]))
 }
 
 boxes_of <- function(tables, table, rows, column) {
@@ -127,7 +134,7 @@ arm_n <- function(tables, outcome = tables$means$outcome[[1]]) {
 
 flow_claims <- function(tables) {
   flow <- tables$flow
-  n <- numbers_of(tables, "flow", seq_len(nrow(flow)), "n")
+  n <- numbers_of(tables, "flow", seq_len(length(flow$n)), "n")
   model_n <- arm_n(tables, design_of(tables, "model_outcome"))
   balanced <- lapply(which(flow$step == "randomised"), function(row) {
     parts <- flow$arm == flow$arm[[row]] & flow$step != "randomised"
@@ -147,9 +154,9 @@ flow_claims <- function(tables) {
 
 count_claims <- function(tables) {
   counts <- tables$counts
-  n <- numbers_of(tables, "counts", seq_len(nrow(counts)), "n")
+  n <- numbers_of(tables, "counts", seq_len(length(counts$n)), "n")
   baseline <- tables$means$outcome[[1]]
-  claims <- lapply(seq_len(nrow(counts)), function(row) {
+  claims <- lapply(seq_len(length(counts$n)), function(row) {
     here <- counts$variable == counts$variable[[row]] & counts$arm == counts$arm[[row]]
     all <- numbers_of(tables, "means", mean_at(tables, baseline, counts$arm[[row]])[1], "n")
     percent <- lapply(c(all, sum(n[here])), function(of) rep(100 * n[[row]] / of, 2))
@@ -273,13 +280,13 @@ change_claims <- function(tables, arm) {
 # ---- Tests ----
 
 is_unsigned <- function(tables, table) {
-  !any(startsWith(plain_text(tables[[table]]$statistic), "-"))
+  !any(startsWith(tables[[table]]$statistic, "-"))
 }
 
 test_claims <- function(tables) {
-  rows <- seq_len(nrow(tables$tests))
+  rows <- seq_len(length(tables$tests$test))
   unlist(lapply(rows, function(row) {
-    test <- as.list(tables$tests[row, ])
+    test <- lapply(tables$tests, `[[`, row)
     c(
       switch(test$test,
         chisq = chisq_claims(tables, row, test), fisher = fisher_claims(tables, row, test),
@@ -488,11 +495,11 @@ interaction_claims <- function(tables, row, test) {
 
 model_claims <- function(tables) {
   outcome <- design_of(tables, "model_outcome")
-  df <- sum(arm_n(tables, outcome)) - nrow(tables$model)
+  df <- sum(arm_n(tables, outcome)) - length(tables$model$estimate)
   if (is.na(df) || df < 1) {
     return(NULL)
   }
-  rows <- lapply(seq_len(nrow(tables$model)), row_claims, tables = tables, df = df)
+  rows <- lapply(seq_len(length(tables$model$estimate)), row_claims, tables = tables, df = df)
   c(unlist(rows, recursive = FALSE), ols_claims(tables, outcome), error_claims(tables, outcome, df))
 }
 
@@ -531,7 +538,7 @@ ols_claims <- function(tables, outcome) {
 
 ols_range <- function(tables, arm) {
   model <- tables$model
-  parts <- lapply(seq_len(nrow(model)), function(row) {
+  parts <- lapply(seq_len(length(model$estimate)), function(row) {
     estimate <- box_at(tables, "model", row, "estimate")
     if (model$variable[[row]] == "") {
       estimate
@@ -564,7 +571,7 @@ error_claims <- function(tables, outcome, df) {
     return(NULL)
   }
   model <- tables$model
-  terms <- split(seq_len(nrow(model))[-1], model$variable[-1])
+  terms <- split(seq_len(length(model$estimate))[-1], model$variable[-1])
   explained <- sum(vapply(terms, explained_most, 0, tables = tables))
   residual <- between_range(groups)[[1]] + within_range(groups)[[1]] - explained^2
   if (is.na(residual) || residual <= 0) {
@@ -619,11 +626,12 @@ whole_claims <- function(tables, row) {
   sums <- seq(ceiling(n * mean[[1]] - 1e-7), length.out = max(0, 1 +
     floor(n * mean[[2]] + 1e-7) - ceiling(n * mean[[1]] - 1e-7)))
   grimmer <- any(vapply(sums, has_squares, NA, n = n, sd = sd))
-  holds <- data.frame(
-    identity = c("grim", "grimmer"), table = "means", row = row, column = c("mean", "sd"),
-    holds = c(length(sums) > 0, length(sums) == 0 || grimmer)
+  at <- function(identity, column, holds) {
+    list(identity = identity, table = "means", row = row, column = column, holds = holds)
+  }
+  list(
+    at("grim", "mean", length(sums) > 0), at("grimmer", "sd", length(sums) == 0 || grimmer)
   )
-  list(holds)
 }
 
 has_squares <- function(sum, n, sd) {
