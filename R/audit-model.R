@@ -4,7 +4,8 @@
 audit_model <- function(tables, published) {
   unlist(lapply(audited_models(published), function(model) {
     c(
-      row_checks(tables, published, model), ols_checks(tables, published, model)
+      row_checks(tables, published, model), ols_checks(tables, published, model),
+      error_checks(tables, published, model)
     )
   }), recursive = FALSE)
 }
@@ -189,4 +190,49 @@ coefficient_inputs <- function(row, tables, published, arm, base) {
     cell_of(tables, "means", outcome_rows(published, variable, arm), "mean")
   }
   c(estimate, mean_of(arm), if (is.na(base)) 1L else mean_of(base))
+}
+
+# ---- Standard errors against group sizes ----
+
+# Needs arms in the model, and the outcome's standard deviation in each.
+error_checks <- function(tables, published, model) {
+  rows <- published$model[model$rows, ]
+  if (model$family != "gaussian" || model$is_ratio || !"arm" %in% rows$variable ||
+    !is_whole_model(tables, published, model)) {
+    return(NULL)
+  }
+  outcome <- outcome_rows(published, model$outcome, design_values(published, "arms"))
+  inputs <- c(
+    cell_of(tables, "means", outcome, "n"), cell_of(tables, "means", outcome, "sd"),
+    unlist(lapply(model$rows[rows$variable != ""], error_inputs, tables, published))
+  )
+  df <- model_people(tables, published, model) - nrow(rows)
+  q <- stats::qt(0.5 + model$level / 2, df)
+  targets <- cumsum(rows$variable != "") - 1
+  targets[rows$variable == ""] <- -1
+  Map(function(row, target) {
+    error <- cell_of(tables, "model", row, "std.error")
+    limit <- cell_of(tables, "model", row, "conf.high")
+    new_check(
+      if (is.na(error)) "ols_limit" else "ols_error", if (is.na(error)) limit else error, inputs,
+      check = "group sizes", par = c(target, length(outcome), q),
+      figure = published$model$term[[row]]
+    )
+  }, model$rows, targets)
+}
+
+# A coefficient, its level and reference or, of a numeric covariate, standard deviations and means by
+# arm; the empty cell for what there is not.
+error_inputs <- function(row, tables, published) {
+  estimate <- cell_of(tables, "model", row, "estimate")
+  arms <- design_values(published, "arms")
+  variable <- published$model$variable[[row]]
+  if (variable %in% names(tables$margins)) {
+    return(c(coefficient_inputs(row, tables, published, arms[[1]], NA), rep(1L, 2 * length(arms))))
+  }
+  means <- outcome_rows(published, variable, arms)
+  cells <- c(
+    cell_of(tables, "means", means, "sd"), cell_of(tables, "means", means, "mean")
+  )
+  c(estimate, 1L, 1L, ifelse(is.na(cells), 1L, cells))
 }

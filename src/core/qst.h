@@ -1711,13 +1711,21 @@ typedef struct {
  *   ols_mean   mean outcome of an arm. Inputs: the people in each arm's mean; the constant of the
  *              model, or the mean of the arm compared with; for each coefficient itself, its level
  *              (or the covariate's mean) and the reference (or the mean compared with)
+ * audit_error.c: par: the coefficient, counted from 0, -1 for the constant; the number of arms
+ *   ols_error  its standard error. Inputs: the people in each arm's mean; the outcome's standard
+ *              deviation in each arm; for each coefficient itself, its level and its reference (or
+ *              two empty cells), and a numeric covariate's standard deviation in each arm and then
+ *              its mean in each arm (or empty cells)
+ *   ols_limit  its upper limit; par[2] is the quantile
  */
 #define QST_MODEL_CHECKS(X)                                                                        \
     X(ROW_LOW, row_low)                                                                            \
     X(ROW_HIGH, row_high)                                                                          \
     X(ROW_STATISTIC, row_statistic)                                                                \
     X(ROW_P, row_p)                                                                                \
-    X(OLS_MEAN, ols_mean)
+    X(OLS_MEAN, ols_mean)                                                                          \
+    X(OLS_ERROR, ols_error)                                                                        \
+    X(OLS_LIMIT, ols_limit)
 #define QST_CHECK_LIST(X) QST_COUNT_CHECKS(X) QST_MEAN_CHECKS(X) QST_MODEL_CHECKS(X)
 
 #define QST_CHECK_ENUM(name, function) QST_CHECK_##name,
