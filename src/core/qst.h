@@ -1685,22 +1685,48 @@ typedef struct {
 /* audit_p.c: two-sided P from a printed statistic
  *   p_t, p_f, p_chisq   statistic, then its df (F: two)
  *   p_normal            z
- * audit_means.c: two groups, n, mean and SD of the one and of the other
- *   student, student_p  t of the first less the second with pooled variance; its P
- *   df                  target = par[0] plus the inputs
+ * audit_means.c: n, mean and SD of one group and of another, and their difference if it is printed
+ *   student, welch      t of the first less the second, with pooled variance or without
+ *   <either>_p          its P
+ *   <either>_limit      limit of the difference: level par[0]; lower if par[1] < 0
+ *   welch_df            df after Welch and Satterthwaite
+ *   df                  target = par[0] plus the inputs, as many as there are
+ *   sem                 standard error of measurement: SD, alpha
+ * audit_change.c: n, mean and SD of the change; or those before and those after, whose correlation
+ * is not known
+ *   paired, paired_p, paired_limit   as above
+ *   change_sd           before and after only
  * audit_groups.c: n, mean and SD of each group ...
  *   anova, anova_p      F and its P
+ *   pooled_mean, pooled_sd   of all groups together
+ * audit_grim.c: scores are whole multiples of par[0]
+ *   grim                the mean nearest to the target that n of them can have: n
+ *   grimmer             the SD nearest to it: n, mean
  */
 #define QST_MEAN_CHECKS(X)                                                                         \
     X(P_T, p_t)                                                                                    \
     X(P_F, p_f)                                                                                    \
     X(P_CHISQ, p_chisq)                                                                            \
     X(P_NORMAL, p_normal)                                                                          \
-    X(DF, df)                                                                                      \
     X(STUDENT, student)                                                                            \
     X(STUDENT_P, student_p)                                                                        \
+    X(STUDENT_LIMIT, student_limit)                                                                \
+    X(WELCH, welch)                                                                                \
+    X(WELCH_P, welch_p)                                                                            \
+    X(WELCH_LIMIT, welch_limit)                                                                    \
+    X(WELCH_DF, welch_df)                                                                          \
+    X(DF, df)                                                                                      \
+    X(SEM, sem)                                                                                    \
+    X(PAIRED, paired)                                                                              \
+    X(PAIRED_P, paired_p)                                                                          \
+    X(PAIRED_LIMIT, paired_limit)                                                                  \
+    X(CHANGE_SD, change_sd)                                                                        \
     X(ANOVA, anova)                                                                                \
-    X(ANOVA_P, anova_p)
+    X(ANOVA_P, anova_p)                                                                            \
+    X(POOLED_MEAN, pooled_mean)                                                                    \
+    X(POOLED_SD, pooled_sd)                                                                        \
+    X(GRIM, grim)                                                                                  \
+    X(GRIMMER, grimmer)
 /* audit_row.c: a figure of a regression row from the others; those not printed are empty cells.
  * par: quantile of the limits; df of P, INFINITY for a normal one; how it is printed, a sum of 1
  * (estimate and limits are exp() of the model's), 2 (and so is the error, multiplied by the ratio)

@@ -75,6 +75,24 @@ qst__sample qst__input_sample(const qst__audit *audit, const qst_check *check, i
 /* Of |x|. */
 qst__interval qst__sizes(qst__interval x);
 
+/* top / bottom for any of the one and any of the other, which is not negative. */
+qst__range qst__quotient(qst__range top, qst__range bottom);
+
+/* Two-sided P of t in its range. */
+qst__range qst__t_tails(qst__range t, double df);
+
+/* A limit of confidence: the centre plus (par[1] > 0) or less half the interval's width, which is
+ * t's quantile for the level par[0] times the error. */
+qst__range qst__t_half(const qst_check *check, qst__range error, double df);
+qst__range qst__limit(const qst_check *check, qst__range centre, qst__range half);
+
+/* ---- audit_grim.c ---- */
+
+/* Can n scores, whole multiples of step > 0, have a mean (and an SD, n >= 2) in these intervals?
+ * nearest_out: the mean (SD) they can have that is nearest to the middle; NaN if no sum is. */
+bool qst__grim(qst__interval mean, double n, double step, double *nearest_out);
+bool qst__grimmer(qst__interval mean, qst__interval sd, double n, double step, double *nearest_out);
+
 /* ---- audit_counts.c, audit_means.c, audit_model.c: one function a kind ---- */
 
 /* Recomputes the target; false if the inputs do not allow it (a mean of nobody, fewer inputs than

@@ -213,3 +213,41 @@ bool qst__range_anova_p(const qst__audit *audit, const qst_check *check, qst__ra
         qst_tail_f(f.low, df1, df2), (double)NAN};
     return true;
 }
+
+/* ---- Strata into totals ---- */
+
+static qst__range mean_of_all(const samples *s)
+{
+    qst__range mean = {0.0, 0.0, 0.0, (double)NAN};
+    for (int i = 0; i < s->k; i++) {
+        const double share = s->group[i].n / s->n_all;
+        mean.value += share * s->group[i].mean;
+        mean.low += share * s->group[i].means.low;
+        mean.high += share * s->group[i].means.high;
+    }
+    return mean;
+}
+
+bool qst__range_pooled_mean(const qst__audit *audit, const qst_check *check, qst__range *range_out)
+{
+    samples s;
+    if (!read_samples(audit, check, &s)) {
+        return false;
+    }
+    *range_out = mean_of_all(&s);
+    return true;
+}
+
+/* Means and SDs are free of one another, so the squares' ranges add up. */
+bool qst__range_pooled_sd(const qst__audit *audit, const qst_check *check, qst__range *range_out)
+{
+    samples s;
+    if (!read_samples(audit, check, &s)) {
+        return false;
+    }
+    const qst__range apart = between(&s), inside = within(&s);
+    const double df = s.n_all - 1.0;
+    *range_out = (qst__range){sqrt((apart.value + inside.value) / df),
+        sqrt((apart.low + inside.low) / df), sqrt((apart.high + inside.high) / df), (double)NAN};
+    return true;
+}
