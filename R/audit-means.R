@@ -1,28 +1,33 @@
-# Checks of means and standard deviations, and of the tests made of them.
+# Checks of means and standard deviations; those of the tests made of them are in audit-tests.R.
 
 audit_means <- function(tables, published) {
   index <- index_means(published)
-  audit_mean_tests(tables, published, index)
+  c(
+    audit_mean_tests(tables, published, index), audit_totals(tables, published, index),
+    audit_changes(tables, published, index), audit_alphas(tables, published, index),
+    audit_grids(tables, published)
+  )
 }
 
 # ---- Rows of means.csv by what they are of ----
 
 # `rows(outcome, variable, level, arm)` gives row numbers, NA where nothing is printed; vectorised.
-# `groups[[key]]` are the rows of an outcome by arm (within a level) or by level (within an arm),
-# their keys those of group_key().
+# `group(key)` gives the rows of an outcome by arm (within a level) or by level (within an arm), a
+# list; its keys are those of group_key(), all of them in `keys`.
 index_means <- function(published) {
   means <- published$means
   key <- do.call(paste, c(means[c("outcome", "variable", "level", "arm")], sep = "\r"))
-  by_arm <- paste("arm", means$outcome, means$variable, means$level, sep = "\r")
-  by_level <- paste("level", means$outcome, means$variable, means$arm, sep = "\r")
   arms <- which(means$arm != "")
   levels <- which(means$level != "")
-  groups <- split(c(arms, levels), c(by_arm[arms], by_level[levels]))
+  groups <- split(c(arms, levels), c(
+    group_key("arm", means$outcome, means$variable, means$level)[arms],
+    group_key("level", means$outcome, means$variable, means$arm)[levels]
+  ))
   list(
     rows = function(outcome, variable = "", level = "", arm = "") {
       match(paste(outcome, variable, level, arm, sep = "\r"), key)
     },
-    group = function(key) groups[match(key, names(groups))]
+    group = function(key) unname(groups[match(key, names(groups))])
   )
 }
 
@@ -35,99 +40,185 @@ sample_cells <- function(tables, rows) {
   as.vector(t(tables$at$means[rows, c("n", "mean", "sd"), drop = FALSE]))
 }
 
-# ---- Tests ----
-
-audit_mean_tests <- function(tables, published, index) {
-  tests <- published$tests
-  tests$row <- seq_len(nrow(tests))
-  pairs <- tests[tests$test == "student", ]
-  signed <- prints_signs(tables, pairs, index)
-  c(
-    unlist(lapply(seq_len(nrow(pairs)), function(k) {
-      pair_checks(tables, pairs[k, ], index, signed)
-    }), recursive = FALSE),
-    anova_checks(tables, tests[tests$test == "anova", ], index),
-    f_checks(tables, tests[tests$test == "interaction", ])
-  )
-}
-
-# Some print t without its sign. They do not if a t is negative where the difference is; a negative
-# t elsewhere is wrong by either habit.
-prints_signs <- function(tables, tests, index) {
-  mean_of <- function(arm) {
-    rows <- index$rows(tests$outcome, tests$variable, tests$level, arm)
-    cell_values(tables, tables$at$means[rows, "mean"])
-  }
-  statistic <- cell_values(tables, tables$at$tests[tests$row, "statistic"])
-  any(statistic < 0 & mean_of(tests$arm) < mean_of(tests$reference), na.rm = TRUE)
-}
-
 cell_values <- function(tables, at) {
   tables$cells$digits[at] / 10^tables$cells$decimals[at]
 }
 
-mean_test_figure <- function(test) {
-  within <- if (nzchar(test$level)) sprintf(" (%s)", test$level) else ""
-  what <- if (nzchar(test$reference)) {
-    sprintf(", %s less %s", test$arm, test$reference)
-  } else if (nzchar(test$by)) {
-    sprintf(" by %s%s", test$by, if (nzchar(test$arm)) paste(",", test$arm) else "")
-  } else {
-    sprintf(", %s", test$arm)
-  }
-  paste0(test$outcome, what, within)
+# Who a row of means.csv is about, in words.
+mean_figure <- function(row) {
+  level <- if (nzchar(row$level)) sprintf(" (%s)", row$level) else ""
+  sprintf("%s%s, %s", row$outcome, level, if (nzchar(row$arm)) row$arm else "all arms")
 }
 
-pair_checks <- function(tables, test, index, signed) {
-  at <- tables$at$tests[test$row, ]
-  rows <- index$rows(test$outcome, test$variable, test$level, c(test$arm, test$reference))
-  inputs <- sample_cells(tables, rows)
-  figure <- mean_test_figure(test)
-  list(
-    new_check("student", at[["statistic"]], inputs, without_sign = !signed, figure = figure),
-    new_check("df", at[["df"]], inputs[c(1, 4)], par = -2, figure = figure),
-    if (is.na(at[["statistic"]])) {
-      new_check("student_p", at[["p"]], inputs, check = "student", figure = figure)
-    },
-    new_check("p_t", at[["p"]], at[c("statistic", "df")], check = "p", figure = figure)
+# ---- Parts into totals ----
+
+# Arms into all arms together, and levels into everybody of an arm, where no part is missing.
+audit_totals <- function(tables, published, index) {
+  means <- published$means
+  counted <- counted_people(tables, published)
+  of_arms <- which(means$arm == "")
+  of_levels <- which(means$variable == "")
+  c(
+    unlist(lapply(of_arms, function(total) {
+      own <- means[total, ]
+      parts <- index$group(group_key("arm", own$outcome, own$variable, own$level))[[1]]
+      if (all(design_values(published, "arms") %in% means$arm[parts])) {
+        total_checks(tables, means, total, parts)
+      }
+    }), recursive = FALSE),
+    unlist(lapply(of_levels, function(total) {
+      level_totals(tables, means, total, index, counted)
+    }), recursive = FALSE)
   )
 }
 
-# Arms within a level of `variable` (or in all), or the levels of `by` within one arm.
-anova_checks <- function(tables, tests, index) {
-  key <- ifelse(
-    tests$by == "arm", group_key("arm", tests$outcome, tests$variable, tests$level),
-    group_key("level", tests$outcome, tests$by, tests$arm)
-  )
-  groups <- index$group(key)
-  unlist(lapply(seq_len(nrow(tests)), function(k) {
-    c(group_checks(tables, tests[k, ], groups[[k]]), f_checks(tables, tests[k, ]))
+level_totals <- function(tables, means, total, index, counted) {
+  own <- means[total, ]
+  variables <- counted$stratified
+  parts <- index$group(group_key("level", own$outcome, variables, own$arm))
+  unlist(lapply(which(lengths(parts) > 0), function(k) {
+    if (is_everybody(tables, means, total, parts[[k]], counted$levels[[variables[[k]]]])) {
+      total_checks(tables, means, total, parts[[k]])
+    }
   }), recursive = FALSE)
 }
 
-group_checks <- function(tables, test, rows) {
-  at <- tables$at$tests[test$row, ]
-  if (length(rows) < 2) {
-    return(NULL)
-  }
-  inputs <- sample_cells(tables, rows)
-  figure <- mean_test_figure(test)
-  sizes <- inputs[3 * seq_along(rows) - 2]
+# Levels are everybody if their people add up; or, so that a misprinted n is seen, if they are all
+# the levels of Table 1.
+is_everybody <- function(tables, means, total, parts, levels) {
+  n <- cell_values(tables, tables$at$means[c(total, parts), "n"])
+  isTRUE(n[[1]] == sum(n[-1])) || (length(levels) > 0 && setequal(means$level[parts], levels))
+}
+
+# The variables that means are given by, and the levels of each that Table 1 counts, if they are
+# everybody there.
+counted_people <- function(tables, published) {
+  stratified <- unique(published$means$variable[published$means$variable != ""])
+  levels <- lapply(stats::setNames(stratified, stratified), function(variable) {
+    margin <- tables$margins[[variable]]
+    if (is.matrix(margin) && all_counted(tables, published, margin)) colnames(margin)
+  })
+  list(stratified = stratified, levels = levels)
+}
+
+# Counts by arm add up to an n that is printed for the arm, in more than half of the arms.
+all_counted <- function(tables, published, margin) {
+  means <- published$means
+  n <- rowSums(matrix(cell_values(tables, margin), nrow(margin)))
+  printed <- cell_values(tables, tables$at$means[, "n"])
+  whole <- means$variable == ""
+  met <- paste(rownames(margin), n) %in% paste(means$arm, printed)[whole]
+  mean(met) > 0.5
+}
+
+total_checks <- function(tables, means, total, parts) {
+  at <- tables$at$means
+  inputs <- sample_cells(tables, parts)
+  figure <- mean_figure(means[total, ])
+  without_sd <- inputs
+  without_sd[3 * seq_along(parts)] <- 1L
   list(
-    new_check("anova", at[["statistic"]], inputs, figure = figure),
-    new_check("df", at[["df"]], integer(), par = length(rows) - 1, figure = figure),
-    new_check("df", at[["df_residual"]], sizes, par = -length(rows), figure = figure),
-    if (is.na(at[["statistic"]])) {
-      new_check("anova_p", at[["p"]], inputs, check = "anova", figure = figure)
-    }
+    new_check("sum", at[total, "n"], at[parts, "n"],
+      par = length(parts), check = "total", figure = figure
+    ),
+    new_check("pooled_mean", at[total, "mean"], without_sd, check = "total", figure = figure),
+    new_check("pooled_sd", at[total, "sd"], inputs, check = "total", figure = figure)
   )
 }
 
-f_checks <- function(tables, tests) {
-  lapply(seq_len(nrow(tests)), function(k) {
-    at <- tables$at$tests[tests$row[[k]], ]
-    new_check("p_f", at[["p"]], at[c("statistic", "df", "df_residual")],
-      check = "p", figure = mean_test_figure(tests[k, ])
+# ---- Before and after ----
+
+# The three n must be the same: then those measured twice are all who were measured once.
+audit_changes <- function(tables, published, index) {
+  means <- published$means
+  after <- which(means$outcome == "change")
+  visits <- lapply(c("baseline", "followup"), function(visit) {
+    index$rows(visit, means$variable[after], means$level[after], means$arm[after])
+  })
+  n <- lapply(c(list(after), visits), function(rows) {
+    cell_values(tables, tables$at$means[rows, "n"])
+  })
+  same <- which(n[[1]] == n[[2]] & n[[1]] == n[[3]])
+  unlist(lapply(same, function(k) {
+    change_checks(tables, means, after[[k]], visits[[1]][[k]], visits[[2]][[k]])
+  }), recursive = FALSE)
+}
+
+change_checks <- function(tables, means, change, before, after) {
+  at <- tables$at$means
+  figure <- mean_figure(means[change, ])
+  list(
+    new_check("sum", at[change, "mean"], at[c(after, before), "mean"],
+      par = 1, check = "change", figure = figure
+    ),
+    new_check("change_sd", at[change, "sd"], sample_cells(tables, c(before, after)),
+      check = "change", figure = figure, note = "bounds of any correlation of the visits"
+    )
+  )
+}
+
+# ---- Reliability ----
+
+# The SD is alpha.csv's own, or else that of all arms together.
+audit_alphas <- function(tables, published, index) {
+  alpha <- published$alpha
+  if (!"sem" %in% colnames(tables$at$alpha)) {
+    return(NULL)
+  }
+  lapply(seq_len(nrow(alpha)), function(row) {
+    at <- tables$at$alpha[row, ]
+    sd <- at[["sd"]]
+    if (is.na(sd)) {
+      sd <- tables$at$means[index$rows(alpha$outcome[[row]]), "sd"]
+    }
+    new_check("sem", at[["sem"]], c(sd, at[["alpha"]]),
+      figure = sprintf("SEM, %s", alpha$outcome[[row]])
     )
   })
+}
+
+# ---- Grids of scores ----
+
+# GRIM and GRIMMER where the design gives the step of scores and they can tell anything: where
+# the means that n such scores can have lie farther apart than printed ones.
+audit_grids <- function(tables, published) {
+  means <- published$means
+  step <- grid_steps(published)[means$outcome]
+  at <- tables$at$means
+  n <- cell_values(tables, at[, "n"])
+  unit <- 10^-tables$cells$decimals[at[, "mean"]]
+  unlist(lapply(which(step / n > unit), function(row) {
+    figure <- mean_figure(means[row, ])
+    list(
+      new_check("grim", at[row, "mean"], at[row, "n"], par = step[[row]], figure = figure),
+      new_check("grimmer", at[row, "sd"], at[row, c("n", "mean")],
+        par = step[[row]], figure = figure
+      )
+    )
+  }), recursive = FALSE)
+}
+
+# The step of each outcome: `1`, `20/19`, or `baseline 1; change 20/19`.
+grid_steps <- function(published) {
+  outcomes <- unique(published$means$outcome)
+  grid <- design_values(published, "grid")
+  named <- grepl("[^ ] +[^ ]", grid)
+  steps <- stats::setNames(rep(NA_real_, length(outcomes)), outcomes)
+  if (any(!named)) {
+    steps[] <- printed_step(grid[!named][[1]])
+  }
+  own <- sub(" +[^ ]+$", "", grid[named])
+  known <- own %in% outcomes
+  steps[own[known]] <- printed_step(sub("^.* ", "", grid[named]))[known]
+  steps
+}
+
+# "20/19" as a number; NA if it is none above 0.
+printed_step <- function(text) {
+  parts <- strsplit(text, "/", fixed = TRUE)
+  step <- vapply(parts, function(part) {
+    numbers <- printed_number(trimws(part))
+    if (length(numbers) == 2) numbers[[1]] / numbers[[2]] else numbers[[1]]
+  }, 0)
+  ifelse(is.finite(step) & step > 0, step, NA_real_)
 }

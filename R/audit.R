@@ -111,7 +111,8 @@ number_cells <- function(table, name, column) {
   rows <- which(nzchar(text))
   text <- text[rows]
   decimals <- printed_digits(text)
-  whole <- column %in% c("n", "items", "df", "df_residual") & decimals == 0
+  fractional <- if (name == "tests") table$test[rows] == "welch" else FALSE
+  whole <- column %in% c("n", "items", "df", "df_residual") & decimals == 0 & !fractional
   kind <- ifelse(startsWith(text, "<"), "below", ifelse(startsWith(text, ">"), "above",
     ifelse(whole, "count", "number")))
   data.frame(

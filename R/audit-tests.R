@@ -1,0 +1,148 @@
+# Checks of tests of means: t of two groups or of changes, F, their degrees of freedom and P.
+
+audit_mean_tests <- function(tables, published, index) {
+  tests <- published$tests
+  tests$row <- seq_len(nrow(tests))
+  pairs <- tests[tests$test %in% c("student", "welch"), ]
+  paired <- tests[tests$test == "paired", ]
+  unsigned <- !prints_signs(tables, pairs, paired, index)
+  level <- interval_level(published)
+  each <- function(rows, checks_of) {
+    unlist(lapply(seq_len(nrow(rows)), function(k) checks_of(rows[k, ])), recursive = FALSE)
+  }
+  c(
+    each(pairs, function(test) pair_checks(tables, test, index, unsigned, level)),
+    each(paired, function(test) paired_checks(tables, test, index, unsigned, level)),
+    anova_checks(tables, tests[tests$test == "anova", ], index),
+    f_checks(tables, tests[tests$test == "interaction", ])
+  )
+}
+
+interval_level <- function(published) {
+  level <- printed_number(design_values(published, "conf.level"))
+  if (length(level) == 1 && !is.na(level) && level > 0 && level < 1) level else 0.95
+}
+
+# Some print t without its sign. They do not if a t is negative where the difference is; a negative
+# t elsewhere is wrong by either habit.
+prints_signs <- function(tables, pairs, paired, index) {
+  mean_of <- function(tests, arm) {
+    rows <- index$rows(tests$outcome, tests$variable, tests$level, arm)
+    cell_values(tables, tables$at$means[rows, "mean"])
+  }
+  statistic <- function(tests) cell_values(tables, tables$at$tests[tests$row, "statistic"])
+  any(
+    statistic(pairs) < 0 & mean_of(pairs, pairs$arm) < mean_of(pairs, pairs$reference),
+    statistic(paired) < 0 & mean_of(paired, paired$arm) < 0,
+    na.rm = TRUE
+  )
+}
+
+mean_test_figure <- function(test) {
+  within <- if (nzchar(test$level)) sprintf(" (%s)", test$level) else ""
+  arm <- if (nzchar(test$arm)) sprintf(", %s", test$arm) else ""
+  what <- if (nzchar(test$reference)) {
+    sprintf("%s less %s", arm, test$reference)
+  } else if (nzchar(test$by)) {
+    sprintf(" by %s%s", test$by, arm)
+  } else {
+    arm
+  }
+  paste0(test$outcome, what, within)
+}
+
+# ---- t ----
+
+# The statistic and its P, the limits and the difference itself. `kind` is that of the statistic,
+# `inputs` what is printed of the groups, `means` those whose difference is estimated.
+t_checks <- function(at, kind, inputs, means, unsigned, level, figure) {
+  inputs <- c(inputs, if (kind != "paired" && !is.na(at[["estimate"]])) at[["estimate"]])
+  limit <- function(column, side) {
+    new_check(paste0(kind, "_limit"), at[[column]], inputs,
+      check = "interval", par = c(level, side), figure = figure
+    )
+  }
+  list(
+    new_check(kind, at[["statistic"]], inputs, without_sign = unsigned, figure = figure),
+    if (is.na(at[["statistic"]])) {
+      new_check(paste0(kind, "_p"), at[["p"]], inputs, check = "p", figure = figure)
+    },
+    new_check("p_t", at[["p"]], at[c("statistic", "df")], check = "p", figure = figure),
+    new_check("sum", at[["estimate"]], means, par = 1, check = "difference", figure = figure),
+    limit("conf.low", -1), limit("conf.high", 1)
+  )
+}
+
+pair_checks <- function(tables, test, index, unsigned, level) {
+  at <- tables$at$tests[test$row, ]
+  rows <- index$rows(test$outcome, test$variable, test$level, c(test$arm, test$reference))
+  inputs <- sample_cells(tables, rows)
+  figure <- mean_test_figure(test)
+  df <- if (test$test == "welch") {
+    new_check("welch_df", at[["df"]], inputs, check = "df", figure = figure)
+  } else {
+    new_check("df", at[["df"]], inputs[c(1, 4)], par = -2, figure = figure)
+  }
+  c(t_checks(at, test$test, inputs, inputs[c(2, 5)], unsigned, level, figure), list(df))
+}
+
+# Of the change that is printed; or of two visits by as many people, whose correlation is not known.
+paired_checks <- function(tables, test, index, unsigned, level) {
+  at <- tables$at$tests[test$row, ]
+  of <- function(outcome) index$rows(outcome, test$variable, test$level, test$arm)
+  figure <- mean_test_figure(test)
+  inputs <- sample_cells(tables, of("change"))
+  means <- inputs[[2]]
+  if (anyNA(inputs)) {
+    inputs <- sample_cells(tables, c(of("baseline"), of("followup")))
+    means <- inputs[c(5, 2)]
+    if (!isTRUE(cell_values(tables, inputs[[1]]) == cell_values(tables, inputs[[4]]))) {
+      inputs[] <- NA
+    }
+  }
+  c(
+    t_checks(at, "paired", inputs, means, unsigned, level, figure),
+    list(new_check("df", at[["df"]], inputs[[1]], par = -1, figure = figure))
+  )
+}
+
+# ---- F ----
+
+# Arms within a level of `variable` (or in all), or the levels of `by` within one arm.
+anova_checks <- function(tables, tests, index) {
+  key <- ifelse(
+    tests$by == "arm", group_key("arm", tests$outcome, tests$variable, tests$level),
+    group_key("level", tests$outcome, tests$by, tests$arm)
+  )
+  groups <- index$group(key)
+  unlist(lapply(seq_len(nrow(tests)), function(k) {
+    c(group_checks(tables, tests[k, ], groups[[k]]), f_checks(tables, tests[k, ]))
+  }), recursive = FALSE)
+}
+
+group_checks <- function(tables, test, rows) {
+  at <- tables$at$tests[test$row, ]
+  if (length(rows) < 2) {
+    return(NULL)
+  }
+  inputs <- sample_cells(tables, rows)
+  figure <- mean_test_figure(test)
+  sizes <- inputs[3 * seq_along(rows) - 2]
+  list(
+    new_check("anova", at[["statistic"]], inputs, figure = figure),
+    new_check("df", at[["df"]], integer(), par = length(rows) - 1, figure = figure),
+    new_check("df", at[["df_residual"]], sizes, par = -length(rows), figure = figure),
+    if (is.na(at[["statistic"]])) {
+      new_check("anova_p", at[["p"]], inputs, check = "p", figure = figure)
+    }
+  )
+}
+
+f_checks <- function(tables, tests) {
+  lapply(seq_len(nrow(tests)), function(k) {
+    at <- tables$at$tests[tests$row[[k]], ]
+    new_check("p_f", at[["p"]], at[c("statistic", "df", "df_residual")],
+      check = "p", figure = mean_test_figure(tests[k, ])
+    )
+  })
+}
