@@ -14,8 +14,7 @@ audit_model <- function(tables, published) {
 
 # list(name, rows, outcome, family, is_ratio, level) a model; `rows` are those of model.csv.
 audited_models <- function(published) {
-  table <- published$model
-  name <- if (is.null(table$model)) rep("", nrow(table)) else table$model
+  name <- model_names(published)
   lapply(unique(name), function(own) {
     list(
       name = own, rows = which(name == own),
@@ -44,7 +43,7 @@ outcome_rows <- function(published, outcome, arms) {
   own[match(arms, means$arm[own])]
 }
 
-# People of the model, as far as the tables say: model_n, or those with an outcome.
+# People of the model, as far as the tables say: model_n, or those with an outcome; NA.
 model_people <- function(tables, published, model) {
   if (!is.na(model$n)) {
     return(model$n)
@@ -55,17 +54,8 @@ model_people <- function(tables, published, model) {
 
 # ---- Rows ----
 
-row_flags <- c(ratio = 1, ratio_se = 2, square = 4)
-
 row_checks <- function(tables, published, model) {
-  df <- model_people(tables, published, model) - length(model$rows)
-  if (model$family != "gaussian" || is.na(df) || df < 1) {
-    df <- Inf
-  }
-  scale <- list(
-    q = stats::qt(0.5 + model$level / 2, df), df = df,
-    flags = if (model$is_ratio) row_flags[["ratio"]] else 0
-  )
+  scale <- found_scale(tables, published, model)
   rows_under(tables, published, model, scale)
 }
 
@@ -93,7 +83,7 @@ one_row <- function(tables, published, row, scale, unsigned) {
       kind, target, ifelse(seq_along(inputs) %in% used, inputs, 1L),
       check = "regression row", par = c(scale$q, scale$df, scale$flags),
       without_sign = kind == "row_statistic" && unsigned,
-      figure = published$model$term[[row]], note = if (is.null(scale$note)) "" else scale$note
+      figure = published$model$term[[row]], note = scale$note
     )
   }
   list(
@@ -130,7 +120,7 @@ is_whole_model <- function(tables, published, model) {
     own <- model$rows[rows$variable == variable]
     if (variable %in% names(tables$margins)) {
       labels <- cell_of(tables, "model", own, "level")
-      !anyNA(c(labels, reference_cell(tables, published, own))) &&
+      !anyNA(c(labels, reference_cell(tables, own))) &&
         length(own) == length(margin_levels(tables, published, variable)) - 1
     } else {
       length(own) == 1 && is_same_people(published, variable, model$outcome)
@@ -147,7 +137,7 @@ is_same_people <- function(published, variable, outcome) {
   any(published$means$outcome == variable) && !any(own != n(outcome), na.rm = TRUE)
 }
 
-reference_cell <- function(tables, published, rows) {
+reference_cell <- function(tables, rows) {
   cell_of(tables, "model", rows[[1]], "reference")
 }
 
@@ -181,9 +171,10 @@ coefficient_inputs <- function(row, tables, published, arm, base) {
   estimate <- cell_of(tables, "model", row, "estimate")
   variable <- published$model$variable[[row]]
   if (variable %in% names(tables$margins)) {
-    first <- match(variable, published$model$variable)
+    name <- model_names(published)
+    own <- which(name == name[[row]] & published$model$variable == variable)
     return(c(
-      estimate, cell_of(tables, "model", row, "level"), cell_of(tables, "model", first, "reference")
+      estimate, cell_of(tables, "model", row, "level"), reference_cell(tables, own)
     ))
   }
   mean_of <- function(arm) {

@@ -53,10 +53,16 @@ dress_audit <- function(tables, found, published) {
 # check. Cells are counted from 1 here, from 0 in the core.
 audit_tables <- function(published, truncated) {
   tables <- printed_cells(published)
+  tables$truncated <- truncated
   specs <- c(
     audit_flow(tables, published), audit_counts(tables, published),
     audit_means(tables, published), audit_model(tables, published)
   )
+  with_checks(tables, specs)
+}
+
+# Puts in the checks of a list of new_check()s.
+with_checks <- function(tables, specs) {
   specs <- specs[!vapply(specs, is.null, NA)]
   inputs <- lapply(specs, `[[`, "inputs")
   column <- function(name, type) vapply(specs, `[[`, type, name)
@@ -69,7 +75,6 @@ audit_tables <- function(published, truncated) {
     par1 = column("par1", 0), par2 = column("par2", 0), par3 = column("par3", 0),
     figure = column("figure", ""), note = column("note", "")
   )
-  tables$truncated <- truncated
   tables
 }
 
@@ -166,33 +171,54 @@ margin_levels <- function(tables, published, variable) {
   }
 }
 
-# Labels of the model's rows. A row whose level is not counted gets none.
+# Labels of the models' rows; a reference at the first row of its variable in each model, that which
+# no row has where none is printed. A level that is not counted gets no label.
 add_labels <- function(tables, published) {
   model <- published$model
-  for (k in seq_len(nrow(model))) {
-    variable <- model$variable[[k]]
-    margin <- match(variable, names(tables$margins))
-    if (is.na(margin)) {
-      next
-    }
-    levels <- margin_levels(tables, published, variable)
-    first <- match(variable, model$variable) == k
-    for (column in c("level", if (first) "reference")) {
-      tables <- add_label(tables, k, column, model[[column]][[k]], levels, margin)
-    }
-  }
-  tables
+  margin <- match(model$variable, names(tables$margins))
+  labels <- lapply(unique(model$variable[!is.na(margin)]), function(variable) {
+    rows <- which(model$variable == variable)
+    all <- margin_levels(tables, published, variable)
+    first <- rows[!duplicated(model_names(published)[rows])]
+    list(
+      row = c(rows, first), column = rep(c("level", "reference"), lengths(list(rows, first))),
+      text = c(model$level[rows], model$reference[first]),
+      level = match(c(model$level[rows], reference_levels(published, rows, first, all)), all)
+    )
+  })
+  add_label_cells(tables, labels, model$variable)
 }
 
-add_label <- function(tables, row, column, text, levels, margin) {
-  level <- match(text, levels)
-  if (!is.na(level)) {
-    tables$cells <- rbind(tables$cells, data.frame(
-      table = "model", row = row, column = column, text = text, digits = level - 1,
-      decimals = margin - 1L, kind = cell_kinds[["label"]]
-    ))
-    tables$at$model[row, column] <- nrow(tables$cells)
+# A model's name for each row of model.csv.
+model_names <- function(published) {
+  name <- published$model$model
+  if (is.null(name)) rep("", nrow(published$model)) else name
+}
+
+reference_levels <- function(published, rows, first, all) {
+  vapply(first, function(k) {
+    own <- rows[model_names(published)[rows] == model_names(published)[[k]]]
+    left <- setdiff(all, published$model$level[own])
+    printed <- published$model$reference[[k]]
+    if (nzchar(printed) || length(left) != 1) printed else left
+  }, "")
+}
+
+add_label_cells <- function(tables, labels, variable) {
+  column <- function(name) unlist(lapply(labels, `[[`, name))
+  is_known <- !is.na(column("level"))
+  row <- column("row")[is_known]
+  if (length(row) == 0) {
+    return(tables)
   }
+  cells <- data.frame(
+    table = "model", row = row, column = column("column")[is_known],
+    text = column("text")[is_known], digits = column("level")[is_known] - 1,
+    decimals = match(variable[row], names(tables$margins)) - 1L, kind = cell_kinds[["label"]]
+  )
+  places <- cbind(row, match(cells$column, colnames(tables$at$model)))
+  tables$at$model[places] <- nrow(tables$cells) + seq_along(row)
+  tables$cells <- rbind(tables$cells, cells)
   tables
 }
 

@@ -1,0 +1,100 @@
+# How the rows of a regression table are printed, where the tables do not say: found from the rows.
+
+row_flags <- c(ratio = 1, ratio_se = 2, square = 4)
+
+# list(q, df, flags, note): quantile of the limits, degrees of freedom of P, how errors and
+# statistics are printed. People less coefficients give the df, unless at least two rows that
+# contradict it agree with another (one, if the number of people is not known or coefficients are
+# left out): a misprint in one row must not be explained away.
+found_scale <- function(tables, published, model) {
+  expected <- expected_df(tables, published, model)
+  first <- new_scale(model, if (is.na(expected)) Inf else expected)
+  bad <- contradicted_rows(tables, published, model, list(first))
+  if (bad == 0) {
+    return(first)
+  }
+  rivals <- c(printed_scales(published, model, first), df_scales(published, model, expected))
+  fits <- contradicted_rows(tables, published, model, rivals)
+  is_partial <- is.na(expected) || !"" %in% published$model$variable[model$rows]
+  if (length(fits) == 0 || bad - min(fits) < 2 - is_partial) {
+    return(first)
+  }
+  noted_scale(rivals, fits, expected)
+}
+
+new_scale <- function(model, df, flags = 0, note = "", q = stats::qt(0.5 + model$level / 2, df)) {
+  ratio <- if (model$is_ratio) row_flags[["ratio"]] else 0
+  list(q = q, df = df, flags = ratio + flags, note = note)
+}
+
+# People less coefficients; Inf where P is of the normal distribution.
+expected_df <- function(tables, published, model) {
+  if (model$family != "gaussian") {
+    return(Inf)
+  }
+  has_constant <- "" %in% published$model$variable[model$rows]
+  df <- model_people(tables, published, model) - length(model$rows) - !has_constant
+  if (is.na(df) || df < 1) NA else df
+}
+
+# Wald's chi-square for z, errors of the ratios for those of their logarithms, 1.96 for 1.95996.
+printed_scales <- function(published, model, first) {
+  statistic <- printed_number(published$model$statistic[model$rows])
+  square <- any(!is.na(statistic)) && !any(statistic < 0, na.rm = TRUE)
+  error <- any(nzchar(published$model$std.error[model$rows]))
+  flags <- expand.grid(
+    square = c(0, if (square) row_flags[["square"]]),
+    ratio_se = c(0, if (model$is_ratio && error) row_flags[["ratio_se"]])
+  )
+  words <- paste0(
+    ifelse(flags$square > 0, "statistics are Wald's chi-square", ""),
+    ifelse(flags$square > 0 & flags$ratio_se > 0, "; ", ""),
+    ifelse(flags$ratio_se > 0, "errors are those of the ratios", "")
+  )
+  lapply(which(rowSums(flags) > 0), function(k) {
+    new_scale(model, first$df, sum(flags[k, ]), words[[k]])
+  })
+}
+
+# Other degrees of freedom: all up to 60, then some, then infinite ones, with 1.96 if so rounded.
+df_scales <- function(published, model, expected) {
+  most <- if (is.finite(expected)) 2 * expected else 1000
+  some <- unique(round(exp(seq(log(60), log(max(most, 61)), length.out = 60))))
+  near <- if (is.finite(expected)) expected + seq(-20, 20) else NULL
+  df <- sort(unique(c(seq_len(60), some, near[near > 0])))
+  c(
+    lapply(c(df, Inf), function(df) new_scale(model, df)),
+    if (model$level == 0.95) list(new_scale(model, Inf, q = 1.96))
+  )
+}
+
+# For each scale, in how many rows a figure contradicts the others.
+contradicted_rows <- function(tables, published, model, scales) {
+  specs <- lapply(scales, function(scale) rows_under(tables, published, model, scale))
+  specs <- lapply(specs, function(own) own[!vapply(own, is.null, NA)])
+  tables <- with_checks(tables, unlist(specs, recursive = FALSE))
+  verdict <- .Call(C_qstr_audit, core_tables(tables))$verdict
+  bad <- verdict == match("inconsistent", audit_verdicts)
+  row <- tables$cells$row[tables$checks$target]
+  scale <- rep(seq_along(scales), lengths(specs))
+  tabulate(scale[bad & !duplicated(data.frame(scale, row, bad))], length(scales))
+}
+
+# The best rival, with what it says of the print; of several df the nearest to that expected.
+noted_scale <- function(rivals, fits, expected) {
+  best <- rivals[fits == min(fits)]
+  df <- vapply(best, `[[`, 0, "df")
+  aim <- if (is.finite(expected)) abs(1 / df - 1 / expected) else -df
+  scale <- best[[order(nzchar(vapply(best, `[[`, "", "note")), -aim, decreasing = TRUE)[[1]]]]
+  if (!nzchar(scale$note)) {
+    scale$note <- paste0(
+      "df found: ", df_words(df), if (!is.na(expected)) sprintf(", not %g", expected)
+    )
+  }
+  scale
+}
+
+df_words <- function(df) {
+  ends <- ifelse(is.finite(range(df)), sprintf("%g", range(df)), "infinite")
+  if (min(df) == max(df)) ends[[1]] else paste(ends[[1]], "to", ends[[2]])
+}
