@@ -88,13 +88,13 @@ noted_scale <- function(rivals, fits, expected) {
   scale <- best[[order(nzchar(vapply(best, `[[`, "", "note")), -aim, decreasing = TRUE)[[1]]]]
   if (!nzchar(scale$note)) {
     scale$note <- paste0(
-      "df found: ", df_words(df), if (!is.na(expected)) sprintf(", not %g", expected)
+      "df found: ", fitting_df_words(df), if (!is.na(expected)) sprintf(", not %g", expected)
     )
   }
   scale
 }
 
-df_words <- function(df) {
+fitting_df_words <- function(df) {
   ends <- ifelse(is.finite(range(df)), sprintf("%g", range(df)), "infinite")
   if (min(df) == max(df)) ends[[1]] else paste(ends[[1]], "to", ends[[2]])
 }
