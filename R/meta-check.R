@@ -92,34 +92,36 @@ check_printed_pool <- function(text, column) {
   }
   text <- as.character(text)
   text[is.na(text)] <- ""
-  number <- printed_number(plain_printed(text))
-  bad <- nzchar(trimws(text)) & is.na(number)
-  if (column %in% c("k", "n")) {
-    bad <- bad | (nzchar(trimws(text)) & !grepl("^ *[0-9]+ *$", text))
-  }
-  bad <- bad | (column == "I2" & !is.na(number) & (number < 0 | number > 100)) |
-    (column == "Q" & !is.na(number) & number < 0) |
-    (column == "p" & !is.na(number) & (number < 0 | number > 1))
+  bad <- strange_pool(text, column)
   if (any(bad)) {
     row <- which(bad)[[1]]
     qst_abort("argument", sprintf(
       "Row %d, column `%s`: %s is no %s. Write it as it was printed, or leave it empty.", row,
-      column, describe(text[[row]]),
-      switch(column, k = , n = "whole number", I2 = "percentage", p = "P value",
-        Q = "sum of squares", "number")
+      column, describe(text[[row]]), pool_content(column)
     ), row = row, column = column, value = text[[row]])
   }
 }
 
-plain_printed <- function(text) {
-  trimws(sub("%$", "", trimws(text)))
+# Which texts cannot stand in a column of pools.
+strange_pool <- function(text, column) {
+  printed <- nzchar(trimws(text))
+  number <- printed_number(text)
+  most <- switch(column, I2 = 100, p = 1, Inf)
+  least <- if (column %in% c("I2", "p", "Q")) 0 else -Inf
+  whole <- column %in% c("k", "n") & !grepl("^ *[0-9]+ *$", text)
+  printed & (is.na(number) | whole | number < least | number > most)
+}
+
+pool_content <- function(column) {
+  switch(column, k = , n = "whole number", I2 = "percentage", p = "P value", Q = "sum of squares",
+    "number")
 }
 
 # The numbers of one row; NULL where nothing is printed.
 read_pool <- function(row) {
   columns <- intersect(pool_columns, names(row))
   pool <- lapply(stats::setNames(nm = columns), function(column) {
-    printed_range(plain_printed(as.character(row[[column]])))
+    printed_range(as.character(row[[column]]))
   })
   measure <- if ("measure" %in% names(row)) tolower(as.character(row$measure)) else ""
   ratio <- "^(or|rr|hr|irr|rom|peto|log ?odds|.*ratio.*)$"
@@ -130,7 +132,8 @@ read_pool <- function(row) {
 }
 
 printed_range <- function(text) {
-  if (is.na(text) || !nzchar(text)) {
+  text <- plain_printed(text)
+  if (is.na(text)) {
     return(NULL)
   }
   value <- printed_number(text)

@@ -63,11 +63,10 @@ published <- function(dir, repaired = FALSE) {
   check_given(dir, "dir")
   check_flag(repaired, "repaired")
   given <- is.list(dir) && !is.null(names(dir))
-  tables <- if (given) given_tables(dir) else folder_tables(dir)
+  tables <- check_published(if (given) given_tables(dir) else folder_tables(dir))
   if (repaired) {
-    tables <- repair_cells(tables)
+    tables <- check_published(repair_cells(tables))
   }
-  check_published(tables)
   structure(tables,
     dir = if (given) "." else normalizePath(dir), repaired = repaired, class = "published"
   )
@@ -121,26 +120,39 @@ folder_tables <- function(dir) {
       describe(dir)
     ))
   }
-  if (!file.exists(file.path(dir, "design.csv"))) {
+  files <- paste0(names(published_columns), ".csv")
+  there <- list.files(dir)
+  if (!any(c("design.csv", "pools.csv", "power.csv") %in% there)) {
     qst_abort("file", sprintf(
       "There is no design.csv in %s. See ?published for the files a folder needs.", describe(dir)
     ))
   }
+  odd <- grep("[.]csv$", setdiff(there, files), value = TRUE, ignore.case = TRUE)
+  near <- vapply(odd, nearest, "", setdiff(files, there))
+  if (any(nzchar(near))) {
+    odd <- odd[nzchar(near)][[1]]
+    qst_abort("file", sprintf("There is no use for a file %s.%s Rename it.", describe(odd),
+      near[[odd]]), file = odd)
+  }
   lapply(stats::setNames(nm = names(published_columns)), function(name) {
-    file <- file.path(dir, paste0(name, ".csv"))
-    if (file.exists(file)) complete_table(read_cells(file), name) else empty_printed(name)
+    if (paste0(name, ".csv") %in% there) {
+      complete_table(read_cells(file.path(dir, paste0(name, ".csv")), name), name)
+    } else {
+      empty_printed(name)
+    }
   })
 }
 
 given_tables <- function(given) {
-  unknown <- setdiff(names(given), names(published_columns))
+  known <- names(published_columns)
+  unknown <- setdiff(names(given), known)
   if (length(unknown) > 0) {
     qst_abort("file", sprintf(
-      "There is no table %s. Those there are: %s.", enumerate(unknown),
-      enumerate(names(published_columns), most = 20)
+      "There is no table %s.%s Those there are: %s.", enumerate(unknown),
+      nearest(unknown[[1]], known), enumerate(known, most = 20)
     ))
   }
-  lapply(stats::setNames(nm = names(published_columns)), function(name) {
+  lapply(stats::setNames(nm = known), function(name) {
     if (is.null(given[[name]])) {
       empty_printed(name)
     } else {
@@ -151,17 +163,19 @@ given_tables <- function(given) {
 
 # Numbers are refused, since they have lost their digits.
 text_cells <- function(table, name) {
+  if (!is.data.frame(table)) {
+    abort_printed(name, sprintf("A table must be a data frame, not %s.", describe(table)))
+  }
   table <- as.data.frame(table)
+  check_printed_columns(names(table), name)
   bad <- names(table)[!vapply(table, is.character, NA)]
   if (length(bad) > 0) {
-    qst_abort("file", sprintf(
-      "Table `%s`: column %s is not text, and a number has lost its digits. Give text as printed.",
-      name, enumerate(bad)
-    ), column = bad)
+    abort_printed(name, "It is not text, and a number has lost its digits. Give text as printed.",
+      column = bad[[1]])
   }
   table[] <- lapply(table, function(column) {
     column[is.na(column)] <- ""
-    trimws(column)
+    trimws(enc2utf8(column))
   })
   table
 }
@@ -170,39 +184,18 @@ complete_table <- function(table, name) {
   columns <- published_columns[[name]]
   missing <- setdiff(columns, names(table))
   if (length(missing) > 0) {
-    qst_abort("file", sprintf(
-      "%s.csv has no column %s. Its first line without `#` must name %s.",
-      name, enumerate(missing), enumerate(columns, most = 20)
-    ), column = missing)
+    abort_printed(name, sprintf(
+      "There is no column %s. The first line without `#` must name %s.", enumerate(missing),
+      enumerate(columns, most = 20)
+    ), column = missing[[1]])
   }
   table[setdiff(optional_columns[[name]], names(table))] <- rep("", nrow(table))
   rownames(table) <- NULL
   table
 }
 
-# A file that is no comma-separated UTF-8 is refused whole, whatever of it
-# could be read.
-read_cells <- function(file) {
-  refuse <- function(cnd) {
-    qst_abort("file", sprintf(
-      "%s.csv cannot be read as comma-separated text (%s).",
-      tools::file_path_sans_ext(basename(file)), conditionMessage(cnd)
-    ))
-  }
-  if (!all(validUTF8(readLines(file, warn = FALSE)))) {
-    refuse(simpleCondition("it is not UTF-8"))
-  }
-  tryCatch(
-    utils::read.csv(
-      file, colClasses = "character", comment.char = "#", na.strings = character(),
-      strip.white = TRUE, check.names = FALSE, encoding = "UTF-8"
-    ),
-    error = refuse, warning = refuse
-  )
-}
-
 empty_printed <- function(name) {
-  columns <- c(published_columns[[name]], optional_columns[[name]])
+  columns <- known_columns(name)
   as.data.frame(stats::setNames(rep(list(character()), length(columns)), columns))
 }
 
@@ -212,87 +205,21 @@ repair_cells <- function(tables) {
   repairs <- tables$repairs
   for (k in seq_len(nrow(repairs))) {
     repair <- repairs[k, ]
-    row <- suppressWarnings(as.integer(repair$row))
-    printed <- tables[[repair$table]][[repair$column]][row]
-    if (length(printed) != 1 || is.na(printed) || printed != repair$printed) {
-      qst_abort("file", sprintf(
-        "repairs.csv, row %d: %s.csv does not print %s in row %s of column `%s`. Correct either.",
-        k, repair$table, describe(repair$printed), repair$row, repair$column
-      ), row = k)
+    row <- as.integer(repair$row)
+    number <- repair$column %in% number_columns[[repair$table]]
+    plain <- if (number) plain_printed(repair$printed) else repair$printed
+    if (!tables[[repair$table]][[repair$column]][[row]] %in% c(plain, repair$printed)) {
+      abort_cell(tables, "repairs", k, "printed", sprintf(
+        "%s.csv does not print %s in row %s of column `%s`. Correct either.",
+        repair$table, describe(repair$printed), repair$row, repair$column
+      ))
     }
-    tables[[repair$table]][[repair$column]][row] <- repair$repaired
+    tables[[repair$table]][[repair$column]][[row]] <- repair$repaired
   }
   tables
 }
 
-# ---- Checks ----
-
-check_published <- function(tables) {
-  arms <- design_values(tables, "arms")
-  if (length(arms) < 2) {
-    qst_abort("file", "design.csv names fewer than two `arms`. Separate them with semicolons.")
-  }
-  for (name in c("flow", "counts", "means", "tests")) {
-    check_printed_arms(tables[[name]], name, arms)
-  }
-  for (name in names(number_columns)) {
-    for (column in number_columns[[name]]) {
-      check_printed_numbers(tables[[name]][[column]], name, column)
-    }
-  }
-}
-
-check_printed_arms <- function(table, name, arms) {
-  strange <- which(!table$arm %in% c(arms, ""))
-  if (length(strange) > 0) {
-    row <- strange[[1]]
-    qst_abort("file", sprintf(
-      "%s.csv, row %d: %s is no arm; design.csv names %s.",
-      name, row, describe(table$arm[[row]]), enumerate(arms)
-    ), row = row, value = table$arm[[row]])
-  }
-}
-
-check_printed_numbers <- function(text, name, column) {
-  strange <- which(nzchar(text) & is.na(printed_number(text)))
-  if (length(strange) > 0) {
-    row <- strange[[1]]
-    qst_abort("file", sprintf(
-      "%s.csv, row %d, column `%s`: %s is no number. Write it as it was printed.",
-      name, row, column, describe(text[[row]])
-    ), row = row, column = column, value = text[[row]])
-  }
-}
-
-# ---- Printed numbers ----
-
-# The number a printed text stands for: signs and decimal marks as journals
-# set them. NA if it is none.
-printed_number <- function(text) {
-  plain <- gsub("\u2212|\u2013", "-", text)
-  plain <- sub("^[<>=]+ *", "", sub(",", ".", plain, fixed = TRUE))
-  suppressWarnings(as.numeric(plain))
-}
-
-printed_digits <- function(text) {
-  ifelse(grepl("[.,]", text), nchar(sub(".*[.,]", "", text)), 0)
-}
-
-# Half a unit of the last printed digit.
-printed_half <- function(text) {
-  0.5 * 10^-printed_digits(text)
-}
-
-# Does a value print as `text`? Ties may be rounded both ways (whatever rule the
-# printer had); a hair is for the machine.
-prints_as <- function(value, text) {
-  below <- rep_len(startsWith(text, "<"), length(value))
-  hair <- 1e-9 * pmax(1, abs(value))
-  ifelse(
-    below, value < printed_number(text) - hair,
-    abs(value - printed_number(text)) <= printed_half(text) + hair
-  )
-}
+# ---- What is in them ----
 
 # All values of a design key.
 design_values <- function(tables, key) {

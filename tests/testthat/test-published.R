@@ -57,7 +57,8 @@ test_that("what is no published trial is refused by file, row and column", {
     class = "questrial_error_file"
   )
   word <- c("outcome,items,alpha", "baseline,19,good")
-  expect_error(published(folder_with(alpha.csv = word)), "row 1, column `alpha`: \"good\"",
+  expect_error(published(folder_with(alpha.csv = word)), "row 1 (line 2), column `alpha`: \"good\"",
+    fixed = TRUE,
     class = "questrial_error_file"
   )
   expect_error(published(folder_with(alpha.csv = "")), class = "questrial_error_file")
@@ -100,7 +101,7 @@ test_that("a list of data frames of text is read as its files would be", {
     class = "questrial_error_file"
   )
   numbers <- data.frame(outcome = "age", arm = "a", mean = 20.1)
-  expect_error(published(list(means = numbers)), "`mean` is not text",
+  expect_error(published(list(means = numbers)), "column `mean`: It is not text",
     class = "questrial_error_file"
   )
 })
