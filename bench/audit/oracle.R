@@ -482,7 +482,7 @@ paired_claims <- function(tables, row, test) {
 interaction_claims <- function(tables, row, test) {
   n <- counted(tables, sub(".*:", "", test$by))
   all <- sum(arm_n(tables, test$outcome))
-  if (anyNA(n) || any(n == 0)) {
+  if (anyNA(n) || any(n == 0) || !same_people(tables, test$outcome)) {
     return(NULL)
   }
   c(
@@ -500,7 +500,17 @@ model_claims <- function(tables) {
     return(NULL)
   }
   rows <- lapply(seq_len(length(tables$model$estimate)), row_claims, tables = tables, df = df)
-  c(unlist(rows, recursive = FALSE), ols_claims(tables, outcome), error_claims(tables, outcome, df))
+  c(
+    unlist(rows, recursive = FALSE),
+    if (same_people(tables, outcome)) {
+      c(ols_claims(tables, outcome), error_claims(tables, outcome, df))
+    }
+  )
+}
+
+# Are those of Table 1 the people of the outcome?
+same_people <- function(tables, outcome) {
+  identical(arm_n(tables), arm_n(tables, outcome))
 }
 
 row_claims <- function(tables, row, df) {

@@ -3,7 +3,8 @@
 # the scores; sourced by bench/audit.R.
 #
 # random_trial(seed) gives list(tables, data, style, seed): `tables` is a named list of data frames
-# of text, as published() takes it; `data` has a row a participant analysed.
+# of text, as published() takes it; `data` has a row a participant. With `late` some of these have no
+# follow-up: Table 1 is of all who were randomised, the outcomes and the model of fewer.
 
 trial_arms <- c("control", "talks", "letters", "films")
 trial_variables <- c("sex", "school", "work", "home", "year", "site", "diet", "sport")
@@ -11,11 +12,12 @@ trial_levels <- c("first", "second", "third", "fourth")
 trial_instruments <- c("jse-s", "phq-9", "gad-7", "care", "sas", "lcsas")
 
 # Arguments fix what is otherwise drawn.
-random_trial <- function(seed, n_arms = NULL, n_covariates = NULL, n_arm = NULL) {
+random_trial <- function(seed, n_arms = NULL, n_covariates = NULL, n_arm = NULL, late = FALSE) {
   set.seed(seed)
   style <- random_style(n_arms, n_covariates)
   repeat {
     data <- random_data(style, n_arm)
+    data$analysed <- !late | stats::runif(nrow(data)) > 0.06
     if (is_estimable(data, style)) {
       break
     }
@@ -135,6 +137,7 @@ model_formula <- function(style) {
 
 # Every level in every trial, a model with a residual, and no constant scores.
 is_estimable <- function(data, style) {
+  data <- data[data$analysed, ]
   counted <- vapply(data[style$variables], function(x) min(table(x)) >= 2, NA)
   x <- stats::model.matrix(model_formula(style), data)
   all(counted) && qr(x)$rank == ncol(x) && nrow(x) - ncol(x) >= 10 &&
@@ -171,11 +174,16 @@ printed_p <- function(p, style) {
 # ---- The tables ----
 
 trial_tables <- function(data, style) {
-  losses <- stats::rbinom(length(style$arms), 12, 0.4)
+  losses <- if (all(data$analysed)) {
+    stats::rbinom(length(style$arms), 12, 0.4)
+  } else {
+    as.vector(tapply(!data$analysed, data$arm, sum))
+  }
+  analysed <- data[data$analysed, ]
   tables <- list(
-    design = design_table(style), flow = flow_table(data, losses, style),
-    counts = counts_table(data, style), means = means_table(data, style),
-    tests = tests_table(data, losses, style), model = model_table(data, style),
+    design = design_table(style), flow = flow_table(analysed, losses, style),
+    counts = counts_table(data, style), means = means_table(data, analysed, style),
+    tests = tests_table(data, analysed, losses, style), model = model_table(analysed, style),
     alpha = alpha_table(data, style)
   )
   tables[!vapply(tables, is.null, NA)]
@@ -230,13 +238,14 @@ mean_row <- function(x, outcome, style, variable = "", level = "", arm = "") {
   )
 }
 
-means_table <- function(data, style) {
+means_table <- function(data, analysed, style) {
   outcomes <- c("baseline", "followup", "change", if (style$age) "age")
   rows <- lapply(outcomes, function(outcome) {
+    own <- if (outcome %in% c("followup", "change")) analysed else data
     by_arm <- lapply(style$arms, function(arm) {
-      mean_row(data[[outcome]][data$arm == arm], outcome, style, arm = arm)
+      mean_row(own[[outcome]][own$arm == arm], outcome, style, arm = arm)
     })
-    c(by_arm, if (style$total) list(mean_row(data[[outcome]], outcome, style)))
+    c(by_arm, if (style$total) list(mean_row(own[[outcome]], outcome, style)))
   })
   do.call(rbind, c(unlist(rows, recursive = FALSE), stratum_means(data, style)))
 }
@@ -272,16 +281,15 @@ test_row <- function(style, test, outcome, statistic, p, df = "", df_residual = 
   as.data.frame(row)
 }
 
-tests_table <- function(data, losses, style) {
+tests_table <- function(data, analysed, losses, style) {
   baseline <- lapply(style$variables, function(v) count_test(table(data[[v]], data$arm), v, style))
-  numbers <- lapply(
-    c("baseline", if (style$age) "age", if (style$omnibus) style$outcome), anova_by_arm, data, style
-  )
+  numbers <- lapply(c("baseline", if (style$age) "age"), anova_by_arm, data, style)
   rows <- c(
-    baseline, numbers, stratum_tests(data, style), pair_tests(data, style),
-    if (style$paired) paired_tests(data, style),
-    if (style$interaction) list(interaction_test(data, style)),
-    if (style$completion && style$flow == "all") list(completion_test(data, losses, style))
+    baseline, numbers, if (style$omnibus) list(anova_by_arm(style$outcome, analysed, style)),
+    stratum_tests(data, style), pair_tests(analysed, style),
+    if (style$paired) paired_tests(analysed, style),
+    if (style$interaction) list(interaction_test(analysed, style)),
+    if (style$completion && style$flow == "all") list(completion_test(analysed, losses, style))
   )
   data.frame(do.call(rbind, rows), row.names = NULL)
 }
