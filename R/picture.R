@@ -2,7 +2,9 @@
 # are laid out anew when it is resized. A class of pictures has a method of picture_layout() and is
 # named in `picture_classes`; plot() calls draw_picture(), and write_figure() knows it then.
 
-picture_classes <- c("flow", "prisma_flow", "risk_of_bias", "forest_plot", "synthesis")
+picture_classes <- c(
+  "flow", "prisma_flow", "risk_of_bias", "forest_plot", "synthesis", "audit_sheets"
+)
 
 # The layout of `x` in `width` mm for type of `fontsize` points, measured on the open device: a
 # list with `width` (more where it cannot be done in less), `height`, `fontsize`, `broken` (is a

@@ -10,7 +10,7 @@
 #'
 #' @param x A [flow()], a [forest()], a [meta_analysis()] or a result of
 #'   [subgroup_effects()] (their forest plots), [prisma_flow()], [risk_of_bias()],
-#'   [synthesis()] or a figure made with ggplot2.
+#'   [synthesis()], an [audit()] or a figure made with ggplot2.
 #' @param file The file; its extension is `pdf`, `svg` or `png`.
 #' @param width,height Size in mm. A journal's page is 170 mm wide and its
 #'   column 85: without `width` it is 170, or more where the columns of a forest
@@ -33,10 +33,13 @@ write_figure <- function(x, file, width = NULL, height = NULL, dpi = 300, ...) {
   if (inherits(x, c("meta_analysis", "leave_one_out_table", "cumulative_table"))) {
     return(write_figure(forest(x, ...), file, width, height, dpi))
   }
+  if (inherits(x, "audit")) {
+    return(write_figure(audit_sheets(x, ...), file, width, height, dpi))
+  }
   if (!inherits(x, c(picture_classes, "subgroup_table", "ggplot"))) {
     qst_abort("argument", sprintf(
       "`x` must be a flow(), subgroup_effects(), %s or a ggplot2 figure, not %s.",
-      "meta_analysis(), prisma_flow(), risk_of_bias(), synthesis()", describe(x)
+      "meta_analysis(), prisma_flow(), risk_of_bias(), synthesis(), audit()", describe(x)
     ))
   }
   type <- check_extension(check_string(file, "file"))
@@ -88,11 +91,15 @@ needed_size <- function(x, width, type, dpi, told = list()) {
   ceiling(on_spare_device(drawn_size(x, width, told), open))
 }
 
-# In mm, on the open device. Only a forest plot asks for more width than there is, and takes
-# smaller type before it is higher than a page.
+# In mm, on the open device. Printed tables and forest plots ask for more width where they need it;
+# a forest plot takes smaller type before it is higher than a page.
 drawn_size <- function(x, width, told) {
   if (inherits(x, "forest_plot")) {
     layout <- fit_forest_plot(x, width)
+    return(c(max(width, layout$width), layout$height))
+  }
+  if (inherits(x, "audit_sheets")) {
+    layout <- fit_picture(x, width, Inf, c(8, 7.5, 7), told)
     return(c(max(width, layout$width), layout$height))
   }
   c(width, if (inherits(x, picture_classes)) {
