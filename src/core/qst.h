@@ -1809,6 +1809,113 @@ typedef struct {
 QST_MUST_USE qst_status qst_audit(
     const qst_ctx *ctx, const qst_tables *tables, qst_finding *findings_out, qst_err *err);
 
+/* ---- Repair of printed tables: stat/repair.c, repair_moves.c, repair_search.c ------------------
+ */
+
+/*
+ * What may have gone wrong in print, X(NAME, name): a change undoes one of
+ * them. The core makes changes of single cells itself; changes of several
+ * cells are offered by the caller. Where two explain the same, the first
+ * of this list is named.
+ */
+#define QST_CHANGE_LIST(X)                                                                         \
+    X(ROWS, rows)             /* rows or parts of them exchanged */                                \
+    X(EXCHANGE, exchange)     /* two cells exchanged */                                            \
+    X(LABELS, labels)         /* labels of model rows permuted */                                  \
+    X(REFERENCE, reference)   /* and the reference with them */                                    \
+    X(TRANSPOSED, transposed) /* two neighbouring digits */                                        \
+    X(SIGN, sign)                                                                                  \
+    X(DECIMAL, decimal) /* the point, by one place */                                              \
+    X(DIGIT, digit)     /* one digit */                                                            \
+    X(PERSON, person)   /* counted at another level */
+
+#define QST_CHANGE_ENUM(name, text) QST_CHANGE_##name,
+typedef enum { QST_CHANGE_LIST(QST_CHANGE_ENUM) QST_N_CHANGES } qst_change_kind;
+#undef QST_CHANGE_ENUM
+
+/* "rows" and so on; NULL for a number that is no kind. qst_change_kind_of() is the way back, -1 for
+ * a name that is none. */
+const char *qst_change_name(int32_t kind);
+int32_t qst_change_kind_of(const char *name);
+
+typedef enum {
+    QST_EDIT_TAKE,  /* the cell takes what stood in cell `from` before the change */
+    QST_EDIT_ADD,   /* `from` is added to its digits, which stay 0 or more */
+    QST_EDIT_FOLLOW /* it takes what check `from`, whose target it is, then asks for */
+} qst_edit_rule;
+
+typedef struct {
+    int32_t cell, rule, from;
+} qst_edit;
+
+#define QST_MAX_EDITS 24      /* of one change */
+#define QST_MAX_REPAIR_SIZE 4 /* changes of one proposal */
+
+/* A change of several cells: edits[first] .. edits[first + n - 1], done in this order. */
+typedef struct {
+    int32_t kind; /* qst_change_kind */
+    int32_t first, n;
+} qst_offer;
+
+typedef struct {
+    const uint16_t *allowed; /* a cell: the sum of 1 << kind over the changes it may have alone */
+    const qst_offer *offers;
+    ptrdiff_t n_offers;
+    const qst_edit *edits;
+    ptrdiff_t n_edits;
+    double weight[QST_N_CHANGES]; /* how usual each kind is, > 0 */
+    int32_t max_size;             /* 1 .. QST_MAX_REPAIR_SIZE */
+    int32_t max_proposals;        /* of each part, at least 1 */
+} qst_repair_plan;
+
+/*
+ * Failing checks that some change touches together make a part; parts are
+ * repaired one by one. `n_found` is how many sets of `size` changes, the
+ * smallest that exist, make every check of the part hold (the same outcome by
+ * other changes counted once); 0 if none up to max_size does, and `size` is then 0.
+ * `n_checks` checks fail in the part; `check` is the first of them. With `is_more`
+ * the search was cut short and n_found is only how many were kept.
+ */
+typedef struct {
+    int32_t check, n_checks, size, n_found;
+    bool is_more;
+} qst_repair_part;
+
+/*
+ * A set of changes that repairs a part; those of one part stand together, best
+ * first. `share` is its weight among all that were found in its part:
+ * the prior is the product over its changes of weight[kind] / how many changes
+ * of that kind the tables allow; the likelihood is the product, over all checks that any of them
+ * touches, of the probability that rounding gives the target as printed
+ * (normal with the check's value and spread).
+ */
+typedef struct {
+    int32_t part;
+    double share;
+} qst_proposal;
+
+/* A cell of a proposal that changes: the change's number within the proposal and its kind. */
+typedef struct {
+    int32_t proposal, change, kind, cell;
+    qst_printed to;
+} qst_repair_row;
+
+/* Buffers of the caller with room for max_... of each; n_... are set. Proposals that find no room
+ * are left out, from the last. */
+typedef struct {
+    qst_repair_part *parts;
+    qst_proposal *proposals;
+    qst_repair_row *rows;
+    ptrdiff_t max_parts, max_proposals, max_rows;
+    ptrdiff_t n_parts, n_proposals, n_rows;
+} qst_repairs;
+
+/* The smallest sets of changes after which every check holds. A check without verdict stays so; one
+ * with a verdict may not lose it. QST_EARGUMENT for tables as qst_audit() refuses them and for
+ * offers and edits that are not as said. */
+QST_MUST_USE qst_status qst_repair(const qst_ctx *ctx, const qst_tables *tables,
+    const qst_repair_plan *plan, qst_repairs *repairs, qst_err *err);
+
 /* ---- Meta-analysis: stat/meta.c, stat/meta_tau2.c, stat/meta_interval.c -------------------- */
 
 /*

@@ -139,6 +139,7 @@ SEXP qstr_gee_sandwich(SEXP model_sexp, SEXP family_sexp, SEXP rows_sexp, SEXP c
 SEXP qstr_impute(SEXP variables_sexp, SEXP data_sexp, SEXP settings_sexp, SEXP threads_sexp);
 
 SEXP qstr_audit(SEXP tables_sexp);
+SEXP qstr_repair(SEXP tables_sexp, SEXP plan_sexp, SEXP threads_sexp);
 SEXP qstr_effect_means(SEXP measure_sexp, SEXP variance_sexp, SEXP correction_sexp, SEXP arms_sexp);
 SEXP qstr_effect_events(SEXP measure_sexp, SEXP zero_sexp, SEXP arms_sexp);
 SEXP qstr_meta_cluster(SEXP y_sexp, SEXP v_sexp, SEXP x_sexp, SEXP cluster_sexp, SEXP settings_sexp,
