@@ -1,15 +1,377 @@
 # Checks of counts: the flow of participants, percentages, totals, tests of counts.
 
-audit_flow <- function(tables, published) {
-  list()
+# ---- Printed cells ----
+
+# Counts of people as printed, NA for what is none.
+exact_counts <- function(tables, at) {
+  cells <- tables$cells
+  people <- cells$kind == cell_kinds[["count"]] & cells$digits >= 0
+  ifelse(people[at], cells$digits[at], NA_real_)
 }
 
-audit_counts <- function(tables, published) {
-  arms <- design_values(published, "arms")
-  lapply(names(tables$margins)[-1], function(variable) {
-    rows <- which(published$means$variable == "" & published$means$arm == arms[[1]])
-    new_check("sum", cell_of(tables, "means", rows[[1]], "n"), tables$margins[[variable]][1, ],
-      par = ncol(tables$margins[[variable]]), check = "total",
-      figure = sprintf("%s, %s", variable, arms[[1]]))
+# Does a number round to what a cell prints? NA where either is missing.
+rounds_to <- function(tables, value, at) {
+  cells <- tables$cells
+  unit <- 10^-cells$decimals[at]
+  printed <- cells$digits[at] * unit
+  hair <- 1e-9 * pmax(1, abs(printed))
+  below <- cells$kind[at] == cell_kinds[["below"]]
+  above <- cells$kind[at] == cell_kinds[["above"]]
+  reach <- if (tables$truncated) c(0, 1) else c(0.5, 0.5)
+  low <- ifelse(below, 0, printed - reach[[1]] * unit * !above)
+  high <- ifelse(above, Inf, printed + reach[[2]] * unit * !below)
+  value >= low - hair & value <= high + hair
+}
+
+# ---- The flow of participants ----
+
+# The sums that `flow_sums` of the design states, or that all who are randomised are lost, excluded or
+# analysed, by arm and for all; and each step's arms add up to its total.
+audit_flow <- function(tables, published) {
+  flow <- published$flow
+  columns <- unique(flow$arm)
+  steps <- unique(flow$step)
+  at <- matrix(NA_integer_, length(steps), length(columns), dimnames = list(steps, columns))
+  rows <- rev(seq_len(nrow(flow)))
+  at[cbind(match(flow$step, steps), match(flow$arm, columns))[rows, , drop = FALSE]] <-
+    tables$at$flow[rows, "n"]
+  c(
+    unlist(lapply(flow_equations(published), equation_checks, at = at), recursive = FALSE),
+    arm_sum_checks(at, design_values(published, "arms"))
+  )
+}
+
+# list(whole, parts) an equation, of steps.
+flow_equations <- function(published) {
+  stated <- design_values(published, "flow_sums")
+  if (length(stated) > 0) {
+    return(lapply(strsplit(stated, "=", fixed = TRUE), read_equation))
+  }
+  named <- function(key) {
+    value <- design_values(published, key)
+    if (length(value) == 0) key else value
+  }
+  parts <- c(named("lost"), design_values(published, "excluded"), named("analysed"))
+  others <- c(named("randomised"), parts, design_values(published, "no_baseline"))
+  # Steps that nobody named may be where others went.
+  if (all(published$flow$step %in% others)) {
+    list(list(whole = named("randomised"), parts = parts))
+  }
+}
+
+read_equation <- function(sides) {
+  if (length(sides) != 2) {
+    qst_abort("file", paste(
+      "design.csv: each of `flow_sums` must be one equation of steps of flow.csv, as",
+      "randomised = lost + analysed. Separate several with semicolons."
+    ))
+  }
+  list(whole = trimws(sides[[1]]), parts = trimws(strsplit(sides[[2]], "+", fixed = TRUE)[[1]]))
+}
+
+equation_checks <- function(equation, at) {
+  steps <- c(equation$whole, equation$parts)
+  unknown <- setdiff(steps, rownames(at))
+  if (length(unknown) > 0) {
+    return(NULL)
+  }
+  figure <- paste(equation$whole, "=", paste(equation$parts, collapse = " + "))
+  lapply(seq_len(ncol(at)), function(column) {
+    arm <- colnames(at)[[column]]
+    new_check("sum", at[equation$whole, column], at[equation$parts, column],
+      check = "flow", par = length(equation$parts),
+      figure = if (nzchar(arm)) paste0(figure, ", ", arm) else figure
+    )
   })
+}
+
+arm_sum_checks <- function(at, arms) {
+  total <- match("", colnames(at))
+  if (is.na(total) || !all(arms %in% colnames(at))) {
+    return(NULL)
+  }
+  lapply(rownames(at), function(step) {
+    new_check("sum", at[step, total], at[step, arms],
+      check = "total", par = length(arms), figure = paste0(step, ", all arms")
+    )
+  })
+}
+
+# ---- Counts, percentages, totals ----
+
+audit_counts <- function(tables, published) {
+  if (nrow(published$counts) == 0) {
+    return(count_test_checks(tables, published, NULL))
+  }
+  counted <- find_wholes(tables, published, counted_cells(tables, published))
+  c(
+    percent_checks(counted), level_sum_checks(counted), column_sum_checks(counted),
+    count_test_checks(tables, published, counted)
+  )
+}
+
+# The rows of counts.csv: their cells (`n_at`, `percent_at`), the count `n`, which `group` (a
+# variable in an arm) and which `line` (a level in all arms) they are of, and `sum`, all of the group, NA
+# unless every level that the variable has is counted there.
+counted_cells <- function(tables, published) {
+  counts <- published$counts
+  at <- tables$at$counts
+  rows <- data.frame(
+    variable = counts$variable, level = counts$level, arm = counts$arm, n_at = at[, "n"],
+    percent_at = at[, "percent"], n = exact_counts(tables, at[, "n"])
+  )
+  numbered <- function(...) {
+    key <- paste(..., sep = "\r")
+    match(key, unique(key))
+  }
+  rows <- rows[!duplicated(numbered(rows$variable, rows$level, rows$arm)), ]
+  rows$group <- numbered(rows$variable, rows$arm)
+  rows$line <- numbered(rows$variable, rows$level)
+  n_levels <- tabulate(match(rows$variable[!duplicated(rows$line)], rows$variable), nrow(rows))
+  rows$n_levels <- n_levels[match(rows$variable, rows$variable)]
+  rows$sum <- sums_by(rows$n, rows$group)
+  rows$sum[tabulate(rows$group)[rows$group] < rows$n_levels] <- NA
+  rows
+}
+
+sums_by <- function(x, by) {
+  as.vector(rowsum(as.numeric(x), by, reorder = FALSE))[match(by, unique(by))]
+}
+
+# How many TRUE, NA being FALSE.
+number_true <- function(x, by) {
+  sums_by(x %in% TRUE, by)
+}
+
+# Adds what the percentages are shares of: the arm's `size` and its cell `size_at`, and `of`: "arm",
+# "counted" (the sum of the levels: some people have none), "row" (the level in all arms), NA where nothing
+# fits. `is_whole`: the levels take in the whole arm, at least in half of the arms.
+find_wholes <- function(tables, published, counted) {
+  sizes <- arm_sizes(tables, published, counted)
+  place <- match(counted$arm, names(sizes$n))
+  counted$size <- sizes$n[place]
+  counted$size_at <- sizes$at[place]
+  in_arm <- counted$arm != ""
+  line_sum <- sums_by(ifelse(in_arm, counted$n, 0), counted$line)
+  fits <- function(whole) rounds_to(tables, 100 * counted$n / whole, counted$percent_at) %in% TRUE
+  by_arm <- sums_by(fits(counted$size), counted$group)
+  by_sum <- sums_by(fits(counted$sum), counted$group)
+  by_row <- sums_by(fits(line_sum) & in_arm, counted$variable)
+  counted$of <- ifelse(is.na(counted$size) | by_sum > by_arm, "counted", "arm")
+  best <- sums_by(
+    ifelse(counted$of == "arm", fits(counted$size), fits(counted$sum)), counted$variable
+  )
+  n_percents <- sums_by(!is.na(counted$percent_at + counted$n), counted$variable)
+  counted$of[n_percents >= 4 & best < n_percents / 4] <- NA
+  counted$of[by_row > best] <- "row"
+  known <- in_arm & !is.na(counted$sum + counted$size)
+  adds_up <- sums_by(known & counted$sum == counted$size, counted$variable)
+  counted$is_whole <- counted$n_levels > 1 & 2 * adds_up >= sums_by(known, counted$variable)
+  counted
+}
+
+# The sizes of the arms that the counts are of: n of an outcome's means or of a step of the flow,
+# whichever fits counts and percentages best. list(n, at) by arm and, named "", for all; `at` is 0 where
+# the number is a sum of the arms that is not printed.
+arm_sizes <- function(tables, published, counted) {
+  candidates <- size_candidates(tables, published)
+  scores <- apply(candidates$n, 1, function(n) {
+    size <- n[match(counted$arm, colnames(candidates$n))]
+    sum(counted$sum == size, na.rm = TRUE) +
+      sum(rounds_to(tables, 100 * counted$n / size, counted$percent_at), na.rm = TRUE)
+  })
+  best <- which.max(scores)
+  list(n = candidates$n[best, ], at = candidates$at[best, ])
+}
+
+# A row a candidate, of those with the same numbers the first, and no more than 50; a column an arm.
+size_candidates <- function(tables, published) {
+  means <- published$means
+  overall <- which(means$variable == "" & means$level == "")
+  what <- c(paste("mean", means$outcome[overall]), paste("step", published$flow$step))
+  arm <- c(means$arm[overall], published$flow$arm)
+  cells <- c(tables$at$means[overall, "n"], tables$at$flow[, "n"])
+  columns <- c(design_values(published, "arms"), "")
+  at <- matrix(NA_integer_, max(1, length(unique(what))), length(columns),
+    dimnames = list(NULL, columns)
+  )
+  at[cbind(match(what, unique(what)), match(arm, columns))] <- cells
+  n <- at
+  n[] <- exact_counts(tables, at)
+  total <- length(columns)
+  summed <- is.na(n[, total])
+  n[summed, total] <- rowSums(n[summed, -total, drop = FALSE])
+  at[summed, total] <- 0L
+  kept <- utils::head(which(!duplicated(n)), 50)
+  list(n = n[kept, , drop = FALSE], at = at[kept, , drop = FALSE])
+}
+
+count_figure <- function(counted, with_level = TRUE) {
+  sprintf(
+    "%s%s, %s", counted$variable, if (with_level) paste0(": ", counted$level) else "",
+    ifelse(counted$arm == "", "all arms", counted$arm)
+  )
+}
+
+percent_checks <- function(counted) {
+  of <- counted[!is.na(counted$percent_at) & !is.na(counted$of), ]
+  peers <- function(by, among) split(counted$n_at[among], counted[[by]][among])
+  groups <- peers("group", TRUE)
+  lines <- peers("line", counted$arm != "")
+  arms <- unique(counted[counted$arm != "", c("arm", "size_at")])$size_at
+  wholes <- lapply(seq_len(nrow(of)), function(k) {
+    switch(of$of[[k]],
+      arm = if (of$size_at[[k]] == 0) arms else of$size_at[[k]],
+      counted = if (is.na(of$sum[[k]])) NA else setdiff(groups[[of$group[[k]]]], of$n_at[[k]]),
+      row = if (of$arm[[k]] == "") NA else setdiff(lines[[as.character(of$line[[k]])]], of$n_at[[k]])
+    )
+  })
+  Map(new_check, "percent", of$percent_at, Map(c, of$n_at, wholes),
+    par = as.numeric(of$of != "arm"), figure = count_figure(of),
+    note = c(arm = "", counted = "of those counted", row = "of the row")[of$of]
+  )
+}
+
+# The levels add up to the arm. Where percentages show that they are of fewer people, some have no
+# level; unless all variables miss the same number, when the size is more likely the misprint.
+level_sum_checks <- function(counted) {
+  groups <- counted[!duplicated(counted$group), ]
+  groups <- groups[which(groups$is_whole & groups$size_at > 0 & !is.na(groups$sum)), ]
+  same <- paste(groups$arm, groups$sum)
+  n_same <- tabulate(match(same, same), nrow(groups))[match(same, same)]
+  n_groups <- sums_by(rep(1, nrow(groups)), groups$arm)
+  is_misprint <- n_same > 1 & 2 * n_same > n_groups
+  lacks_some <- groups$of %in% "counted" & groups$sum < groups$size & !is_misprint
+  groups <- groups[!lacks_some, ]
+  levels <- split(counted$n_at, counted$group)[groups$group]
+  Map(new_check, "sum", groups$size_at, levels,
+    check = "total", par = lengths(levels), figure = count_figure(groups, FALSE)
+  )
+}
+
+# The arms add up to the total column; an arm in which nothing of a variable is counted has no part in
+# it.
+column_sum_checks <- function(counted) {
+  total <- counted[counted$arm == "" & !is.na(counted$n_at), ]
+  arms <- counted[counted$arm != "" & !is.na(counted$n_at), ]
+  cells <- unname(split(arms$n_at, arms$line)[as.character(total$line)])
+  first <- !duplicated(arms$group)
+  n_arms <- tabulate(match(arms$variable[first], total$variable), nrow(total))
+  is_complete <- lengths(cells) == n_arms[match(total$variable, total$variable)]
+  total <- total[is_complete, ]
+  cells <- cells[is_complete]
+  Map(new_check, "sum", total$n_at, cells,
+    check = "total", par = lengths(cells), figure = count_figure(total)
+  )
+}
+
+# ---- Tests of counts ----
+
+count_test_checks <- function(tables, published, counted) {
+  tests <- published$tests
+  rows <- which(tests$test %in% c("chisq", "fisher") & tests$by %in% c("", "arm"))
+  sizes <- counted$size_at[match(design_values(published, "arms"), counted$arm)]
+  unlist(lapply(rows, function(row) {
+    test <- lapply(tests, `[[`, row)
+    at <- tables$at$tests[row, ]
+    counts <- tested_counts(tables, published, test, at, sizes)
+    figure <- paste0(
+      test$outcome, if (nzchar(test$level)) paste0(" (", test$level, ")"), " by ",
+      if (nzchar(test$reference)) paste0(test$arm, ", ", test$reference) else "arm"
+    )
+    if (test$test == "fisher") {
+      list(table_check("fisher", at[["p"]], counts, "fisher", figure))
+    } else {
+      chi_square_checks(at, counts, figure)
+    }
+  }), recursive = FALSE)
+}
+
+chi_square_checks <- function(at, counts, figure) {
+  from_statistic <- if (!is.na(at[["df"]])) {
+    new_check("p_chisq", at[["p"]], at[c("statistic", "df")], check = "p", figure = figure)
+  } else if (!is.null(counts)) {
+    new_check("p_chisq", at[["p"]], at[["statistic"]],
+      check = "p", par = prod(dim(counts$at) - 1), figure = figure
+    )
+  }
+  list(
+    table_check("chisq", at[["statistic"]], counts, "chisq", figure),
+    table_check("chisq_df", at[["df"]], counts, "df", figure),
+    from_statistic,
+    if (is.na(at[["statistic"]])) table_check("chisq_p", at[["p"]], counts, "chisq", figure)
+  )
+}
+
+table_check <- function(kind, target, counts, check, figure) {
+  if (!is.null(counts)) {
+    new_check(kind, target, as.vector(t(counts$at)),
+      check = check, dims = dim(counts$at), par = as.numeric(counts$has_totals), figure = figure
+    )
+  }
+}
+
+# The table that a test is of, list(at, has_totals): cells, levels by arms, the last row of totals if
+# need be. NULL if it is not printed.
+tested_counts <- function(tables, published, test, at, sizes) {
+  margin <- match(test$outcome, names(tables$margins)[-1])
+  counts <- if (is.na(margin)) {
+    step_counts(tables, published, test$outcome)
+  } else {
+    level_counts(tables, test, at, t(tables$margins[[margin + 1]]), sizes)
+  }
+  compared <- c(test$arm, test$reference)
+  compared <- if (all(nzchar(compared))) compared else design_values(published, "arms")
+  kept <- intersect(compared, colnames(counts$at)[colSums(is.na(counts$at)) == 0])
+  if (is.null(counts) || any(nzchar(c(test$arm, test$reference))) && length(kept) < 2) {
+    return(NULL)
+  }
+  counts$at <- counts$at[, kept, drop = FALSE]
+  if (length(kept) > 1) counts
+}
+
+# Those who reached a step of the flow, or were lost (`completion`), and those who did not.
+step_counts <- function(tables, published, outcome) {
+  named <- function(key) c(design_values(published, key), key)[[1]]
+  step <- if (outcome == "completion") named("lost") else outcome
+  arms <- design_values(published, "arms")
+  flow <- published$flow
+  cells_of <- function(step) {
+    rows <- which(flow$step == step)
+    tables$at$flow[rows[match(arms, flow$arm[rows])], "n"]
+  }
+  at <- rbind(cells_of(step), cells_of(named("randomised")))
+  colnames(at) <- arms
+  list(at = at, has_totals = TRUE)
+}
+
+# A level against the others where the test is of one, or only one is printed; all that are not printed
+# as one more level where df says so.
+level_counts <- function(tables, test, at, cells, sizes) {
+  cells[cells == 1L] <- NA
+  if (nzchar(test$variable) && test$variable != test$outcome) {
+    return(NULL)
+  }
+  cells <- if (nzchar(test$level)) cells[rownames(cells) == test$level, , drop = FALSE] else cells
+  n_arms <- sum(colSums(is.na(cells)) == 0)
+  df <- exact_counts(tables, at[["df"]])
+  has_totals <- nrow(cells) == 1 || df %in% (nrow(cells) * (n_arms - 1))
+  list(at = if (has_totals) rbind(cells, sizes) else cells, has_totals = has_totals)
+}
+
+# Which chi-square of a 2 x 2 table it was that came near to the printed one.
+chi_square_notes <- function(tables, found) {
+  checks <- tables$checks
+  rows <- which(checks$kind %in% c("chisq", "chisq_p") & checks$n == 4 & !is.na(found$value))
+  n <- matrix(exact_counts(tables, tables$inputs[outer(1:4, checks$first[rows], `+`)]), 4)
+  totals <- checks$par1[rows] != 0
+  n[3:4, totals] <- n[3:4, totals] - n[1:2, totals]
+  pearson <- colSums(n) * (n[1, ] * n[4, ] - n[2, ] * n[3, ])^2 /
+    ((n[1, ] + n[2, ]) * (n[3, ] + n[4, ]) * (n[1, ] + n[3, ]) * (n[2, ] + n[4, ]))
+  plain <- ifelse(
+    checks$kind[rows] == "chisq", pearson, stats::pchisq(pearson, 1, lower.tail = FALSE)
+  )
+  corrected <- abs(found$value[rows] - plain) > 1e-8 * (1e-6 + plain)
+  checks$note[rows[corrected]] <- "with Yates's correction"
+  checks$note
 }

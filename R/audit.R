@@ -37,7 +37,7 @@ dress_audit <- function(tables, found, published) {
     cell = sprintf("%s[%d, %s]", cells$table, cells$row, cells$column),
     printed = cells$text, recomputed = found$value, low = found$low, high = found$high,
     verdict = c(NA, audit_verdicts)[found$verdict + 1L], figure = tables$checks$figure,
-    note = tables$checks$note
+    note = chi_square_notes(tables, found)
   )
   shown <- which(!is.na(rows$verdict))
   structure(rows[shown, ],

@@ -106,6 +106,11 @@ void qst__normal_quantiles(const double *p, ptrdiff_t n, double *out);
 double qst__digamma(double x);
 double qst__trigamma(double x);
 
+/* ---- tail.c ---- */
+
+/* log gamma at x > 0. */
+double qst__log_gamma(double x);
+
 static inline ptrdiff_t qst__min(ptrdiff_t a, ptrdiff_t b)
 {
     return a < b ? a : b;

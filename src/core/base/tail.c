@@ -3,9 +3,9 @@
 #include <float.h>
 #include <math.h>
 
-/* log gamma for x > 0, without the global sign of lgamma(): Stirling's series (Abramowitz & Stegun
- * 6.1.41), after x is raised to where eight terms are enough. */
-static double log_gamma(double x)
+/* Stirling's series (Abramowitz & Stegun 6.1.41), after x is raised to where eight terms are
+ * enough; lgamma() writes a global sign. */
+double qst__log_gamma(double x)
 {
     double product = 1.0;
     while (x < 8.0) {
@@ -65,8 +65,8 @@ static double beta_share(double a, double b, double x, double y)
     if (x <= 0.0 || y <= 0.0) {
         return x <= 0.0 ? 0.0 : 1.0;
     }
-    const double front =
-        exp(log_gamma(a + b) - log_gamma(a) - log_gamma(b) + a * log(x) + b * log(y));
+    const double front = exp(
+        qst__log_gamma(a + b) - qst__log_gamma(a) - qst__log_gamma(b) + a * log(x) + b * log(y));
     return x < (a + 1.0) / (a + b + 2.0) ? front * beta_fraction(a, b, x) / a
                                          : 1.0 - front * beta_fraction(b, a, y) / b;
 }
@@ -76,7 +76,7 @@ static double beta_share(double a, double b, double x, double y)
 /* Abramowitz & Stegun 6.5.29 below a + 1, 6.5.31 above: the upper share Q(a, x). */
 static double gamma_upper(double a, double x)
 {
-    const double front = exp(a * log(x) - x - log_gamma(a));
+    const double front = exp(a * log(x) - x - qst__log_gamma(a));
     if (x < a + 1.0) {
         double term = 1.0 / a, sum = term;
         for (double n = 1.0; term > sum * DBL_EPSILON; n += 1.0) {

@@ -15,3 +15,353 @@ bool qst__range_sum(const qst__audit *audit, const qst_check *check, qst__range 
     *range_out = sum;
     return true;
 }
+
+static double percentage(double part, double others)
+{
+    return part >= 0.0 && part + others > 0.0 ? 100.0 * part / (part + others) : (double)NAN;
+}
+
+/* With par[0] the part is not among the other inputs: it and they are the whole, and the share
+ * rises with the part. Else they alone are the whole. */
+bool qst__range_percent(const qst__audit *audit, const qst_check *check, qst__range *range_out)
+{
+    const double own = check->par[0] != 0.0 ? 0.0 : 1.0;
+    if (check->n < 2) {
+        return false;
+    }
+    double others = 0.0;
+    qst__interval rest = {0.0, 0.0};
+    for (int k = 1; k < check->n; k++) {
+        const qst__interval x = qst__input_interval(audit, check, k);
+        others += qst__input_value(audit, check, k);
+        rest.low += x.low;
+        rest.high += x.high;
+    }
+    const double part = qst__input_value(audit, check, 0);
+    const qst__interval x = qst__input_interval(audit, check, 0);
+    *range_out = (qst__range){percentage(part, others - own * part),
+        percentage(x.low, rest.high - own * x.low), percentage(x.high, rest.low - own * x.high),
+        (double)NAN};
+    return true;
+}
+
+/* ---- Tables of counts ---- */
+
+enum { MAX_LINES = 64, MAX_COUNTS = 512 };
+
+/* Counts of a table in which no row and no column is empty, row by row. */
+typedef struct {
+    int n_rows, n_cols;
+    double n[MAX_COUNTS], row[MAX_LINES], col[MAX_LINES], total;
+} count_table;
+
+static double exact_count(const qst_printed *cell)
+{
+    const bool is_count = cell->kind == QST_CELL_COUNT && cell->decimals == 0 && cell->digits >= 0;
+    return is_count ? (double)cell->digits : (double)NAN;
+}
+
+/* The counts as they stand; with par[0] the last row holds totals of the columns and becomes what
+ * the rows above leave of them. False: too large, or a count that is none. */
+static bool read_counts(const qst__audit *audit, const qst_check *check, count_table *table)
+{
+    const int n_rows = check->n_rows, n_cols = check->n_cols;
+    if (n_rows > MAX_LINES || n_cols > MAX_LINES || n_rows * n_cols > MAX_COUNTS) {
+        return false;
+    }
+    table->n_rows = n_rows;
+    table->n_cols = n_cols;
+    bool is_valid = true;
+    for (int k = 0; k < n_rows * n_cols; k++) {
+        table->n[k] = exact_count(qst__input(audit, check, k));
+        const bool is_total = check->par[0] != 0.0 && k >= (n_rows - 1) * n_cols;
+        for (int above = k - n_cols; is_total && above >= 0; above -= n_cols) {
+            table->n[k] -= table->n[above];
+        }
+        is_valid = is_valid && table->n[k] >= 0.0;
+    }
+    return is_valid;
+}
+
+static void sum_lines(count_table *table)
+{
+    for (int i = 0; i < table->n_rows; i++) {
+        table->row[i] = 0.0;
+    }
+    for (int j = 0; j < table->n_cols; j++) {
+        table->col[j] = 0.0;
+    }
+    table->total = 0.0;
+    for (int k = 0; k < table->n_rows * table->n_cols; k++) {
+        table->row[k / table->n_cols] += table->n[k];
+        table->col[k % table->n_cols] += table->n[k];
+        table->total += table->n[k];
+    }
+}
+
+/* How many of n sums are not 0, moved to the front. */
+static int drop_zeros(double *sum, int n)
+{
+    int n_kept = 0;
+    for (int i = 0; i < n; i++) {
+        if (sum[i] > 0.0) {
+            sum[n_kept++] = sum[i];
+        }
+    }
+    return n_kept;
+}
+
+/* Leaves out what nobody has, as programs do before they test. */
+static void drop_empty_lines(count_table *table)
+{
+    const int n_counts = table->n_rows * table->n_cols;
+    int n_kept = 0;
+    for (int k = 0; k < n_counts; k++) {
+        if (table->row[k / table->n_cols] > 0.0 && table->col[k % table->n_cols] > 0.0) {
+            table->n[n_kept++] = table->n[k];
+        }
+    }
+    table->n_rows = drop_zeros(table->row, table->n_rows);
+    table->n_cols = drop_zeros(table->col, table->n_cols);
+}
+
+static bool read_table(const qst__audit *audit, const qst_check *check, count_table *table)
+{
+    if (!read_counts(audit, check, table)) {
+        return false;
+    }
+    sum_lines(table);
+    drop_empty_lines(table);
+    return table->n_rows > 1 && table->n_cols > 1;
+}
+
+static qst__range exactly(double value)
+{
+    return (qst__range){value, value, value, (double)NAN};
+}
+
+/* ---- Chi-square ---- */
+
+/* Pearson's, with every deviation made smaller by Yates's correction (1934, J R Stat Soc Suppl
+ * 1:217-235), but not below 0. */
+static double chi_square(const count_table *table, double correction)
+{
+    double sum = 0.0;
+    for (int k = 0; k < table->n_rows * table->n_cols; k++) {
+        const double expected =
+            table->row[k / table->n_cols] * table->col[k % table->n_cols] / table->total;
+        const double deviation = fmax(fabs(table->n[k] - expected) - correction, 0.0);
+        sum += deviation * deviation / expected;
+    }
+    return sum;
+}
+
+static double table_df(const count_table *table)
+{
+    return (double)(table->n_rows - 1) * (table->n_cols - 1);
+}
+
+static double distance(double x, qst__interval printed)
+{
+    return fmax(0.0, fmax(printed.low - x, x - printed.high));
+}
+
+/* A 2 x 2 table has two chi-squares in use: of them the one that comes nearer to what is printed,
+ * without correction if neither does. `as_p`: as P. */
+static qst__range nearer_chi_square(
+    const qst__audit *audit, const qst_check *check, const count_table *table, bool as_p)
+{
+    const double df = table_df(table);
+    double plain = chi_square(table, 0.0);
+    plain = as_p ? qst_tail_chisq(plain, df) : plain;
+    if (table->n_rows != 2 || table->n_cols != 2) {
+        return exactly(plain);
+    }
+    double corrected = chi_square(table, 0.5);
+    corrected = as_p ? qst_tail_chisq(corrected, df) : corrected;
+    const qst__interval printed =
+        qst__printed_interval(&audit->cells[check->target], audit->tables->truncated);
+    return exactly(distance(corrected, printed) < distance(plain, printed) ? corrected : plain);
+}
+
+bool qst__range_chisq(const qst__audit *audit, const qst_check *check, qst__range *range_out)
+{
+    count_table table;
+    if (!read_table(audit, check, &table)) {
+        return false;
+    }
+    *range_out = nearer_chi_square(audit, check, &table, false);
+    return true;
+}
+
+bool qst__range_chisq_p(const qst__audit *audit, const qst_check *check, qst__range *range_out)
+{
+    count_table table;
+    if (!read_table(audit, check, &table)) {
+        return false;
+    }
+    *range_out = nearer_chi_square(audit, check, &table, true);
+    return true;
+}
+
+bool qst__range_chisq_df(const qst__audit *audit, const qst_check *check, qst__range *range_out)
+{
+    count_table table;
+    if (!read_table(audit, check, &table)) {
+        return false;
+    }
+    *range_out = exactly(table_df(&table));
+    return true;
+}
+
+/* ---- Fisher's exact test ---- */
+
+enum { MAX_FISHER_STEPS = 1000000 };
+
+/*
+ * All tables with these margins, cell by cell: given the cells before it, a cell is hypergeometric,
+ * so the probability of all tables that share their first cells is a product. Where it does not
+ * exceed that of the table observed, none of them does, and they count as a whole (the idea of
+ * Mehta & Patel 1983, JASA 78:427-434, with the plainest of bounds).
+ */
+typedef struct {
+    int n_rows, n_cols;
+    const double *row;
+    double *col; /* what the rows above leave */
+    double observed, p_value;
+    long n_steps;
+} fisher_search;
+
+static double log_factorial(double n)
+{
+    return qst__log_gamma(n + 1.0);
+}
+
+static double log_choose(double n, double k)
+{
+    return log_factorial(n) - log_factorial(k) - log_factorial(n - k);
+}
+
+/* The cell of row i and column j is one of x from low to high when `left` of its row and `pool` of
+ * this and the next columns are still to be had. */
+typedef struct {
+    int i, j;
+    double left, pool, in_column, low, high, mode;
+} fisher_cell;
+
+static fisher_cell cell_at(const fisher_search *search, int i, int j, double left)
+{
+    fisher_cell cell = {i, j, left, 0.0, search->col[j], 0.0, 0.0, 0.0};
+    for (int k = j; k < search->n_cols; k++) {
+        cell.pool += search->col[k];
+    }
+    cell.low = fmax(0.0, left - (cell.pool - cell.in_column));
+    cell.high = fmin(left, cell.in_column);
+    const double mode = floor((left + 1.0) * (cell.in_column + 1.0) / (cell.pool + 2.0));
+    cell.mode = fmin(fmax(mode, cell.low), cell.high);
+    return cell;
+}
+
+/* P(x + 1) / P(x) of the hypergeometric. */
+static double step_up(const fisher_cell *cell, double x)
+{
+    return (cell->in_column - x) * (cell->left - x) /
+           ((x + 1.0) * (cell->pool - cell->in_column - cell->left + x + 1.0));
+}
+
+static void visit_cell(fisher_search *search, int i, int j, double left, double share);
+
+/* All tables with x in this cell; `share` is their probability. */
+static void visit_value(fisher_search *search, const fisher_cell *cell, double x, double share)
+{
+    const bool is_last_column = cell->j == search->n_cols - 2;
+    search->n_steps++;
+    if (share <= search->observed) {
+        search->p_value += share;
+        return;
+    }
+    if (is_last_column && cell->i == search->n_rows - 2) {
+        return;
+    }
+    search->col[cell->j] -= x;
+    if (is_last_column) {
+        search->col[cell->j + 1] -= cell->left - x;
+        visit_cell(search, cell->i + 1, 0, search->row[cell->i + 1], share);
+        search->col[cell->j + 1] += cell->left - x;
+    } else {
+        visit_cell(search, cell->i, cell->j + 1, cell->left - x, share);
+    }
+    search->col[cell->j] += x;
+}
+
+/* From the mode outwards, until what is left is lost in the sum. */
+static void visit_cell(fisher_search *search, int i, int j, double left, double share)
+{
+    const fisher_cell cell = cell_at(search, i, j, left);
+    const double rest = cell.pool - cell.in_column;
+    const double at_mode =
+        share * exp(log_choose(cell.in_column, cell.mode) + log_choose(rest, left - cell.mode) -
+                    log_choose(cell.pool, left));
+    const double lost = 1e-18;
+    double here = at_mode;
+    for (double x = cell.mode; search->n_steps < MAX_FISHER_STEPS && here > lost; x++) {
+        visit_value(search, &cell, x, here);
+        here = x < cell.high ? here * step_up(&cell, x) : 0.0;
+    }
+    here = cell.mode > cell.low ? at_mode / step_up(&cell, cell.mode - 1.0) : 0.0;
+    for (double x = cell.mode - 1.0; search->n_steps < MAX_FISHER_STEPS && here > lost; x--) {
+        visit_value(search, &cell, x, here);
+        here = x > cell.low ? here / step_up(&cell, x - 1.0) : 0.0;
+    }
+}
+
+/* P of one table given its margins. */
+static double table_probability(const count_table *table)
+{
+    double sum = -log_factorial(table->total);
+    for (int i = 0; i < table->n_rows; i++) {
+        sum += log_factorial(table->row[i]);
+    }
+    for (int j = 0; j < table->n_cols; j++) {
+        sum += log_factorial(table->col[j]);
+    }
+    for (int k = 0; k < table->n_rows * table->n_cols; k++) {
+        sum -= log_factorial(table->n[k]);
+    }
+    return exp(sum);
+}
+
+/* The long lines last: their cells are left to the margins. */
+static void sort_up(double *x, int n)
+{
+    for (int i = 1; i < n; i++) {
+        const double moved = x[i];
+        int j = i;
+        for (; j > 0 && x[j - 1] > moved; j--) {
+            x[j] = x[j - 1];
+        }
+        x[j] = moved;
+    }
+}
+
+/* Tables as likely as the observed one to 1e-7 count as equally likely, as in R. */
+bool qst__range_fisher(const qst__audit *audit, const qst_check *check, qst__range *range_out)
+{
+    count_table table;
+    if (!read_table(audit, check, &table)) {
+        return false;
+    }
+    fisher_search search = {.n_rows = table.n_rows,
+        .n_cols = table.n_cols,
+        .row = table.row,
+        .col = table.col,
+        .observed = table_probability(&table) * (1.0 + 1e-7)};
+    sort_up(table.row, table.n_rows);
+    sort_up(table.col, table.n_cols);
+    visit_cell(&search, 0, 0, table.row[0], 1.0);
+    if (search.n_steps >= MAX_FISHER_STEPS) {
+        return false;
+    }
+    *range_out = exactly(fmin(search.p_value, 1.0));
+    return true;
+}
