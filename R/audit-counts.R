@@ -25,8 +25,8 @@ rounds_to <- function(tables, value, at) {
 
 # ---- The flow of participants ----
 
-# The sums that `flow_sums` of the design states, or that all who are randomised are lost, excluded or
-# analysed, by arm and for all; and each step's arms add up to its total.
+# The sums that `flow_sums` of the design states, or that all who are randomised are lost, excluded
+# or analysed, by arm and for all; and each step's arms add up to its total.
 audit_flow <- function(tables, published) {
   flow <- published$flow
   columns <- unique(flow$arm)
@@ -111,8 +111,8 @@ audit_counts <- function(tables, published) {
 }
 
 # The rows of counts.csv: their cells (`n_at`, `percent_at`), the count `n`, which `group` (a
-# variable in an arm) and which `line` (a level in all arms) they are of, and `sum`, all of the group, NA
-# unless every level that the variable has is counted there.
+# variable in an arm) and which `line` (a level in all arms) they are of, and `sum`, all of the
+# group, NA unless every level that the variable has is counted there.
 counted_cells <- function(tables, published) {
   counts <- published$counts
   at <- tables$at$counts
@@ -144,8 +144,8 @@ number_true <- function(x, by) {
 }
 
 # Adds what the percentages are shares of: the arm's `size` and its cell `size_at`, and `of`: "arm",
-# "counted" (the sum of the levels: some people have none), "row" (the level in all arms), NA where nothing
-# fits. `is_whole`: the levels take in the whole arm, at least in half of the arms.
+# "counted" (the sum of the levels: some people have none), "row" (the level in all arms), NA where
+# nothing fits. `is_whole`: the levels take in the whole arm, at least in half of the arms.
 find_wholes <- function(tables, published, counted) {
   sizes <- arm_sizes(tables, published, counted)
   place <- match(counted$arm, names(sizes$n))
@@ -171,8 +171,8 @@ find_wholes <- function(tables, published, counted) {
 }
 
 # The sizes of the arms that the counts are of: n of an outcome's means or of a step of the flow,
-# whichever fits counts and percentages best. list(n, at) by arm and, named "", for all; `at` is 0 where
-# the number is a sum of the arms that is not printed.
+# whichever fits counts and percentages best. list(n, at) by arm and, named "", for all; `at` is 0
+# where the number is a sum of the arms that is not printed.
 arm_sizes <- function(tables, published, counted) {
   candidates <- size_candidates(tables, published)
   scores <- apply(candidates$n, 1, function(n) {
@@ -188,7 +188,8 @@ arm_sizes <- function(tables, published, counted) {
 size_candidates <- function(tables, published) {
   means <- published$means
   overall <- which(means$variable == "" & means$level == "")
-  what <- c(paste("mean", means$outcome[overall]), paste("step", published$flow$step))
+  what <- c(paste0("mean ", means$outcome[overall], recycle0 = TRUE),
+    paste0("step ", published$flow$step, recycle0 = TRUE))
   arm <- c(means$arm[overall], published$flow$arm)
   cells <- c(tables$at$means[overall, "n"], tables$at$flow[, "n"])
   columns <- c(design_values(published, "arms"), "")
@@ -215,15 +216,15 @@ count_figure <- function(counted, with_level = TRUE) {
 
 percent_checks <- function(counted) {
   of <- counted[!is.na(counted$percent_at) & !is.na(counted$of), ]
-  peers <- function(by, among) split(counted$n_at[among], counted[[by]][among])
-  groups <- peers("group", TRUE)
-  lines <- peers("line", counted$arm != "")
+  in_arm <- counted$arm != ""
+  groups <- split(counted$n_at, counted$group)
+  lines <- split(counted$n_at[in_arm], factor(counted$line[in_arm], seq_len(max(counted$line))))
   arms <- unique(counted[counted$arm != "", c("arm", "size_at")])$size_at
   wholes <- lapply(seq_len(nrow(of)), function(k) {
     switch(of$of[[k]],
       arm = if (of$size_at[[k]] == 0) arms else of$size_at[[k]],
       counted = if (is.na(of$sum[[k]])) NA else setdiff(groups[[of$group[[k]]]], of$n_at[[k]]),
-      row = if (of$arm[[k]] == "") NA else setdiff(lines[[as.character(of$line[[k]])]], of$n_at[[k]])
+      row = if (of$arm[[k]] == "") NA else setdiff(lines[[of$line[[k]]]], of$n_at[[k]])
     )
   })
   Map(new_check, "percent", of$percent_at, Map(c, of$n_at, wholes),
@@ -249,8 +250,8 @@ level_sum_checks <- function(counted) {
   )
 }
 
-# The arms add up to the total column; an arm in which nothing of a variable is counted has no part in
-# it.
+# The arms add up to the total column; an arm in which nothing of a variable is counted has no part
+# in it.
 column_sum_checks <- function(counted) {
   total <- counted[counted$arm == "" & !is.na(counted$n_at), ]
   arms <- counted[counted$arm != "" & !is.na(counted$n_at), ]
@@ -311,8 +312,8 @@ table_check <- function(kind, target, counts, check, figure) {
   }
 }
 
-# The table that a test is of, list(at, has_totals): cells, levels by arms, the last row of totals if
-# need be. NULL if it is not printed.
+# The table that a test is of, list(at, has_totals): cells, levels by arms, the last row of totals
+# if need be. NULL if it is not printed.
 tested_counts <- function(tables, published, test, at, sizes) {
   margin <- match(test$outcome, names(tables$margins)[-1])
   counts <- if (is.na(margin)) {
@@ -345,8 +346,8 @@ step_counts <- function(tables, published, outcome) {
   list(at = at, has_totals = TRUE)
 }
 
-# A level against the others where the test is of one, or only one is printed; all that are not printed
-# as one more level where df says so.
+# A level against the others where the test is of one, or only one is printed; all that are not
+# printed as one more level where df says so.
 level_counts <- function(tables, test, at, cells, sizes) {
   cells[cells == 1L] <- NA
   if (nzchar(test$variable) && test$variable != test$outcome) {

@@ -96,45 +96,56 @@ new_check <- function(kind, target, inputs, check = kind, dims = c(0, 0), par = 
 cell_kinds <- c(count = 0L, number = 1L, below = 2L, above = 3L, label = 4L, empty = 5L)
 
 # Cells and margins. A column is of counts if its name says so; labels are the levels of model rows
-# and, column `reference`, of the reference of each variable (at the first of its rows).
+# and, column `reference`, of the reference of each variable (at the first of its rows in a model).
 printed_cells <- function(published) {
-  empty <- data.frame(
+  empty <- list(
     table = "", row = 0L, column = "", text = "", digits = 0, decimals = 0L,
     kind = cell_kinds[["empty"]]
   )
   parts <- lapply(names(number_columns), function(name) {
     lapply(number_columns[[name]], number_cells, table = published[[name]], name = name)
   })
-  tables <- list(cells = do.call(rbind, c(list(empty), unlist(parts, recursive = FALSE))))
-  tables$at <- cell_places(tables$cells, published)
-  tables$margins <- printed_margins(tables, published)
+  cells <- join_cells(c(list(empty), unlist(parts, recursive = FALSE)))
+  margins <- printed_margins(cells, published)
+  tables <- list(cells = cells, at = cell_places(cells, published), margins = margins)
   add_labels(tables, published)
 }
 
+join_cells <- function(parts) {
+  fields <- stats::setNames(nm = names(parts[[1]]))
+  list2DF(lapply(fields, function(field) unlist(lapply(parts, `[[`, field), use.names = FALSE)))
+}
+
+# What digits cannot hold (an exponent, more than 15 digits) is a cell that is not read.
 number_cells <- function(table, name, column) {
-  text <- table[[column]]
-  rows <- which(nzchar(text))
-  text <- text[rows]
+  rows <- which(nzchar(table[[column]]))
+  text <- table[[column]][rows]
   decimals <- printed_digits(text)
+  scaled <- printed_number(text) * 10^decimals
+  readable <- decimals <= 15 & abs(scaled) < 1e15 & abs(scaled - round(scaled)) < 1e-3
+  readable <- readable %in% TRUE
   fractional <- if (name == "tests") table$test[rows] == "welch" else FALSE
   whole <- column %in% c("n", "items", "df", "df_residual") & decimals == 0 & !fractional
-  kind <- ifelse(startsWith(text, "<"), "below", ifelse(startsWith(text, ">"), "above",
-    ifelse(whole, "count", "number")))
-  data.frame(
+  kind <- ifelse(whole, "count", "number")
+  kind[startsWith(text, "<")] <- "below"
+  kind[startsWith(text, ">")] <- "above"
+  kind[!readable] <- "empty"
+  list(
     table = rep(name, length(rows)), row = rows, column = rep(column, length(rows)), text = text,
-    digits = round(printed_number(text) * 10^decimals), decimals = as.integer(decimals),
-    kind = unname(cell_kinds[kind])
+    digits = ifelse(readable, round(scaled), 0),
+    decimals = ifelse(readable, as.integer(decimals), 0L), kind = unname(cell_kinds[kind])
   )
 }
 
 # at[[table]][row, column]: the number of a cell, NA where nothing is printed.
 cell_places <- function(cells, published) {
+  own <- split(seq_along(cells$table), factor(cells$table, names(number_columns)))
   places <- lapply(names(number_columns), function(name) {
-    own <- which(cells$table == name)
     columns <- c(number_columns[[name]], if (name == "model") c("level", "reference"))
     at <- matrix(NA_integer_, nrow(published[[name]]), length(columns),
-      dimnames = list(NULL, columns))
-    at[cbind(cells$row[own], match(cells$column[own], columns))] <- own
+      dimnames = list(NULL, columns)
+    )
+    at[cbind(cells$row[own[[name]]], match(cells$column[own[[name]]], columns))] <- own[[name]]
     at
   })
   stats::setNames(places, names(number_columns))
@@ -147,20 +158,22 @@ cell_of <- function(tables, name, rows, column) {
 
 # For each variable that is counted by arm, a matrix of cells, arms by levels; for the arms their
 # number. The empty cell stands where no count is printed.
-printed_margins <- function(tables, published) {
+printed_margins <- function(cells, published) {
   arms <- design_values(published, "arms")
   counts <- published$counts
-  variables <- unique(counts$variable)
-  margins <- lapply(variables, function(variable) {
-    rows <- which(counts$variable == variable & counts$arm %in% arms)
-    levels <- unique(counts$level[rows])
-    margin <- matrix(1L, length(arms), length(levels), dimnames = list(arms, levels))
-    at <- cell_of(tables, "counts", rows, "n")
-    margin[cbind(match(counts$arm[rows], arms), match(counts$level[rows], levels))] <-
-      ifelse(is.na(at), 1L, at)
-    margin
-  })
-  c(list(arm = length(arms)), stats::setNames(margins, variables))
+  counted <- which(cells$table == "counts" & cells$column == "n")
+  counts$at <- rep_len(1L, nrow(counts))
+  counts$at[cells$row[counted]] <- counted
+  rows <- which(counts$arm %in% arms)
+  margins <- lapply(split(rows, factor(counts$variable[rows], unique(counts$variable[rows]))),
+    function(rows) {
+      levels <- unique(counts$level[rows])
+      margin <- matrix(1L, length(arms), length(levels), dimnames = list(arms, levels))
+      margin[cbind(match(counts$arm[rows], arms), match(counts$level[rows], levels))] <-
+        counts$at[rows]
+      margin
+    })
+  c(list(arm = length(arms)), margins)
 }
 
 margin_levels <- function(tables, published, variable) {
