@@ -212,8 +212,8 @@ error_checks <- function(tables, published, model) {
   }, model$rows, targets)
 }
 
-# A coefficient, its level and reference or, of a numeric covariate, its standard deviations and means
-# by arm; the empty cell for what there is not.
+# A coefficient, its level and reference or, of a numeric covariate, its standard deviations and
+# means by arm; the empty cell for what there is not.
 error_inputs <- function(row, tables, published) {
   estimate <- cell_of(tables, "model", row, "estimate")
   arms <- design_values(published, "arms")
