@@ -9,7 +9,8 @@
 #' printed: correctly rounded tables are never blamed.
 #'
 #' @param published The printed tables, a [published()].
-#' @param truncated `TRUE` if numbers were cut off instead of rounded.
+#' @param truncated `TRUE` if numbers were cut off instead of rounded; `NULL`: as the design's key
+#'   `rounding` says.
 #' @return A data frame of class `audit`, one row a check: `check` (its kind),
 #'   `cell` (table, row and column of the figure recomputed), `printed` (text),
 #'   `recomputed` (from the printed inputs taken at their word), `low`, `high` (what rounding of the
@@ -20,8 +21,11 @@
 #' found <- audit(published(dir))
 #' found[found$verdict == "inconsistent", ]
 #' @export
-audit <- function(published, truncated = FALSE) {
+audit <- function(published, truncated = NULL) {
   check_class(published, "published", "published")
+  if (is.null(truncated)) {
+    truncated <- identical(design_values(published, "rounding"), "truncated")
+  }
   check_flag(truncated, "truncated")
   tables <- audit_tables(published, truncated)
   dress_audit(tables, .Call(C_qstr_audit, core_tables(tables)), published)
@@ -40,8 +44,9 @@ dress_audit <- function(tables, found, published) {
     note = chi_square_notes(tables, found)
   )
   shown <- which(!is.na(rows$verdict))
-  structure(rows[shown, ],
-    row.names = seq_along(shown), class = c("audit", "data.frame"), tables = tables,
+  rows <- rbind(rows[shown, ], audit_other(published, tables$truncated))
+  structure(rows,
+    row.names = seq_len(nrow(rows)), class = c("audit", "data.frame"), tables = tables,
     published = published
   )
 }
@@ -125,7 +130,7 @@ number_cells <- function(table, name, column) {
   readable <- decimals <= 15 & abs(scaled) < 1e15 & abs(scaled - round(scaled)) < 1e-3
   readable <- readable %in% TRUE
   fractional <- if (name == "tests") table$test[rows] == "welch" else FALSE
-  whole <- column %in% c("n", "items", "df", "df_residual") & decimals == 0 & !fractional
+  whole <- column %in% c("n", "k", "items", "df", "df_residual") & decimals == 0 & !fractional
   kind <- ifelse(whole, "count", "number")
   kind[startsWith(text, "<")] <- "below"
   kind[startsWith(text, ">")] <- "above"
@@ -173,7 +178,7 @@ printed_margins <- function(cells, published) {
         counts$at[rows]
       margin
     })
-  c(list(arm = length(arms)), margins)
+  c(list(arm = max(1L, length(arms))), margins)
 }
 
 margin_levels <- function(tables, published, variable) {

@@ -29,6 +29,7 @@
 #'   Empty text or `NA` is not printed. Others name the row. Numbers are refused, since they have
 #'   lost their digits: read with `colClasses = "character"`.
 #' @param conf.level Level of the printed intervals.
+#' @param truncated `TRUE` if numbers were cut off instead of rounded.
 #' @return A data frame of class `pool_checks`, a row a check: `row`, `label`, `check`, `printed`
 #'   (text, `NA` where nothing is), `recomputed`, `low`, `high` (what rounding allows), `verdict`
 #'   (`exact`: the recomputed number prints as the printed one; `rounding`: another that rounding
@@ -48,8 +49,9 @@
 #' checks[checks$verdict %in% "inconsistent", ]
 #' checks[checks$row == 3, ]
 #' @export
-check_pools <- function(data, conf.level = 0.95) {
+check_pools <- function(data, conf.level = 0.95, truncated = FALSE) {
   data <- check_data_frame(data)
+  check_flag(truncated, "truncated")
   check_number(conf.level, "conf.level", min = 0.5, max = 0.9999)
   known <- intersect(pool_columns, names(data))
   if (!any(c("estimate", "conf.low", "Q", "I2") %in% known)) {
@@ -64,7 +66,7 @@ check_pools <- function(data, conf.level = 0.95) {
   q <- stats::qnorm((1 + conf.level) / 2)
   labels <- pool_labels(data)
   checks <- lapply(seq_len(nrow(data)), function(i) {
-    pool <- read_pool(data[i, , drop = FALSE])
+    pool <- read_pool(data[i, , drop = FALSE], truncated)
     found <- do.call(rbind, as.list(pool_checks(pool, q)))
     if (is.null(found)) NULL else cbind(row = i, label = labels[[i]], found)
   })
@@ -118,10 +120,10 @@ pool_content <- function(column) {
 }
 
 # The numbers of one row; NULL where nothing is printed.
-read_pool <- function(row) {
+read_pool <- function(row, truncated) {
   columns <- intersect(pool_columns, names(row))
   pool <- lapply(stats::setNames(nm = columns), function(column) {
-    printed_range(as.character(row[[column]]))
+    printed_range(as.character(row[[column]]), truncated && !column %in% c("k", "n"))
   })
   measure <- if ("measure" %in% names(row)) tolower(as.character(row$measure)) else ""
   ratio <- "^(or|rr|hr|irr|rom|peto|log ?odds|.*ratio.*)$"
@@ -131,17 +133,18 @@ read_pool <- function(row) {
   pool
 }
 
-printed_range <- function(text) {
+printed_range <- function(text, truncated) {
   text <- plain_printed(text)
   if (is.na(text)) {
     return(NULL)
   }
   value <- printed_number(text)
-  half <- printed_half(text)
-  if (startsWith(text, "<")) {
-    return(list(value = NA_real_, low = 0, high = value, text = text))
+  bound <- substr(text, 1, 1)
+  box <- switch(bound, "<" = c(0, value), ">" = c(value, Inf), printed_box(text, truncated))
+  if (bound %in% c("<", ">")) {
+    value <- NA_real_
   }
-  list(value = value, low = value - half, high = value + half, text = text)
+  list(value = value, low = box[[1]], high = box[[2]], text = text)
 }
 
 pool_labels <- function(data) {
@@ -176,7 +179,7 @@ pool_check <- function(check, printed, range, verdict = NA_character_, note = ""
 # exact, rounding or inconsistent; `range` is what was recomputed, `printed` a printed range.
 pool_verdict <- function(range, printed) {
   hair <- 1e-9 * max(1, abs(range$value), na.rm = TRUE)
-  if (isTRUE(prints_as(range$value, printed$text))) {
+  if (isTRUE(range$value >= printed$low - hair && range$value <= printed$high + hair)) {
     "exact"
   } else if (range$low <= printed$high + hair && range$high >= printed$low - hair) {
     "rounding"

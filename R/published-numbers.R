@@ -116,10 +116,23 @@ printed_half <- function(text) {
 # Does a value print as `text`? Ties may be rounded both ways (whatever rule the
 # printer had); a hair is for the machine.
 prints_as <- function(value, text) {
-  below <- rep_len(startsWith(text, "<"), length(value))
+  text <- plain_printed(text)
+  number <- printed_number(text)
   hair <- 1e-9 * pmax(1, abs(value))
   ifelse(
-    below, value < printed_number(text) - hair,
-    abs(value - printed_number(text)) <= printed_half(text) + hair
+    rep_len(startsWith(text, "<"), length(value)), value < number - hair,
+    ifelse(rep_len(startsWith(text, ">"), length(value)), value > number + hair,
+      abs(value - number) <= printed_half(text) + hair)
   )
+}
+
+# All numbers that print as `text`: c(low, high).
+printed_box <- function(text, truncated) {
+  value <- printed_number(text)
+  if (truncated) {
+    unit <- 2 * printed_half(text)
+    sort(c(value, value + if (startsWith(text, "-")) -unit else unit))
+  } else {
+    value + c(-1, 1) * printed_half(text)
+  }
 }
