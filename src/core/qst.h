@@ -205,7 +205,7 @@ double qst_normal_quantile(double p);
 
 /* ---- Tails of distributions: base/tail.c ---------------------------------------------- */
 
-/* P values, relative error about 1e-13: normal and t two-sided (at |x|), chi-square and F upper
+/* P values, relative error some 1e-13: normal and t two-sided (at |x|), chi-square and F upper
  * (1 for x <= 0). df > 0, whole or not; NaN for other df and for NaN. */
 double qst_tail_normal(double z);
 double qst_tail_t(double t, double df);
