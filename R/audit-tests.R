@@ -23,8 +23,8 @@ interval_level <- function(published) {
   if (length(level) == 1 && !is.na(level) && level > 0 && level < 1) level else 0.95
 }
 
-# Some print t without its sign. They do not if a t is negative where the difference is; a negative
-# t elsewhere is wrong by either habit.
+# Some print t without its sign. They do not if a t is negative where the difference may be (means
+# that are printed the same may differ either way); a negative t elsewhere is wrong by either habit.
 prints_signs <- function(tables, pairs, paired, index) {
   mean_of <- function(tests, arm) {
     rows <- index$rows(tests$outcome, tests$variable, tests$level, arm)
@@ -32,8 +32,8 @@ prints_signs <- function(tables, pairs, paired, index) {
   }
   statistic <- function(tests) cell_values(tables, tables$at$tests[tests$row, "statistic"])
   any(
-    statistic(pairs) < 0 & mean_of(pairs, pairs$arm) < mean_of(pairs, pairs$reference),
-    statistic(paired) < 0 & mean_of(paired, paired$arm) < 0,
+    statistic(pairs) < 0 & mean_of(pairs, pairs$arm) <= mean_of(pairs, pairs$reference),
+    statistic(paired) < 0 & mean_of(paired, paired$arm) <= 0,
     na.rm = TRUE
   )
 }

@@ -482,7 +482,7 @@ paired_claims <- function(tables, row, test) {
 interaction_claims <- function(tables, row, test) {
   n <- counted(tables, sub(".*:", "", test$by))
   all <- sum(arm_n(tables, test$outcome))
-  if (anyNA(n) || any(n == 0) || !same_people(tables, test$outcome)) {
+  if (anyNA(n) || any(n == 0) || !all(same_people(tables, test$outcome))) {
     return(NULL)
   }
   c(
@@ -502,15 +502,14 @@ model_claims <- function(tables) {
   rows <- lapply(seq_len(length(tables$model$estimate)), row_claims, tables = tables, df = df)
   c(
     unlist(rows, recursive = FALSE),
-    if (same_people(tables, outcome)) {
-      c(ols_claims(tables, outcome), error_claims(tables, outcome, df))
-    }
+    ols_claims(tables, outcome),
+    if (all(same_people(tables, outcome))) error_claims(tables, outcome, df)
   )
 }
 
-# Are those of Table 1 the people of the outcome?
+# Are those of Table 1 the people of the outcome, arm by arm?
 same_people <- function(tables, outcome) {
-  identical(arm_n(tables), arm_n(tables, outcome))
+  arm_n(tables) == arm_n(tables, outcome)
 }
 
 row_claims <- function(tables, row, df) {
@@ -541,7 +540,10 @@ row_claims <- function(tables, row, df) {
 ols_claims <- function(tables, outcome) {
   claims <- lapply(c(design_of(tables, "arms"), ""), function(arm) {
     row <- mean_at(tables, outcome, arm)
-    if (length(row) == 1) claim("ols", tables, "means", row, "mean", ols_range(tables, arm))
+    same <- same_people(tables, outcome)
+    if (length(row) == 1 && isTRUE(if (arm == "") all(same) else same[[arm]])) {
+      claim("ols", tables, "means", row, "mean", ols_range(tables, arm))
+    }
   })
   unlist(claims, recursive = FALSE)
 }
