@@ -16,7 +16,7 @@
 #' @return `print()`: `x`, invisibly. `summary()`: a [questrial_table] with a row a kind of check
 #'   (`check`, `exact`, `rounding`, `inconsistent`, `checks`), the last one for all. `[`: an audit,
 #'   a data frame, or a vector.
-#' @seealso [audit()]
+#' @seealso [plot.audit()] draws the tables with these verdicts, [write_audit()] writes them.
 #' @examples
 #' found <- audit(published(system.file("extdata", "lemogne2020", package = "questrial")))
 #' found
@@ -110,12 +110,12 @@ inconsistent_rows <- function(audit) {
   audit[which(audit$verdict == "inconsistent"), ]
 }
 
-# "tests[4, p]: P of ... / printed 0.23, allowed 0.31 to 0.33": two texts a row.
+# "tests[4, p], p: specialty by arm", "printed 0.23, recomputed 0.321": two texts a row.
 inconsistent_words <- function(rows) {
   table <- inconsistent_table(rows)
   same <- table$recomputed == table$allowed
   rbind(
-    ifelse(nzchar(table$figure), paste0(table$cell, ": ", table$figure), table$cell),
+    paste0(table$cell, ", ", table$check, ifelse(nzchar(table$figure), ": ", ""), table$figure),
     paste0(
       "printed ", table$printed, ", recomputed ", table$recomputed,
       ifelse(same | !nzchar(table$allowed), "", paste(", allowed", table$allowed)),
@@ -128,13 +128,13 @@ inconsistent_words <- function(rows) {
 inconsistent_table <- function(rows) {
   decimals <- printed_digits(rows$printed)
   shown <- data.frame(
-    cell = rows$cell, figure = rows$figure,
+    cell = rows$cell, check = rows$check, figure = rows$figure,
     printed = rows$printed, recomputed = recomputed_text(rows$recomputed, decimals),
     allowed = allowed_text(rows$low, rows$high, decimals)
   )
   notes <- unique(rows$note[nzchar(rows$note)])
   new_questrial_table(shown, "inconsistent", "What is inconsistent", notes, columns = Map(
-    table_column, c("Cell", "Figure", "Printed", "Recomputed", "Allowed"), names(shown),
+    table_column, c("Cell", "Check", "Figure", "Printed", "Recomputed", "Allowed"), names(shown),
     USE.NAMES = FALSE
   ))
 }

@@ -2,7 +2,9 @@
 
 docx_report <- function(document, file) {
   page <- officer::prop_section(
-    page_size = officer::page_size(8.27, 11.69, orient = "portrait"),
+    page_size = officer::page_size(
+      8.27, 11.69, orient = if (isTRUE(document$landscape)) "landscape" else "portrait"
+    ),
     page_margins = officer::page_mar(0.8, 0.8, 0.75, 0.75, 0.4, 0.4, 0)
   )
   template <- system.file("report", "template.docx", package = "questrial", mustWork = TRUE)
@@ -43,6 +45,9 @@ docx_writers <- list(
   table = function(docx, block) {
     docx <- docx_add_table(docx, table_layout(block$table), room = 6.65)
     officer::body_add_par(docx, "", style = "Normal")
+  },
+  sheet = function(docx, block) {
+    docx_add_sheet(docx, block$sheet)
   },
   figure = function(docx, block) {
     path <- tempfile("figure", fileext = ".png")

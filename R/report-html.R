@@ -12,7 +12,7 @@ html_report <- function(document, file) {
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">",
     sprintf("<meta name=\"generator\" content=\"%s\">", html_escape(document$generator)),
     sprintf("<title>%s</title>", html_escape(document$title)),
-    "<style>", table_css, report_style(), "</style>",
+    "<style>", table_css, report_style(), document$style, "</style>",
     "</head>",
     "<body>",
     "<a class=\"skip\" href=\"#report\">Skip to the report</a>",
@@ -82,6 +82,9 @@ html_writers <- list(
   },
   table = function(block) {
     table_html(block$table)
+  },
+  sheet = function(block) {
+    sheet_html(block$sheet)
   },
   figure = function(block) {
     type <- if (capabilities("cairo")) "svg" else "png"

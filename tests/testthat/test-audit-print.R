@@ -13,7 +13,7 @@ test_that("an audit prints its counts first, then what is inconsistent, in 80 co
   n <- table(found$verdict)
   expect_match(paste(lines, collapse = " "), sprintf("%d inconsistent", n[["inconsistent"]]))
   first <- which(found$verdict == "inconsistent")[[1]]
-  expect_match(lines, paste0(found$cell[[first]], ":"), fixed = TRUE, all = FALSE)
+  expect_match(lines, paste0(found$cell[[first]], ", ", found$check[[first]]), fixed = TRUE, all = FALSE)
   short <- capture.output(print(found, n = 1))
   expect_match(short, "more are not shown", all = FALSE)
   expect_error(print(found, n = -1), "`n`", class = "questrial_error_argument")
