@@ -15,6 +15,7 @@ repair_plan <- function(tables, published, max_size, max_proposals) {
   )
   c(core_offers(tables, offers), list(
     allowed = lapply(allowed_changes(tables$cells), `&`, is_open),
+    decimals = usual_decimals(tables$cells, published),
     weight = stats::setNames(rep(1, length(change_kinds)), change_kinds),
     max_size = as.integer(max_size), max_proposals = as.integer(max_proposals)
   ))
@@ -40,6 +41,26 @@ allowed_changes <- function(cells) {
     digit = is_number, transposed = is_number, sign = is_number & signed,
     decimal = (is_number | cells$kind %in% cell_kinds[c("below", "above")]) & !people
   )
+}
+
+# Decimals that at least four in five numbers of a column have (means: of an outcome), if these are
+# three or more; else -1.
+usual_decimals <- function(cells, published) {
+  is_mean <- cells$table == "means"
+  outcome <- rep("", nrow(cells))
+  outcome[is_mean] <- published$means$outcome[cells$row[is_mean]]
+  column <- match_groups(cells$table, cells$column, outcome)
+  decimals <- ifelse(cells$kind %in% cell_kinds[c("label", "empty")], -1L, cells$decimals)
+  n <- table(column, decimals)
+  most <- max.col(n, "first")
+  is_usual <- n[cbind(seq_along(most), most)] >= pmax(3, 0.8 * rowSums(n))
+  usual <- as.integer(colnames(n))[most]
+  ifelse(is_usual, usual, -1L)[column]
+}
+
+match_groups <- function(...) {
+  key <- paste(..., sep = "\r")
+  match(key, unique(key))
 }
 
 # ---- Offers: list(kind, edits), where edits has columns offer, cell, rule, from ----
@@ -84,8 +105,9 @@ pairs_within <- function(group, most = 5) {
   do.call(rbind, c(list(matrix(0L, 0, 2)), pairs))
 }
 
-# Neighbours in a column, two levels in an arm, two arms in a row, as print has them side by side.
-exchange_pairs <- function(table, name) {
+# Neighbours in a column, two levels in an arm, two arms in a row, as print has them side by side;
+# outcomes side by side are of the same people.
+exchange_pairs <- function(table, name, column) {
   key <- function(...) do.call(paste, c(unname(table[c(...)]), sep = "\r"))
   arms <- function(...) ifelse(nzchar(table$arm), key(...), paste("\n", seq_len(nrow(table))))
   pairs <- switch(name,
@@ -94,7 +116,7 @@ exchange_pairs <- function(table, name) {
     means = list(
       pairs_within(key("outcome", "variable", "arm")),
       pairs_within(arms("outcome", "variable", "level")),
-      pairs_within(key("variable", "level", "arm"), 1)
+      if (column != "n") pairs_within(key("variable", "level", "arm"), 1)
     ),
     model = list(pairs_within(table$model, 1)),
     list(pairs_within(rep(1L, nrow(table)), 1))
@@ -111,10 +133,11 @@ row_columns <- list(
 exchange_offers <- function(tables, published, is_open) {
   names <- intersect(c("flow", "counts", "means", "tests", "model", "alpha"), names(tables$at))
   offers <- lapply(names, function(name) {
-    pairs <- exchange_pairs(published[[name]], name)
     cells <- lapply(number_columns[[name]], function(column) {
+      pairs <- exchange_pairs(published[[name]], name, column)
       exchange_block("exchange", tables, pairs, name, column, is_open)
     })
+    pairs <- exchange_pairs(published[[name]], name, "")
     if (name == "model") {
       pairs <- pairs[!is_same_factor(published$model, pairs), , drop = FALSE]
     }

@@ -1780,7 +1780,7 @@ typedef struct {
     int32_t target;         /* the cell recomputed */
     int32_t first, n;       /* its inputs: inputs[first] .. inputs[first + n - 1] */
     int32_t n_rows, n_cols; /* of inputs that are a table, row by row; else 0 */
-    bool without_sign;      /* the target is printed without its sign */
+    bool without_sign;      /* the target may be printed without its minus sign */
     double par[3];
 } qst_check;
 
@@ -1869,8 +1869,11 @@ typedef struct {
     int32_t first, n;
 } qst_offer;
 
+/* `decimals`: how many the column that a cell stands in has nearly everywhere, -1 if it has no such
+ * number. */
 typedef struct {
     const uint16_t *allowed; /* a cell: the sum of 1 << kind over the changes it may have alone */
+    const int32_t *decimals;
     const qst_offer *offers;
     ptrdiff_t n_offers;
     const qst_edit *edits;
@@ -1899,7 +1902,8 @@ typedef struct {
  * the prior is the product over its changes of weight[kind] / how many changes
  * of that kind the tables allow; the likelihood is the product, over all checks that any of them
  * touches, of the probability that rounding gives the target as printed
- * (normal with the check's value and spread).
+ * (normal with the check's value and spread), and of 1 / 20 for each cell that any of them edits
+ * and that has other decimals than its column.
  */
 typedef struct {
     int32_t part;

@@ -71,7 +71,7 @@ static void read_edits(SEXP edits_sexp, qst_repair_plan *plan)
     plan->edits = edits;
 }
 
-/* list(allowed, offers, edits, weight (named), max_size, max_proposals). */
+/* list(allowed, decimals, offers, edits, weight (named), max_size, max_proposals). */
 static qst_repair_plan read_plan(SEXP plan_sexp, ptrdiff_t n_cells)
 {
     SEXP weight_sexp = qstr_element(plan_sexp, "weight");
@@ -80,7 +80,8 @@ static qst_repair_plan read_plan(SEXP plan_sexp, ptrdiff_t n_cells)
     const double *weight = qstr_doubles(weight_sexp, XLENGTH(names_sexp), "weight");
     qst_repair_plan plan = {.max_size = qstr_int(qstr_element(plan_sexp, "max_size"), "max_size"),
         .max_proposals = qstr_int(qstr_element(plan_sexp, "max_proposals"), "max_proposals"),
-        .allowed = read_allowed(qstr_element(plan_sexp, "allowed"), n_cells)};
+        .allowed = read_allowed(qstr_element(plan_sexp, "allowed"), n_cells),
+        .decimals = qstr_ints(qstr_element(plan_sexp, "decimals"), n_cells, "decimals")};
     for (int k = 0; k < QST_N_CHANGES; k++) {
         plan.weight[k] = 1.0;
     }

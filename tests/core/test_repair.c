@@ -21,6 +21,7 @@ typedef struct {
     int32_t inputs[3 * N_CHECKS];
     qst_tables tables;
     uint16_t allowed[N_CELLS];
+    int32_t decimals[N_CELLS];
     qst_offer offers[8];
     qst_edit edits[32];
     qst_repair_plan plan;
@@ -63,6 +64,7 @@ static void sample_make(sample *s)
         .checks = s->checks,
         .inputs = s->inputs};
     s->plan = (qst_repair_plan){.allowed = s->allowed,
+        .decimals = s->decimals,
         .offers = s->offers,
         .edits = s->edits,
         .max_size = 2,

@@ -131,11 +131,11 @@ qst_finding qst__check_cells(const qst__audit *audit, const qst_check *check)
     if (!kinds[check->kind].range(audit, check, &range) || isnan(range.low) || isnan(range.high)) {
         return finding;
     }
-    if (check->without_sign) {
+    const qst_printed *target = &audit->cells[check->target];
+    if (check->without_sign && target->digits >= 0) {
         range = without_sign(range);
     }
     finding = (qst_finding){range.value, range.low, range.high, range.spread, QST_VERDICT_NONE};
-    const qst_printed *target = &audit->cells[check->target];
     if (target->kind == QST_CELL_EMPTY || is_label(target)) {
         return finding;
     }

@@ -371,6 +371,7 @@ typedef struct {
     int32_t size;
     qst__page page;
     bool *is_touched; /* checks that some candidate touches */
+    bool *is_edited;  /* cells that some candidate edits */
     candidate *candidates;
     ptrdiff_t n;
 } ranking;
@@ -403,6 +404,7 @@ static void mark_touched(ranking *r)
     const qst__lists *checks = &r->repair->checks_of;
     for (int k = 0; k < r->page.n_undo; k++) {
         const int32_t cell = r->page.undo[k].cell;
+        r->is_edited[cell] = true;
         for (ptrdiff_t i = checks->start[cell]; i < checks->start[cell + 1]; i++) {
             r->is_touched[checks->item[i]] = true;
         }
@@ -462,10 +464,25 @@ static double log_fit(const qst__audit *audit, const qst_check *check)
     return mass > 0.0 ? fmax(least, log(mass)) : least;
 }
 
+/* Log of the probability that decimals of edited cells are as they are. */
+static double log_format(const ranking *r)
+{
+    const double log_odd = log(1.0 / 20.0);
+    double sum = 0.0;
+    for (ptrdiff_t cell = 0; cell < r->repair->tables->n_cells; cell++) {
+        const int32_t usual = r->repair->plan->decimals[cell];
+        if (r->is_edited[cell] && usual >= 0 && r->page.cells[cell].decimals != usual) {
+            sum += log_odd;
+        }
+    }
+    return sum;
+}
+
 static double log_likelihood(ranking *r, const qst__move_set *set)
 {
     double sum = 0.0;
     if (do_all(r, set)) {
+        sum = log_format(r);
         const qst__audit audit = {r->repair->tables, r->page.cells};
         for (ptrdiff_t i = 0; i < r->repair->tables->n_checks; i++) {
             if (r->is_touched[i] && r->repair->state[i] != QST__OPEN) {
@@ -538,6 +555,9 @@ static qst_status make_ranking(const qst__repair *repair, const qst__found *foun
         qst__arena_array(arena, found->n, sizeof *r->candidates, &r->candidates, err);
     if (status == QST_OK) {
         status = qst__arena_array(arena, tables->n_checks, 1, &r->is_touched, err);
+    }
+    if (status == QST_OK) {
+        status = qst__arena_array(arena, tables->n_cells, 1, &r->is_edited, err);
     }
     if (status == QST_OK) {
         status =

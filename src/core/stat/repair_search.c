@@ -19,6 +19,7 @@ typedef struct {
     qst__page page;
     uint8_t *state;                   /* of each check */
     int32_t *seen_check, *seen_offer; /* when a list had it last */
+    int32_t *covered;                 /* checks: when a move was found to touch it last */
     int32_t stamp;
     struct {
         int32_t *failing, *touched;
@@ -46,6 +47,7 @@ static int32_t new_stamp(searcher *s, const qst__repair *repair)
 {
     if (s->stamp == INT32_MAX) {
         memset(s->seen_check, 0, (size_t)repair->tables->n_checks * sizeof *s->seen_check);
+        memset(s->covered, 0, (size_t)repair->tables->n_checks * sizeof *s->covered);
         memset(s->seen_offer, 0, (size_t)repair->plan->n_offers * sizeof *s->seen_offer);
         s->stamp = 0;
     }
@@ -54,46 +56,109 @@ static int32_t new_stamp(searcher *s, const qst__repair *repair)
 
 /* ---- Which moves ---- */
 
-static ptrdiff_t count_failing(searcher *s, const qst__repair *repair, int32_t cell, int32_t stamp)
+/* The cells that a move edits, and all that fails at a level. */
+typedef struct {
+    const int32_t *cells;
+    ptrdiff_t n_cells;
+} edited;
+
+static edited cells_of_move(const qst__repair *repair, const qst__move *move, int32_t *room)
+{
+    if (move->cell >= 0) {
+        room[0] = move->cell;
+        return (edited){room, 1};
+    }
+    const qst_offer *offer = &repair->plan->offers[move->number];
+    for (int32_t k = 0; k < offer->n; k++) {
+        room[k] = repair->plan->edits[offer->first + k].cell;
+    }
+    return (edited){room, offer->n};
+}
+
+/* Marks the failing checks that the cells touch and that are not covered since `since`; returns how
+ * many. */
+static ptrdiff_t count_failing(
+    searcher *s, const qst__repair *repair, edited cells, int32_t since, int32_t *mark)
 {
     const qst__lists *checks = &repair->checks_of;
+    const int32_t stamp = new_stamp(s, repair);
     ptrdiff_t n = 0;
-    for (ptrdiff_t k = checks->start[cell]; k < checks->start[cell + 1]; k++) {
-        const int32_t check = checks->item[k];
-        if (s->state[check] == QST__FAILS && s->seen_check[check] != stamp) {
-            s->seen_check[check] = stamp;
-            n++;
+    for (ptrdiff_t i = 0; i < cells.n_cells; i++) {
+        const int32_t cell = cells.cells[i];
+        for (ptrdiff_t k = checks->start[cell]; k < checks->start[cell + 1]; k++) {
+            const int32_t check = checks->item[k];
+            if (s->state[check] == QST__FAILS && mark[check] != stamp &&
+                s->covered[check] < since) {
+                mark[check] = stamp;
+                n++;
+            }
         }
     }
     return n;
 }
 
-static bool offer_touches_all(
-    searcher *s, const qst__repair *repair, const qst_offer *offer, ptrdiff_t n_failing)
+/* Of the failing checks not covered since `since` the one that fewest moves touch. */
+static int32_t easiest_check(
+    const searcher *s, const qst__repair *repair, int32_t depth, int32_t since)
 {
-    const int32_t stamp = new_stamp(s, repair);
-    ptrdiff_t n = 0;
-    for (int32_t k = 0; k < offer->n; k++) {
-        n += count_failing(s, repair, repair->plan->edits[offer->first + k].cell, stamp);
-    }
-    return n == n_failing;
-}
-
-static int32_t easiest_check(const searcher *s, const qst__repair *repair, int32_t depth)
-{
-    const int32_t *failing = s->level[depth].failing;
-    int32_t easiest = failing[0];
-    for (ptrdiff_t k = 1; k < s->level[depth].n_failing; k++) {
-        if (repair->n_moves_of[failing[k]] < repair->n_moves_of[easiest]) {
-            easiest = failing[k];
+    int32_t easiest = -1;
+    for (ptrdiff_t k = 0; k < s->level[depth].n_failing; k++) {
+        const int32_t check = s->level[depth].failing[k];
+        if (s->covered[check] < since &&
+            (easiest < 0 || repair->n_moves_of[check] < repair->n_moves_of[easiest])) {
+            easiest = check;
         }
     }
     return easiest;
 }
 
-static void list_cell(searcher *s, const qst__repair *repair, int32_t depth, int32_t cell)
+/* Does some single move touch all `n` failing checks that are not covered since `since`? */
+static bool one_touches(
+    searcher *s, const qst__repair *repair, int32_t depth, int32_t since, ptrdiff_t n)
 {
-    if (repair->plan->allowed[cell] == 0) {
+    const int32_t check = easiest_check(s, repair, depth, since);
+    int32_t room[QST_MAX_EDITS];
+    for (ptrdiff_t k = repair->cells_of.start[check]; k < repair->cells_of.start[check + 1]; k++) {
+        const int32_t cell = repair->cells_of.item[k];
+        if (s->page.is_edited[cell]) {
+            continue;
+        }
+        if (count_failing(s, repair, (edited){&cell, 1}, since, s->seen_check) == n) {
+            return true;
+        }
+        const qst__lists *offers = &repair->offers_of;
+        for (ptrdiff_t i = offers->start[cell]; i < offers->start[cell + 1]; i++) {
+            const qst__move move = {-1, offers->item[i]};
+            const edited cells = cells_of_move(repair, &move, room);
+            if (count_failing(s, repair, cells, since, s->seen_check) == n) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Can a move at this level lead anywhere? The last must touch all that fails, and what the last but
+ * one leaves must be touched by one more. */
+static bool is_promising(
+    searcher *s, const qst__repair *repair, int32_t depth, int32_t n_left, qst__move move)
+{
+    int32_t room[QST_MAX_EDITS];
+    const edited cells = cells_of_move(repair, &move, room);
+    if (n_left > 1) {
+        return true;
+    }
+    const int32_t since = new_stamp(s, repair);
+    const ptrdiff_t n_touched = count_failing(s, repair, cells, since, s->covered);
+    const ptrdiff_t n_rest = s->level[depth].n_failing - n_touched;
+    return n_rest == 0 || (n_left == 1 && one_touches(s, repair, depth, since, n_rest));
+}
+
+static void list_cell(
+    searcher *s, const qst__repair *repair, int32_t depth, int32_t n_left, int32_t cell)
+{
+    if (repair->plan->allowed[cell] == 0 ||
+        !is_promising(s, repair, depth, n_left, (qst__move){cell, 0})) {
         return;
     }
     const int32_t n = qst__n_cell_moves(&s->page.cells[cell]);
@@ -103,39 +168,33 @@ static void list_cell(searcher *s, const qst__repair *repair, int32_t depth, int
 }
 
 /* Offers are listed once, though they may edit several cells of a check. */
-static void list_offers(searcher *s, const qst__repair *repair, int32_t depth, bool is_last,
+static void list_offers(searcher *s, const qst__repair *repair, int32_t depth, int32_t n_left,
     int32_t cell, int32_t listing)
 {
     const qst__lists *offers = &repair->offers_of;
     for (ptrdiff_t k = offers->start[cell]; k < offers->start[cell + 1]; k++) {
-        const int32_t offer = offers->item[k];
-        if (s->seen_offer[offer] == listing) {
-            continue;
-        }
-        s->seen_offer[offer] = listing;
-        if (!is_last ||
-            offer_touches_all(s, repair, &repair->plan->offers[offer], s->level[depth].n_failing)) {
-            s->level[depth].moves[s->level[depth].n_moves++] = (qst__move){-1, offer};
+        const qst__move move = {-1, offers->item[k]};
+        if (s->seen_offer[move.number] != listing) {
+            s->seen_offer[move.number] = listing;
+            if (is_promising(s, repair, depth, n_left, move)) {
+                s->level[depth].moves[s->level[depth].n_moves++] = move;
+            }
         }
     }
 }
 
-/* The moves at a level of which a set that repairs has one at least. */
-static void list_moves(searcher *s, const qst__repair *repair, int32_t depth, bool is_last)
+/* The moves at a level of which a set that repairs has one at least; `n_left` more may follow. */
+static void list_moves(searcher *s, const qst__repair *repair, int32_t depth, int32_t n_left)
 {
-    const int32_t check = easiest_check(s, repair, depth);
     const int32_t listing = new_stamp(s, repair);
+    const int32_t check = easiest_check(s, repair, depth, INT32_MAX);
     s->level[depth].n_moves = 0;
     for (ptrdiff_t k = repair->cells_of.start[check]; k < repair->cells_of.start[check + 1]; k++) {
         const int32_t cell = repair->cells_of.item[k];
-        if (s->page.is_edited[cell]) {
-            continue;
+        if (!s->page.is_edited[cell]) {
+            list_cell(s, repair, depth, n_left, cell);
+            list_offers(s, repair, depth, n_left, cell, listing);
         }
-        if (!is_last ||
-            count_failing(s, repair, cell, new_stamp(s, repair)) == s->level[depth].n_failing) {
-            list_cell(s, repair, depth, cell);
-        }
-        list_offers(s, repair, depth, is_last, cell, listing);
     }
 }
 
@@ -251,7 +310,7 @@ static void search_below(search *all, searcher *s, ptrdiff_t task, int32_t depth
     if (s->level[depth].n_failing == 0) {
         return;
     }
-    list_moves(s, all->repair, depth, depth + 1 == all->size);
+    list_moves(s, all->repair, depth, all->size - depth - 1);
     for (ptrdiff_t k = 0; k < s->level[depth].n_moves; k++) {
         if (all->n_found[task] > all->max_found) {
             return;
@@ -310,6 +369,7 @@ static qst_status make_searcher(const qst__repair *repair, const qst__part *part
     } arrays[] = {{&s->page.cells, tables->n_cells, sizeof *s->page.cells},
         {&s->page.is_edited, tables->n_cells, sizeof *s->page.is_edited},
         {&s->state, tables->n_checks, 1}, {&s->seen_check, tables->n_checks, sizeof *s->seen_check},
+        {&s->covered, tables->n_checks, sizeof *s->covered},
         {&s->seen_offer, repair->plan->n_offers, sizeof *s->seen_offer}};
     qst_status status = QST_OK;
     for (size_t k = 0; k < sizeof arrays / sizeof *arrays && status == QST_OK; k++) {
@@ -421,7 +481,7 @@ qst_status qst__repair_search(const qst_ctx *ctx, const qst__repair *repair, con
     if (status != QST_OK) {
         return status;
     }
-    list_moves(&all.searchers[0], repair, 0, size == 1);
+    list_moves(&all.searchers[0], repair, 0, size - 1);
     all.tasks = all.searchers[0].level[0].moves;
     return run_tasks(ctx, &all, arena, found_out, err);
 }
