@@ -37,7 +37,8 @@ audit_flow <- function(tables, published) {
     tables$at$flow[rows, "n"]
   c(
     unlist(lapply(flow_equations(published), equation_checks, at = at), recursive = FALSE),
-    arm_sum_checks(at, design_values(published, "arms"))
+    arm_sum_checks(at, design_values(published, "arms")),
+    analysed_checks(tables, published, at)
   )
 }
 
@@ -97,6 +98,23 @@ arm_sum_checks <- function(at, arms) {
   })
 }
 
+# Those analysed are those in the means of the model's outcome, if they are so in half of the arms.
+analysed_checks <- function(tables, published, at) {
+  step <- match(c(design_values(published, "analysed"), "analysed")[[1]], rownames(at))
+  arms <- intersect(design_values(published, "arms"), colnames(at))
+  means <- published$means
+  outcome <- design_values(published, "model_outcome")
+  rows <- which(means$outcome %in% outcome & means$variable == "" & means$level == "")
+  sizes <- cell_of(tables, "means", rows[match(arms, means$arm[rows])], "n")
+  analysed <- if (is.na(step)) rep(NA, length(arms)) else at[step, arms]
+  is_same <- exact_counts(tables, sizes) == exact_counts(tables, analysed)
+  if (2 * sum(is_same, na.rm = TRUE) >= length(arms)) {
+    Map(new_check, "sum", sizes, analysed,
+      check = "analysed", par = 1, figure = sprintf("n of %s, %s", outcome, arms)
+    )
+  }
+}
+
 # ---- Counts, percentages, totals ----
 
 audit_counts <- function(tables, published) {
@@ -106,6 +124,7 @@ audit_counts <- function(tables, published) {
   counted <- find_wholes(tables, published, counted_cells(tables, published))
   c(
     percent_checks(counted), level_sum_checks(counted), column_sum_checks(counted),
+    stratum_size_checks(tables, published, counted),
     count_test_checks(tables, published, counted)
   )
 }
@@ -266,6 +285,28 @@ column_sum_checks <- function(counted) {
   )
 }
 
+# Where an outcome is of the whole arm and a variable takes in the whole arm, so are its strata.
+stratum_size_checks <- function(tables, published, counted) {
+  means <- published$means
+  rows <- which(means$variable != "" & means$level != "" & !is.na(tables$at$means[, "n"]))
+  key <- function(...) paste(..., sep = "\r")
+  line <- match(
+    key(means$variable, means$level, means$arm)[rows],
+    key(counted$variable, counted$level, counted$arm)
+  )
+  all <- match(
+    key(means$outcome, "", "", means$arm)[rows],
+    key(means$outcome, means$variable, means$level, means$arm)
+  )
+  n <- exact_counts(tables, tables$at$means[all, "n"])
+  is_whole <- which(counted$sum[line] == counted$size[line] & n == counted$size[line])
+  rows <- rows[is_whole]
+  Map(new_check, "sum", tables$at$means[rows, "n"], counted$n_at[line[is_whole]],
+    check = "stratum", par = 1,
+    figure = sprintf("n of %s, %s", means$outcome[rows], count_figure(counted[line[is_whole], ]))
+  )
+}
+
 # ---- Tests of counts ----
 
 count_test_checks <- function(tables, published, counted) {
@@ -289,24 +330,22 @@ count_test_checks <- function(tables, published, counted) {
 }
 
 chi_square_checks <- function(at, counts, figure) {
-  from_statistic <- if (!is.na(at[["df"]])) {
-    new_check("p_chisq", at[["p"]], at[c("statistic", "df")], check = "p", figure = figure)
-  } else if (!is.null(counts)) {
-    new_check("p_chisq", at[["p"]], at[["statistic"]],
-      check = "p", par = prod(dim(counts$at) - 1), figure = figure
-    )
-  }
   list(
     table_check("chisq", at[["statistic"]], counts, "chisq", figure),
     table_check("chisq_df", at[["df"]], counts, "df", figure),
-    from_statistic,
-    if (is.na(at[["statistic"]])) table_check("chisq_p", at[["p"]], counts, "chisq", figure)
+    if (is.null(counts)) {
+      new_check("p_chisq", at[["p"]], at[c("statistic", "df")], check = "p", figure = figure)
+    } else if (is.na(at[["statistic"]])) {
+      table_check("chisq_p", at[["p"]], counts, "chisq", figure)
+    } else {
+      table_check("chisq_p", at[["p"]], counts, "p", figure, at[["statistic"]])
+    }
   )
 }
 
-table_check <- function(kind, target, counts, check, figure) {
+table_check <- function(kind, target, counts, check, figure, statistic = integer()) {
   if (!is.null(counts)) {
-    new_check(kind, target, as.vector(t(counts$at)),
+    new_check(kind, target, c(as.vector(t(counts$at)), statistic),
       check = check, dims = dim(counts$at), par = as.numeric(counts$has_totals), figure = figure
     )
   }
@@ -363,7 +402,8 @@ level_counts <- function(tables, test, at, cells, sizes) {
 # Which chi-square of a 2 x 2 table it was that came near to the printed one.
 chi_square_notes <- function(tables, found) {
   checks <- tables$checks
-  rows <- which(checks$kind %in% c("chisq", "chisq_p") & checks$n == 4 & !is.na(found$value))
+  rows <- which(checks$kind %in% c("chisq", "chisq_p") & checks$n == 4 & checks$n_rows == 2 &
+    !is.na(found$value))
   n <- matrix(exact_counts(tables, tables$inputs[outer(1:4, checks$first[rows], `+`)]), 4)
   totals <- checks$par1[rows] != 0
   n[3:4, totals] <- n[3:4, totals] - n[1:2, totals]

@@ -1678,14 +1678,17 @@ typedef struct {
  * function qst__range_name() in the file named. Inputs in their order, `...`
  * for as many as there are; `par` where said. Percentages of 100.
  */
-/* audit_counts.c; of tables of counts (n_rows, n_cols) lines that hold nobody are left out, and
- * with par[0] their last row is of totals: it stands for what the rows above leave of them sum
- * target = sum of par[0] inputs less the sum of the others percent     part, ...: the part of the
- * sum of the others; with par[0] of the sum of all chisq       table: Pearson's statistic; 2 x 2:
- * with or without Yates's correction, whichever comes nearer to the target chisq_p     table: the P
- * of that chisq_df    table: degrees of freedom fisher      table: P of Fisher's exact test, all
- * tables that are not more likely than the one printed (Freeman & Halton 1951 beyond 2 x 2); none
- * where that takes too long
+/* audit_counts.c. Lines of tables of counts (n_rows, n_cols) that hold nobody are left out; with
+ * par[0] the last row is of totals and stands for what the rows above leave of them.
+ *   sum         target = sum of par[0] inputs less the sum of the others
+ *   percent     part, ...: the part of the sum of the others; with par[0] of the sum of all
+ *   chisq       table: Pearson's statistic; 2 x 2: with Yates's correction or without, whichever
+ *               comes nearer to the target
+ *   chisq_p     table: the P of that; or table, statistic: the P of the statistic printed, which
+ *               the counts say more exactly if they give it
+ *   chisq_df    table: degrees of freedom
+ *   fisher      table: P of Fisher's exact test, of all tables not more likely than the printed
+ *               one (Freeman & Halton 1951 beyond 2 x 2); none where that takes too long
  */
 #define QST_COUNT_CHECKS(X)                                                                        \
     X(SUM, sum)                                                                                    \
@@ -1695,7 +1698,7 @@ typedef struct {
     X(CHISQ_DF, chisq_df)                                                                          \
     X(FISHER, fisher)
 /* audit_p.c: two-sided P from a printed statistic
- *   p_t, p_f, p_chisq   statistic, then its df (F: two); p_chisq without a df: par[0]
+ *   p_t, p_f, p_chisq   statistic, then its df (F: two)
  *   p_normal            z
  * audit_means.c: n, mean and SD of one group and of another, and their difference if it is printed
  *   student, welch      t of the first less the second, with pooled variance or without

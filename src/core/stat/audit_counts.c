@@ -166,22 +166,27 @@ static double distance(double x, qst__interval printed)
     return fmax(0.0, fmax(printed.low - x, x - printed.high));
 }
 
-/* A 2 x 2 table has two chi-squares in use: of them the one that comes nearer to what is printed,
- * without correction if neither does. `as_p`: as P. */
-static qst__range nearer_chi_square(
-    const qst__audit *audit, const qst_check *check, const count_table *table, bool as_p)
+/* A 2 x 2 table has two chi-squares in use, without and with correction; others the first twice. */
+typedef struct {
+    double plain, corrected;
+} chi_squares;
+
+static chi_squares both_chi_squares(const count_table *table)
 {
-    const double df = table_df(table);
-    double plain = chi_square(table, 0.0);
-    plain = as_p ? qst_tail_chisq(plain, df) : plain;
-    if (table->n_rows != 2 || table->n_cols != 2) {
-        return exactly(plain);
-    }
-    double corrected = chi_square(table, 0.5);
-    corrected = as_p ? qst_tail_chisq(corrected, df) : corrected;
-    const qst__interval printed =
-        qst__printed_interval(&audit->cells[check->target], audit->tables->truncated);
-    return exactly(distance(corrected, printed) < distance(plain, printed) ? corrected : plain);
+    const double plain = chi_square(table, 0.0);
+    const bool is_2_by_2 = table->n_rows == 2 && table->n_cols == 2;
+    return (chi_squares){plain, is_2_by_2 ? chi_square(table, 0.5) : plain};
+}
+
+/* The one that comes nearer to what is printed, the first if neither does. */
+static double nearer(chi_squares x, qst__interval printed)
+{
+    return distance(x.corrected, printed) < distance(x.plain, printed) ? x.corrected : x.plain;
+}
+
+static qst__interval target_interval(const qst__audit *audit, const qst_check *check)
+{
+    return qst__printed_interval(&audit->cells[check->target], audit->tables->truncated);
 }
 
 bool qst__range_chisq(const qst__audit *audit, const qst_check *check, qst__range *range_out)
@@ -190,8 +195,19 @@ bool qst__range_chisq(const qst__audit *audit, const qst_check *check, qst__rang
     if (!read_table(audit, check, &table)) {
         return false;
     }
-    *range_out = nearer_chi_square(audit, check, &table, false);
+    *range_out = exactly(nearer(both_chi_squares(&table), target_interval(audit, check)));
     return true;
+}
+
+/* P of the statistic printed; of its interval unless the counts say which of its numbers it is. */
+static qst__range tail_of_statistic(chi_squares x, double value, qst__interval printed, double df)
+{
+    const double near = nearer(x, printed);
+    if (distance(near, printed) <= 1e-9 * fmax(1.0, near)) {
+        return exactly(qst_tail_chisq(near, df));
+    }
+    return (qst__range){qst_tail_chisq(fmax(value, 0.0), df), qst_tail_chisq(printed.high, df),
+        qst_tail_chisq(fmax(printed.low, 0.0), df), (double)NAN};
 }
 
 bool qst__range_chisq_p(const qst__audit *audit, const qst_check *check, qst__range *range_out)
@@ -200,7 +216,16 @@ bool qst__range_chisq_p(const qst__audit *audit, const qst_check *check, qst__ra
     if (!read_table(audit, check, &table)) {
         return false;
     }
-    *range_out = nearer_chi_square(audit, check, &table, true);
+    const chi_squares x = both_chi_squares(&table);
+    const double df = table_df(&table);
+    const int statistic = check->n_rows * check->n_cols;
+    if (check->n > statistic) {
+        *range_out = tail_of_statistic(x, qst__input_value(audit, check, statistic),
+            qst__input_interval(audit, check, statistic), df);
+    } else {
+        const chi_squares p = {qst_tail_chisq(x.plain, df), qst_tail_chisq(x.corrected, df)};
+        *range_out = exactly(nearer(p, target_interval(audit, check)));
+    }
     return true;
 }
 

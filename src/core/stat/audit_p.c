@@ -43,11 +43,11 @@ bool qst__range_p_normal(const qst__audit *audit, const qst_check *check, qst__r
 
 bool qst__range_p_chisq(const qst__audit *audit, const qst_check *check, qst__range *range_out)
 {
-    if (check->n < 1) {
+    if (check->n < 2) {
         return false;
     }
     const qst__interval x = qst__input_interval(audit, check, 0);
-    const double df = check->n > 1 ? qst__input_value(audit, check, 1) : check->par[0];
+    const double df = qst__input_value(audit, check, 1);
     range_out->value = qst_tail_chisq(qst__input_value(audit, check, 0), df);
     range_out->low = qst_tail_chisq(x.high, df);
     range_out->high = qst_tail_chisq(x.low, df);
