@@ -58,7 +58,7 @@ qst__interval qst__printed_interval(const qst_printed *cell, bool truncated)
         return truncated ? cut_off(digits, unit)
                          : (qst__interval){(digits - 0.5) / unit, (digits + 0.5) / unit};
     case QST_CELL_BELOW:
-        return (qst__interval){0.0, digits / unit};
+        return (qst__interval){digits < 0.0 ? -(double)INFINITY : 0.0, digits / unit};
     case QST_CELL_ABOVE:
         return (qst__interval){digits / unit, (double)INFINITY};
     default:
@@ -128,7 +128,8 @@ qst_finding qst__check_cells(const qst__audit *audit, const qst_check *check)
     const double nan = (double)NAN;
     qst_finding finding = {nan, nan, nan, nan, QST_VERDICT_NONE};
     qst__range range = {nan, nan, nan, nan};
-    if (!kinds[check->kind].range(audit, check, &range) || isnan(range.low) || isnan(range.high)) {
+    if (!kinds[check->kind].range(audit, check, &range) ||
+        !(range.low <= range.high + hair(range.high))) {
         return finding;
     }
     const qst_printed *target = &audit->cells[check->target];
@@ -219,7 +220,7 @@ qst_status qst_audit(
     qst__ticker_init(&ticker, ctx);
     for (ptrdiff_t i = 0; status == QST_OK && i < tables->n_checks; i++) {
         findings_out[i] = qst__check_cells(&audit, &tables->checks[i]);
-        if (i % 256 == 255) {
+        if (i % 16 == 15) {
             status = qst__tick(&ticker, err);
         }
     }

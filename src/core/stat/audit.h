@@ -96,7 +96,8 @@ bool qst__grimmer(qst__interval mean, qst__interval sd, double n, double step, d
 /* ---- audit_counts.c, audit_means.c, audit_model.c: one function a kind ---- */
 
 /* Recomputes the target; false if the inputs do not allow it (a mean of nobody, fewer inputs than
- * it takes). A NaN in the range, as inputs that are empty give, says the same. */
+ * it takes). A NaN in the range, as inputs that are empty give, or low above high, as a negative SD
+ * may, says the same. */
 typedef bool qst__range_function(
     const qst__audit *audit, const qst_check *check, qst__range *range_out);
 

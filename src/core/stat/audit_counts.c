@@ -202,6 +202,9 @@ bool qst__range_chisq(const qst__audit *audit, const qst_check *check, qst__rang
 /* P of the statistic printed; of its interval unless the counts say which of its numbers it is. */
 static qst__range tail_of_statistic(chi_squares x, double value, qst__interval printed, double df)
 {
+    if (isnan(value)) {
+        return exactly(value);
+    }
     const double near = nearer(x, printed);
     if (distance(near, printed) <= 1e-9 * fmax(1.0, near)) {
         return exactly(qst_tail_chisq(near, df));
@@ -241,7 +244,8 @@ bool qst__range_chisq_df(const qst__audit *audit, const qst_check *check, qst__r
 
 /* ---- Fisher's exact test ---- */
 
-enum { MAX_FISHER_STEPS = 1000000 };
+/* Some 20 ms; to begin a cell costs as much as many of its values. */
+enum { MAX_FISHER_STEPS = 2000000, STEPS_OF_A_START = 20 };
 
 /*
  * All tables with these margins, cell by cell: given the cells before it, a cell is hypergeometric,
@@ -323,6 +327,7 @@ static void visit_value(fisher_search *search, const fisher_cell *cell, double x
 static void visit_cell(fisher_search *search, int i, int j, double left, double share)
 {
     const fisher_cell cell = cell_at(search, i, j, left);
+    search->n_steps += STEPS_OF_A_START;
     const double rest = cell.pool - cell.in_column;
     const double at_mode =
         share * exp(log_choose(cell.in_column, cell.mode) + log_choose(rest, left - cell.mode) -
