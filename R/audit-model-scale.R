@@ -58,8 +58,8 @@ printed_scales <- function(published, model, first) {
 
 # Other degrees of freedom: all up to 60, then some, then infinite ones, with 1.96 if so rounded.
 df_scales <- function(published, model, expected) {
-  most <- if (is.finite(expected)) 2 * expected else 1000
-  some <- unique(round(exp(seq(log(60), log(max(most, 61)), length.out = 60))))
+  most <- max(1000, 2 * expected[is.finite(expected)])
+  some <- unique(round(exp(seq(log(60), log(most), length.out = 60))))
   near <- if (is.finite(expected)) expected + seq(-20, 20) else NULL
   df <- sort(unique(c(seq_len(60), some, near[near > 0])))
   c(

@@ -1,0 +1,87 @@
+# Rows made of estimates and errors by given rules: which rule does the audit find?
+
+made_rows <- function(df, q = qt(0.975, df), decimals = 3, n = 5, scale = identity) {
+  set.seed(1)
+  b <- round(rnorm(n), decimals)
+  s <- round(runif(n, 0.2, 0.8), decimals)
+  p <- 2 * pt(-abs(b / s), df)
+  fixed <- function(x) formatC(x, digits = decimals, format = "f")
+  data.frame(
+    term = "", variable = c("", paste0("x", seq_len(n - 1))), level = "", reference = "",
+    estimate = fixed(scale(b)), conf.low = fixed(scale(b - q * s)),
+    conf.high = fixed(scale(b + q * s)), std.error = fixed(s), statistic = fixed(b / s),
+    p = ifelse(p < 0.001, "<0.001", fixed(p))
+  )
+}
+
+audit_rows <- function(rows, ...) {
+  keys <- c(arms = "a; b", ...)
+  found <- audit(published(list(
+    design = data.frame(key = names(keys), value = unname(keys)), model = rows
+  )))
+  expect_setequal(found$check, "regression row")
+  found
+}
+
+wrong_rows <- function(found) {
+  found$cell[found$verdict == "inconsistent"]
+}
+
+test_that("df of the people given are used, and nothing is said of them", {
+  found <- audit_rows(made_rows(20), model_n = "25")
+  expect_identical(wrong_rows(found), character())
+  expect_setequal(found$note, "")
+})
+
+test_that("rows that follow other df are right, with a note", {
+  found <- audit_rows(made_rows(12, decimals = 4), model_n = "205")
+  expect_identical(wrong_rows(found), character())
+  expect_setequal(found$note, "df found: 12, not 200")
+  found <- audit_rows(made_rows(Inf), model_n = "35")
+  expect_identical(wrong_rows(found), character())
+  expect_match(found$note, "df found: ([0-9]+ to )?infinite, not 30")
+  found <- audit_rows(made_rows(8, decimals = 4))
+  expect_setequal(found$note, "df found: 8")
+})
+
+test_that("a misprint in one row is not explained by other df", {
+  rows <- made_rows(20)
+  rows$p[[2]] <- "0.999"
+  found <- audit_rows(rows, model_n = "25")
+  expect_identical(wrong_rows(found), "model[2, p]")
+  rows$conf.low[[4]] <- "-9.999"
+  expect_true("model[4, conf.low]" %in% wrong_rows(audit_rows(rows, model_n = "25")))
+})
+
+test_that("1.96 for the quantile is no misprint", {
+  rows <- made_rows(Inf, q = 1.96, decimals = 5)
+  expect_identical(wrong_rows(audit_rows(rows, model_family = "binomial")), character())
+})
+
+test_that("ratios go by logarithms, errors by either scale", {
+  rows <- made_rows(Inf, scale = exp)
+  keys <- c(model_family = "binomial", model_exponentiated = "yes")
+  expect_identical(wrong_rows(audit_rows(rows, keys)), character())
+  rows$std.error <- formatC(as.numeric(rows$std.error) * as.numeric(rows$estimate),
+    digits = 3, format = "f"
+  )
+  found <- audit_rows(rows, keys)
+  expect_identical(wrong_rows(found), character())
+  expect_setequal(found$note, "errors are those of the ratios")
+  rows$conf.high[[3]] <- "99.999"
+  expect_identical(wrong_rows(audit_rows(rows, keys)), "model[3, conf.high]")
+})
+
+test_that("Wald's chi-square is known for what it is", {
+  rows <- made_rows(Inf)
+  rows$statistic <- formatC(as.numeric(rows$statistic)^2, digits = 3, format = "f")
+  found <- audit_rows(rows, model_family = "binomial")
+  expect_identical(wrong_rows(found), character())
+  expect_setequal(found$note, "statistics are Wald's chi-square")
+})
+
+test_that("other levels of confidence are taken from the design", {
+  rows <- made_rows(20, q = qt(0.95, 20))
+  expect_identical(wrong_rows(audit_rows(rows, model_n = "25", conf.level = "0.90")), character())
+  expect_gt(length(wrong_rows(audit_rows(rows, model_n = "25"))), 0)
+})

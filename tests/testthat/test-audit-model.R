@@ -1,0 +1,215 @@
+# Synthetic trials, fitted by lm() and glm(), printed rounded.
+
+audited_trial <- function(seed, n_arms = 3, n = 40) {
+  set.seed(seed)
+  n <- n_arms * n + seed %% 7
+  data <- data.frame(
+    arm = factor(sample(letters[seq_len(n_arms)], n, replace = TRUE)),
+    sex = factor(sample(c("men", "women"), n, replace = TRUE)),
+    school = factor(sample(c("one", "three", "two"), n, replace = TRUE, prob = c(5, 2, 1))),
+    age = rnorm(n, 40, 9)
+  )
+  data$baseline <- rnorm(n, 100, 10)
+  data$change <- as.integer(data$arm) + 2 * (data$sex == "men") - 4 * (data$school == "two") +
+    0.1 * data$age - 0.2 * data$baseline + rnorm(n, 0, 8)
+  data
+}
+
+fixed <- function(x, decimals) {
+  formatC(x, digits = decimals, format = "f")
+}
+
+printed_counts_of <- function(data, variables) {
+  do.call(rbind, lapply(variables, function(variable) {
+    n <- table(data[[variable]], data$arm)
+    data.frame(
+      variable = variable, level = rep(rownames(n), ncol(n)), arm = rep(colnames(n), each = nrow(n)),
+      n = as.character(n)
+    )
+  }))
+}
+
+printed_means_of <- function(data, outcomes, decimals) {
+  groups <- c(split(data, data$arm), list(data))
+  arms <- c(levels(data$arm), "")
+  do.call(rbind, lapply(outcomes, function(outcome) {
+    x <- lapply(groups, `[[`, outcome)
+    data.frame(
+      outcome = outcome, arm = arms, n = as.character(lengths(x)),
+      mean = fixed(vapply(x, mean, 0), decimals), sd = fixed(vapply(x, sd, 0), decimals)
+    )
+  }))
+}
+
+printed_rows_of <- function(fit, decimals, labels, is_ratio = FALSE) {
+  found <- summary(fit)$coefficients
+  limits <- suppressMessages(confint.lm(fit))
+  scale <- if (is_ratio) exp else identity
+  data.frame(
+    term = rownames(found), labels, estimate = fixed(scale(found[, 1]), decimals),
+    conf.low = fixed(scale(limits[, 1]), decimals), conf.high = fixed(scale(limits[, 2]), decimals),
+    std.error = fixed(found[, 2], decimals), statistic = fixed(found[, 3], 2),
+    p = ifelse(found[, 4] < 0.001, "<0.001", fixed(found[, 4], 3)), row.names = NULL
+  )
+}
+
+row_labels <- function(data, variables, constant = TRUE) {
+  rows <- lapply(variables, function(variable) {
+    levels <- levels(data[[variable]])
+    if (is.null(levels)) {
+      return(data.frame(variable = variable, level = "", reference = ""))
+    }
+    data.frame(variable = variable, level = levels[-1], reference = levels[[1]])
+  })
+  rbind(data.frame(variable = "", level = "", reference = "")[constant, ], do.call(rbind, rows))
+}
+
+# A published() trial with one model.
+printed_trial <- function(data, variables, decimals = 2, fit = NULL, ..., design = character()) {
+  if (is.null(fit)) {
+    fit <- lm(reformulate(variables, "change"), data)
+  }
+  factors <- setdiff(variables[vapply(data[variables], is.factor, NA)], "arm")
+  numbers <- variables[vapply(data[variables], is.numeric, NA)]
+  values <- c(arms = paste(levels(data$arm), collapse = "; "), model_outcome = "change")
+  values[names(design)] <- design
+  list(
+    design = data.frame(key = names(values), value = unname(values)),
+    counts = if (length(factors) > 0) printed_counts_of(data, factors),
+    means = printed_means_of(data, c("change", numbers), decimals),
+    model = printed_rows_of(fit, decimals, row_labels(data, variables), ...)
+  )
+}
+
+audit_list <- function(tables) {
+  audit(published(Filter(Negate(is.null), tables)))
+}
+
+wrong_cells <- function(tables) {
+  found <- audit_list(tables)
+  unique(found$cell[found$verdict == "inconsistent"])
+}
+
+test_that("rounded models are never blamed, and everything is checked", {
+  for (seed in 1:12) {
+    data <- audited_trial(seed, n_arms = 2 + seed %% 3)
+    variables <- list(
+      "arm", c("arm", "sex"), c("arm", "school", "age"), c("arm", "sex", "school", "baseline")
+    )[[1 + seed %% 4]]
+    found <- audit_list(printed_trial(data, variables, decimals = seed %% 4))
+    expect_false(any(found$verdict == "inconsistent"))
+    rows <- nrow(row_labels(data, variables))
+    expect_equal(sum(found$check == "group sizes"), rows)
+    expect_equal(sum(found$check == "regression row"), 4 * rows)
+    expect_equal(sum(found$check == "model mean"), nlevels(data$arm) + 1)
+    expect_true(all(found$note[found$check == "regression row"] == ""))
+  }
+})
+
+test_that("P and limits are those of lm()", {
+  data <- audited_trial(21)
+  fit <- lm(change ~ arm + sex, data)
+  found <- audit_list(printed_trial(data, c("arm", "sex"), decimals = 6))
+  p <- found$recomputed[grepl("model.*, p]", found$cell)]
+  expect_equal(p, unname(summary(fit)$coefficients[, 4]), tolerance = 0.05)
+  low <- found$recomputed[grepl("conf.low", found$cell)]
+  expect_equal(low, unname(confint(fit)[, 1]), tolerance = 1e-5)
+  error <- found[found$check == "group sizes", ]
+  expect_equal(error$low, unname(summary(fit)$coefficients[, 2]), tolerance = 1e-5)
+  expect_equal(error$high, unname(summary(fit)$coefficients[, 2]), tolerance = 1e-5)
+})
+
+test_that("exchanged labels and another reference show in every arm's mean", {
+  data <- audited_trial(3, n = 80)
+  tables <- printed_trial(data, c("arm", "school"))
+  tables$model$level[4:5] <- tables$model$level[5:4]
+  wrong <- wrong_cells(tables)
+  expect_true(all(sprintf("means[%d, mean]", 1:4) %in% wrong))
+  expect_true("model[5, std.error]" %in% wrong)
+  tables <- printed_trial(data, c("arm", "school"))
+  tables$model$level[[5]] <- tables$model$reference[[5]]
+  tables$model$reference[4:5] <- "two"
+  expect_true(all(sprintf("means[%d, mean]", 1:4) %in% wrong_cells(tables)))
+})
+
+test_that("a misprint in a row is found in what follows from it", {
+  tables <- printed_trial(audited_trial(4), c("arm", "sex"), decimals = 3)
+  changed <- function(column, text) {
+    tables$model[[column]][[2]] <- text
+    wrong_cells(tables)
+  }
+  own <- function(column) sprintf("model[2, %s]", column)
+  expect_identical(changed("p", "0.999"), own("p"))
+  expect_true(own("conf.low") %in% changed("std.error", "0.123"))
+  expect_true(own("statistic") %in% changed("estimate", "9.999"))
+  expect_identical(changed("conf.high", "99.999"), own("conf.high"))
+})
+
+test_that("without a constant arms are compared with the reference arm", {
+  tables <- printed_trial(audited_trial(5), c("arm", "sex", "age"))
+  tables$model <- tables$model[-1, ]
+  found <- audit_list(tables)
+  expect_false(any(found$verdict == "inconsistent"))
+  expect_identical(found$cell[found$check == "model mean"], c("means[2, mean]", "means[3, mean]"))
+  tables$means$mean[[2]] <- "9.99"
+  expect_true("means[2, mean]" %in% wrong_cells(tables))
+})
+
+test_that("without errors the limits are compared with group sizes", {
+  data <- audited_trial(6, n = 80)
+  tables <- printed_trial(data, c("arm", "school"))
+  tables$model$std.error <- tables$model$statistic <- ""
+  found <- audit_list(tables)
+  expect_false(any(found$verdict == "inconsistent"))
+  expect_identical(
+    found$cell[found$check == "group sizes"], sprintf("model[%d, conf.high]", 2:5)
+  )
+  tables$model$level[4:5] <- tables$model$level[5:4]
+  expect_true("model[5, conf.high]" %in% wrong_cells(tables))
+})
+
+test_that("signs left out of statistics are no misprint, one sign lost is", {
+  tables <- printed_trial(audited_trial(7), c("arm", "school"))
+  tables$model$statistic <- sub("-", "", tables$model$statistic)
+  expect_identical(wrong_cells(tables), character())
+  tables <- printed_trial(audited_trial(7), c("arm", "school"))
+  negative <- which(startsWith(tables$model$statistic, "-"))
+  expect_gt(length(negative), 1)
+  row <- negative[[1]]
+  tables$model$statistic[[row]] <- sub("-", "", tables$model$statistic[[row]])
+  expect_identical(wrong_cells(tables), sprintf("model[%d, statistic]", row))
+})
+
+test_that("several models have their own keys, rows and references", {
+  data <- audited_trial(8)
+  first <- printed_trial(data, c("arm", "sex"))
+  data$sex <- relevel(data$sex, "women")
+  data$later <- data$change^2
+  second <- printed_trial(data, c("arm", "sex"), fit = lm(later ~ arm + sex, data))
+  first$means <- rbind(first$means, printed_means_of(data, "later", 2))
+  first$model <- rbind(cbind(model = "main", first$model), cbind(model = "late", second$model))
+  first$design <- rbind(first$design, data.frame(key = "model_outcome_late", value = "later"))
+  found <- audit_list(first)
+  expect_false(any(found$verdict == "inconsistent"))
+  expect_equal(sum(found$check == "model mean"), 8)
+  first$model$reference[[8]] <- "men"
+  first$model$level[[8]] <- "women"
+  wrong <- wrong_cells(first)
+  expect_true("means[8, mean]" %in% wrong)
+  expect_false(any(wrong %in% sprintf("means[%d, mean]", 1:4)))
+})
+
+test_that("models of other people, or with what is not tabulated, are checked by rows only", {
+  tables <- printed_trial(audited_trial(9), c("arm", "sex", "age"))
+  whole <- c("model mean", "group sizes")
+  expect_true(all(whole %in% audit_list(tables)$check))
+  fewer <- tables
+  fewer$design <- rbind(fewer$design, data.frame(key = "model_n", value = "100"))
+  expect_false(any(whole %in% audit_list(fewer)$check))
+  unknown <- tables
+  unknown$means <- unknown$means[unknown$means$outcome != "age", ]
+  expect_false(any(whole %in% audit_list(unknown)$check))
+  missing <- tables
+  missing$counts$n[[1]] <- "1"
+  expect_false("means[1, mean]" %in% wrong_cells(missing))
+})
