@@ -17,8 +17,8 @@ audit_sheets <- function(audit, repair = NULL, tables = NULL, proposal = 1) {
   })
   sheets <- Filter(function(sheet) nrow(sheet$cells) > 0, do.call(c, unname(sheets)))
   found <- cell_findings(audit)
-  proposed <- proposed_cells(repair, proposal)
-  sheets <- lapply(sheets, function(sheet) short_sheet(mark_sheet(sheet, found, proposed)))
+  new <- proposed_tables(repair, proposal)
+  sheets <- lapply(sheets, function(sheet) short_sheet(mark_sheet(sheet, found, new)))
   structure(list(sheets = sheets, audit = audit, repair = repair), class = "audit_sheets")
 }
 
@@ -37,23 +37,42 @@ cell_findings <- function(audit) {
   )
 }
 
-proposed_cells <- function(repair, proposal) {
+# The tables with a proposal put in; NULL where there is none.
+proposed_tables <- function(repair, proposal) {
   if (is.null(repair)) {
-    return(data.frame(cell = character(), repaired = character()))
+    return(NULL)
   }
   check_class(repair, "repair", "repair")
-  rows <- unclass(repair)[c("proposal", "cell", "repaired")]
-  as.data.frame(rows)[which(rows$proposal == proposal), ]
+  if (proposal %in% repair$proposal) repaired(repair, proposal)
 }
 
-mark_sheet <- function(sheet, found, proposed) {
-  beside <- function(values, cells) {
-    text <- values[match(sheet$keys, cells)]
-    matrix(ifelse(is.na(text), "", text), nrow(sheet$keys), ncol(sheet$keys))
+# What differs from the print on a sheet of the printed and one of the repaired tables.
+proposed_cells <- function(sheet, new) {
+  if (is.null(new)) {
+    return(matrix("", nrow(sheet$cells), ncol(sheet$cells)))
   }
-  sheet$verdict <- beside(found$verdict, found$cell)
-  sheet$allowed <- beside(found$allowed, found$cell)
-  sheet$proposed <- beside(proposed$repaired, proposed$cell)
+  places <- regmatches(sheet$keys, regexec("^(.*)\\[(.*), (.*)\\]$", sheet$keys))
+  text <- rep("", length(sheet$keys))
+  at <- which(lengths(places) == 4)
+  part <- function(k) vapply(places[at], `[[`, "", k)
+  table <- part(2)
+  for (name in unique(table)) {
+    own <- table == name
+    text[at[own]] <- as.matrix(new[[name]])[
+      cbind(as.integer(part(3)[own]), match(part(4)[own], names(new[[name]])))
+    ]
+  }
+  matrix(ifelse(text == sheet$cells, "", text), nrow(sheet$cells), ncol(sheet$cells))
+}
+
+mark_sheet <- function(sheet, found, new) {
+  at <- match(sheet$keys, found$cell)
+  beside <- function(values) {
+    matrix(ifelse(is.na(at), "", values[at]), nrow(sheet$keys), ncol(sheet$keys))
+  }
+  sheet$verdict <- beside(found$verdict)
+  sheet$allowed <- beside(found$allowed)
+  sheet$proposed <- proposed_cells(sheet, new)
   sheet
 }
 
