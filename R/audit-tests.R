@@ -5,7 +5,7 @@ audit_mean_tests <- function(tables, published, index) {
   tests$row <- seq_len(nrow(tests))
   pairs <- tests[tests$test %in% c("student", "welch"), ]
   paired <- tests[tests$test == "paired", ]
-  unsigned <- !prints_signs(tables, pairs, paired)
+  unsigned <- !prints_signs(tables, pairs, paired, index)
   level <- interval_level(published)
   each <- function(rows, checks_of) {
     unlist(lapply(seq_len(nrow(rows)), function(k) checks_of(rows[k, ])), recursive = FALSE)
@@ -23,11 +23,21 @@ interval_level <- function(published) {
   if (length(level) == 1 && !is.na(level) && level > 0 && level < 1) level else 0.95
 }
 
-# Some print t without its sign: none is negative then. Whether the means agree is not asked, for a
-# wrong mean would turn the habit of the whole table.
-prints_signs <- function(tables, pairs, paired) {
-  rows <- c(pairs$row, paired$row)
-  any(cell_values(tables, tables$at$tests[rows, "statistic"]) < 0, na.rm = TRUE)
+# Some print t without its sign: none is negative then. Whether a negative t agrees with the means is
+# not asked, for a wrong mean would turn the habit of the whole table; but where more t are positive
+# though their difference is negative, it is the negative t that is the misprint.
+prints_signs <- function(tables, pairs, paired, index) {
+  mean_of <- function(tests, arm) {
+    rows <- index$rows(tests$outcome, tests$variable, tests$level, arm)
+    cell_values(tables, tables$at$means[rows, "mean"])
+  }
+  tests <- c(pairs$row, paired$row)
+  statistic <- cell_values(tables, tables$at$tests[tests, "statistic"])
+  difference <- c(
+    mean_of(pairs, pairs$arm) - mean_of(pairs, pairs$reference), mean_of(paired, paired$arm)
+  )
+  negative <- sum(statistic < 0, na.rm = TRUE)
+  negative > 0 && negative >= sum(statistic > 0 & difference < 0, na.rm = TRUE)
 }
 
 mean_test_figure <- function(test) {

@@ -27,6 +27,7 @@ static const R_CallMethodDef entries[] = {
     ENTRY(qstr_boot_draws, 5),
     ENTRY(qstr_impute, 4),
     ENTRY(qstr_audit, 1),
+    ENTRY(qstr_grim, 5),
     ENTRY(qstr_repair, 3),
     ENTRY(qstr_effect_means, 4),
     ENTRY(qstr_effect_events, 3),

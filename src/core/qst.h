@@ -1824,6 +1824,24 @@ typedef struct {
 QST_MUST_USE qst_status qst_audit(
     const qst_ctx *ctx, const qst_tables *tables, qst_finding *findings_out, qst_err *err);
 
+/* Printed means and, unless sd is NULL, SDs (divisor n - 1) of n[i] scores, whole multiples of
+ * step[i]. */
+typedef struct {
+    ptrdiff_t n_rows;
+    const qst_printed *mean, *sd;
+    const double *n, *step;
+    bool truncated;
+} qst_grim_rows;
+
+/*
+ * Whether some n such scores have a mean and an SD that print so: possible_out, n_rows, 1 or 0;
+ * QST_NA_INT where a cell is no number, n is not whole or lies outside 1 (with an SD 2) .. 1e9,
+ * or the step is not above 0. The answer is exact: with an SD not one of many samples is looked
+ * for, it follows from which numbers are sums of n squares.
+ */
+QST_MUST_USE qst_status qst_grim(
+    const qst_ctx *ctx, const qst_grim_rows *rows, int32_t *possible_out, qst_err *err);
+
 /* ---- Repair of printed tables: stat/repair.c, repair_moves.c, repair_search.c ------------------
  */
 

@@ -75,6 +75,9 @@ qst_cmat qstr_cmat(SEXP x, const char *argument);
 /* Printed tables: list(cells, checks, inputs, margins, truncated), in R_alloc'd memory. */
 qst_tables qstr_tables(SEXP tables_sexp);
 
+/* Printed numbers from a list digits, decimals, kind, each of n. */
+const qst_printed *qstr_cells(SEXP cells_sexp, ptrdiff_t n);
+
 /* A double vector of length n (any length if n < 0). */
 const double *qstr_doubles(SEXP x, ptrdiff_t n, const char *argument);
 
@@ -139,6 +142,7 @@ SEXP qstr_gee_sandwich(SEXP model_sexp, SEXP family_sexp, SEXP rows_sexp, SEXP c
 SEXP qstr_impute(SEXP variables_sexp, SEXP data_sexp, SEXP settings_sexp, SEXP threads_sexp);
 
 SEXP qstr_audit(SEXP tables_sexp);
+SEXP qstr_grim(SEXP mean_sexp, SEXP sd_sexp, SEXP n_sexp, SEXP step_sexp, SEXP truncated_sexp);
 SEXP qstr_repair(SEXP tables_sexp, SEXP plan_sexp, SEXP threads_sexp);
 SEXP qstr_effect_means(SEXP measure_sexp, SEXP variance_sexp, SEXP correction_sexp, SEXP arms_sexp);
 SEXP qstr_effect_events(SEXP measure_sexp, SEXP zero_sexp, SEXP arms_sexp);

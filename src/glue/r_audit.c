@@ -4,8 +4,7 @@
 
 /* ---- Arguments ---- */
 
-/* A data frame digits, decimals, kind; a row a cell. */
-static const qst_printed *read_cells(SEXP cells_sexp, ptrdiff_t n)
+const qst_printed *qstr_cells(SEXP cells_sexp, ptrdiff_t n)
 {
     const double *digits = qstr_doubles(qstr_element(cells_sexp, "digits"), n, "digits");
     const int *decimals = qstr_ints(qstr_element(cells_sexp, "decimals"), n, "decimals");
@@ -87,7 +86,7 @@ qst_tables qstr_tables(SEXP tables_sexp)
     return (qst_tables){.n_cells = n_cells,
         .n_checks = n_checks,
         .n_inputs = XLENGTH(inputs),
-        .cells = read_cells(cells, n_cells),
+        .cells = qstr_cells(cells, n_cells),
         .checks = read_checks(checks, n_checks),
         .inputs = qstr_ints(inputs, -1, "inputs"),
         .margins = read_margins(margins),
@@ -118,6 +117,25 @@ SEXP qstr_audit(SEXP tables_sexp)
         REAL(VECTOR_ELT(result, 3))[i] = findings[i].spread;
         INTEGER(VECTOR_ELT(result, 4))[i] = findings[i].verdict;
     }
+    UNPROTECT(2);
+    return result;
+}
+
+/* Means, and SDs or NULL, as cells; n and step a row. A logical vector. */
+SEXP qstr_grim(SEXP mean_sexp, SEXP sd_sexp, SEXP n_sexp, SEXP step_sexp, SEXP truncated_sexp)
+{
+    const ptrdiff_t n_rows = XLENGTH(n_sexp);
+    const qst_grim_rows rows = {.n_rows = n_rows,
+        .mean = qstr_cells(mean_sexp, n_rows),
+        .sd = Rf_isNull(sd_sexp) ? NULL : qstr_cells(sd_sexp, n_rows),
+        .n = qstr_doubles(n_sexp, n_rows, "n"),
+        .step = qstr_doubles(step_sexp, n_rows, "step"),
+        .truncated = qstr_flag(truncated_sexp, "truncated")};
+    SEXP result = PROTECT(Rf_allocVector(LGLSXP, n_rows));
+    qstr_call call;
+    PROTECT(qstr_begin(&call, 1));
+    const qst_status status = qst_grim(&call.ctx, &rows, LOGICAL(result), &call.err);
+    qstr_done(&call, status);
     UNPROTECT(2);
     return result;
 }

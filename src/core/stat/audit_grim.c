@@ -132,13 +132,43 @@ bool qst__grimmer(qst__interval mean, qst__interval sd, double n, double step, d
     return false;
 }
 
-/* ---- Checks ---- */
-
 /* Whole, and small enough for the sums to be exact. */
-static bool is_size(double n, double step)
+static bool is_size(double n, double least, double step)
 {
-    return n >= 1.0 && n <= 1e9 && n == floor(n) && step > 0.0 && isfinite(step);
+    return n >= least && n <= 1e9 && n == floor(n) && step > 0.0 && isfinite(step);
 }
+
+static int32_t is_possible(const qst_grim_rows *rows, ptrdiff_t i)
+{
+    const double n = rows->n[i], step = rows->step[i];
+    const qst__interval mean = qst__printed_interval(&rows->mean[i], rows->truncated);
+    double nearest;
+    if (isnan(mean.low) || !is_size(n, rows->sd == NULL ? 1.0 : 2.0, step)) {
+        return QST_NA_INT;
+    }
+    if (rows->sd == NULL) {
+        return qst__grim(mean, n, step, &nearest);
+    }
+    const qst__interval sd = qst__printed_interval(&rows->sd[i], rows->truncated);
+    return isnan(sd.low) ? QST_NA_INT : qst__grimmer(mean, sd, n, step, &nearest);
+}
+
+qst_status qst_grim(
+    const qst_ctx *ctx, const qst_grim_rows *rows, int32_t *possible_out, qst_err *err)
+{
+    qst_status status = QST_OK;
+    qst__ticker ticker;
+    qst__ticker_init(&ticker, ctx);
+    for (ptrdiff_t i = 0; status == QST_OK && i < rows->n_rows; i++) {
+        possible_out[i] = is_possible(rows, i);
+        if (i % 64 == 63) {
+            status = qst__tick(&ticker, err);
+        }
+    }
+    return status;
+}
+
+/* ---- Checks ---- */
 
 bool qst__range_grim(const qst__audit *audit, const qst_check *check, qst__range *range_out)
 {
@@ -146,7 +176,7 @@ bool qst__range_grim(const qst__audit *audit, const qst_check *check, qst__range
     const qst__interval mean =
         qst__printed_interval(&audit->cells[check->target], audit->tables->truncated);
     double nearest;
-    if (!is_size(n, check->par[0]) || isnan(mean.low)) {
+    if (!is_size(n, 1.0, check->par[0]) || isnan(mean.low)) {
         return false;
     }
     (void)qst__grim(mean, n, check->par[0], &nearest);
@@ -160,7 +190,7 @@ bool qst__range_grimmer(const qst__audit *audit, const qst_check *check, qst__ra
     const qst__interval sd =
         qst__printed_interval(&audit->cells[check->target], audit->tables->truncated);
     double nearest;
-    if (!is_size(n, check->par[0]) || n < 2.0 || isnan(sd.low)) {
+    if (!is_size(n, 2.0, check->par[0]) || isnan(sd.low)) {
         return false;
     }
     const qst__interval mean = qst__input_interval(audit, check, 1);
