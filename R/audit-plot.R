@@ -106,7 +106,7 @@ picture_layout.audit_sheets <- function(x, width, fontsize, ...) {
     top <- layouts[[i]]$bottom
   }
   wide <- max(width, vapply(layouts, `[[`, 0, "width"))
-  key <- audit_key(wide, top, fontsize, !is.null(x$repair))
+  key <- audit_key(wide, top, fontsize, NROW(x$repair) > 0)
   parts <- c(layouts, list(key))
   all <- function(name) do.call(rbind, lapply(parts, `[[`, name))
   layout <- list(

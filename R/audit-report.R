@@ -70,7 +70,9 @@ audit_sentences <- function(audit, repair) {
       )
     },
     if (n[["inconsistent"]] > 0 && is.null(repair)) "No repair was looked for.",
-    if (!is.null(attr(repair, "parts"))) repair_words(repair, attr(repair, "parts"))[-1]
+    if (!is.null(attr(repair, "parts"))) {
+      gsub("`", "", repair_words(repair, attr(repair, "parts"))[-1], fixed = TRUE)
+    }
   )
 }
 
@@ -134,7 +136,7 @@ sheets_section <- function(sheets, repair) {
           join_words(said), "."),
         "In small type stands what the other figures allow it to be, where that is more than what",
         "is printed. What has neither colour nor sign has nothing to be checked by.",
-        if (!is.null(repair)) "Bold after an arrow: what the first proposal puts there."
+        if (NROW(repair) > 0) "Bold after an arrow: what the first proposal puts there."
       )
     ),
     lapply(sheets, function(sheet) list(type = "sheet", sheet = sheet))

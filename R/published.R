@@ -230,17 +230,19 @@ design_values <- function(tables, key) {
 #' @export
 print.published <- function(x, ...) {
   title <- design_values(x, "title")
-  cat(if (length(title) > 0) title else "Printed tables of a trial", "\n", sep = "")
-  cat(sprintf(
-    "Arms: %s. Printed: %d counts, %d means, %d tests, %d coefficients, %d alphas.\n",
-    join_words(design_values(x, "arms")), nrow(x$counts), nrow(x$means), nrow(x$tests),
-    nrow(x$model), nrow(x$alpha)
-  ))
-  if (nrow(x$repairs) > 0) {
-    cat(sprintf(
-      "%d cells contradict the rest; they are %s.\n", nrow(x$repairs),
-      if (isTRUE(attr(x, "repaired"))) "repaired here" else "as printed here"
-    ))
-  }
+  n <- vapply(unclass(x), nrow, 0L)
+  said <- c(
+    if (length(title) > 0) title[[1]] else "Printed tables of a trial",
+    sprintf(
+      "Arms: %s. Printed: %d counts, %d means, %d tests, %d coefficients, %d alphas%s.",
+      join_words(design_values(x, "arms")), n[["counts"]], n[["means"]], n[["tests"]],
+      n[["model"]], n[["alpha"]], if (n[["pools"]] > 0) sprintf(", %d pools", n[["pools"]]) else ""
+    ),
+    if (n[["repairs"]] > 0) {
+      sprintf("%d cells contradict the rest; they are %s.", n[["repairs"]],
+        if (isTRUE(attr(x, "repaired"))) "repaired here" else "as printed here")
+    }
+  )
+  cat(unlist(lapply(said, wrap_text, getOption("width"))), sep = "\n")
   invisible(x)
 }
