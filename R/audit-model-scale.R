@@ -9,14 +9,14 @@ row_flags <- c(ratio = 1, ratio_se = 2, square = 4)
 found_scale <- function(tables, published, model) {
   expected <- expected_df(tables, published, model)
   first <- new_scale(model, if (is.na(expected)) Inf else expected)
+  is_partial <- is.na(expected) || !"" %in% published$model$variable[model$rows]
   bad <- contradicted_rows(tables, published, model, list(first))
-  if (bad == 0) {
+  if (bad < 2 - is_partial) {
     return(first)
   }
   rivals <- c(printed_scales(published, model, first), df_scales(published, model, expected))
   fits <- contradicted_rows(tables, published, model, rivals)
-  is_partial <- is.na(expected) || !"" %in% published$model$variable[model$rows]
-  if (length(fits) == 0 || bad - min(fits) < 2 - is_partial) {
+  if (bad - min(fits) < 2 - is_partial) {
     return(first)
   }
   noted_scale(rivals, fits, expected)
@@ -70,13 +70,16 @@ df_scales <- function(published, model, expected) {
 
 # For each scale, in how many rows a figure contradicts the others.
 contradicted_rows <- function(tables, published, model, scales) {
-  specs <- lapply(scales, function(scale) rows_under(tables, published, model, scale))
-  specs <- lapply(specs, function(own) own[!vapply(own, is.null, NA)])
-  tables <- with_checks(tables, unlist(specs, recursive = FALSE))
+  tables <- with_checks(tables, rows_under(tables, published, model, scales[[1]]))
+  n <- nrow(tables$checks)
+  scale <- rep(seq_along(scales), each = n)
+  tables$checks <- tables$checks[rep(seq_len(n), length(scales)), ]
+  tables$checks$par1 <- vapply(scales, `[[`, 0, "q")[scale]
+  tables$checks$par2 <- vapply(scales, `[[`, 0, "df")[scale]
+  tables$checks$par3 <- vapply(scales, `[[`, 0, "flags")[scale]
   verdict <- .Call(C_qstr_audit, core_tables(tables))$verdict
   bad <- verdict == match("inconsistent", audit_verdicts)
   row <- tables$cells$row[tables$checks$target]
-  scale <- rep(seq_along(scales), lengths(specs))
   tabulate(scale[bad & !duplicated(data.frame(scale, row, bad))], length(scales))
 }
 

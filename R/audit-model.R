@@ -5,7 +5,7 @@ audit_model <- function(tables, published) {
   unlist(lapply(audited_models(published), function(model) {
     c(
       row_checks(tables, published, model), ols_checks(tables, published, model),
-      error_checks(tables, published, model)
+      error_checks(tables, published, model), ratio_checks(tables, published, model)
     )
   }), recursive = FALSE)
 }
@@ -226,4 +226,66 @@ error_inputs <- function(row, tables, published) {
     cell_of(tables, "means", means, "sd"), cell_of(tables, "means", means, "mean")
   )
   c(estimate, 1L, 1L, ifelse(is.na(cells), 1L, cells))
+}
+
+# ---- Odds and rates ----
+
+# Where arms are all there is in the model its coefficients are those of the counts (binomial; the
+# outcome is a counted variable of two levels, or `variable: level` with the level modelled), or of
+# the mean numbers of events (poisson, without an offset).
+ratio_checks <- function(tables, published, model) {
+  variables <- published$model$variable[model$rows]
+  if (!model$family %in% c("binomial", "poisson") || !setequal(setdiff(variables, ""), "arm") ||
+    is.na(reference_cell(tables, model$rows[variables == "arm"]))) {
+    return(NULL)
+  }
+  if (model$family == "poisson") {
+    rows <- outcome_rows(published, model$outcome, design_values(published, "arms"))
+    pairs <- list(list(cell_of(tables, "means", rows, "mean"), cell_of(tables, "means", rows, "n")))
+  } else {
+    pairs <- event_pairs(tables, model$outcome)
+  }
+  choices <- lapply(pairs, ratio_rows, tables = tables, published = published, model = model)
+  if (length(choices) == 2) least_contradicted(tables, choices) else unlist(choices, FALSE)
+}
+
+# Cells of people with the event and without, by arm; both ways round if the level is not said.
+event_pairs <- function(tables, outcome) {
+  said <- trimws(strsplit(outcome, ":", fixed = TRUE)[[1]])
+  margin <- if (length(said) > 0 && said[[1]] != "arm") tables$margins[[said[[1]]]]
+  if (is.null(margin) || ncol(margin) != 2) {
+    return(NULL)
+  }
+  first <- if (length(said) > 1) match(said[[2]], colnames(margin), 0L) else 1:2
+  lapply(first[first > 0], function(k) list(unname(margin[, k]), unname(margin[, 3 - k])))
+}
+
+ratio_rows <- function(pair, tables, published, model) {
+  kind <- if (model$family == "poisson") "log_rate" else "log_odds"
+  reference <- reference_cell(tables, model$rows[published$model$variable[model$rows] == "arm"])
+  par <- c(length(pair[[1]]), model$is_ratio, stats::qnorm(0.5 + model$level / 2))
+  unlist(lapply(model$rows, function(row) {
+    is_constant <- published$model$variable[[row]] == ""
+    level <- if (is_constant) reference else cell_of(tables, "model", row, "level")
+    check <- function(suffix, column) {
+      new_check(
+        paste0(kind, suffix), cell_of(tables, "model", row, column),
+        c(level, reference, pair[[1]], pair[[2]]),
+        check = "model of counts", par = par, figure = published$model$term[[row]]
+      )
+    }
+    by_error <- !model$is_ratio && !is.na(cell_of(tables, "model", row, "std.error"))
+    list(
+      check("", "estimate"),
+      if (by_error) check("_error", "std.error") else check("_limit", "conf.high")
+    )
+  }), recursive = FALSE)
+}
+
+least_contradicted <- function(tables, choices) {
+  bad <- vapply(choices, function(specs) {
+    found <- .Call(C_qstr_audit, core_tables(with_checks(tables, specs)))
+    sum(found$verdict == match("inconsistent", audit_verdicts))
+  }, 0L)
+  choices[[which.min(bad)]]
 }

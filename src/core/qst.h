@@ -1758,6 +1758,11 @@ typedef struct {
  *              two empty cells), and a numeric covariate's standard deviation in each arm and then
  *              its mean in each arm (or empty cells)
  *   ols_limit  its upper limit; par[2] is the quantile
+ * audit_ratio.c: a model whose only factor is the arm. par: the number of arms; 1 if estimates are
+ * exp() of the model's; the quantile. Inputs: the level and the reference (the same for the
+ * constant), then two cells of each arm, all the first ones first
+ *   log_odds, log_odds_error, log_odds_limit   people with the event, people without; limit: upper
+ *   log_rate, log_rate_error, log_rate_limit   mean number of events, people
  */
 #define QST_MODEL_CHECKS(X)                                                                        \
     X(ROW_LOW, row_low)                                                                            \
@@ -1766,7 +1771,13 @@ typedef struct {
     X(ROW_P, row_p)                                                                                \
     X(OLS_MEAN, ols_mean)                                                                          \
     X(OLS_ERROR, ols_error)                                                                        \
-    X(OLS_LIMIT, ols_limit)
+    X(OLS_LIMIT, ols_limit)                                                                        \
+    X(LOG_ODDS, log_odds)                                                                          \
+    X(LOG_ODDS_ERROR, log_odds_error)                                                              \
+    X(LOG_ODDS_LIMIT, log_odds_limit)                                                              \
+    X(LOG_RATE, log_rate)                                                                          \
+    X(LOG_RATE_ERROR, log_rate_error)                                                              \
+    X(LOG_RATE_LIMIT, log_rate_limit)
 #define QST_CHECK_LIST(X) QST_COUNT_CHECKS(X) QST_MEAN_CHECKS(X) QST_MODEL_CHECKS(X)
 
 #define QST_CHECK_ENUM(name, function) QST_CHECK_##name,

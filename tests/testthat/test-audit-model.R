@@ -43,7 +43,8 @@ printed_means_of <- function(data, outcomes, decimals) {
 
 printed_rows_of <- function(fit, decimals, labels, is_ratio = FALSE) {
   found <- summary(fit)$coefficients
-  limits <- suppressMessages(confint.lm(fit))
+  q <- if (inherits(fit, "glm")) qnorm(0.975) else qt(0.975, fit$df.residual)
+  limits <- found[, 1] + outer(found[, 2], c(-q, q))
   scale <- if (is_ratio) exp else identity
   data.frame(
     term = rownames(found), labels, estimate = fixed(scale(found[, 1]), decimals),
@@ -212,4 +213,45 @@ test_that("models of other people, or with what is not tabulated, are checked by
   missing <- tables
   missing$counts$n[[1]] <- "1"
   expect_false("means[1, mean]" %in% wrong_cells(missing))
+})
+
+# ---- Odds and rates ----
+
+printed_events <- function(seed, family, decimals, is_ratio) {
+  data <- audited_trial(seed, n = 60)
+  data$event <- rbinom(nrow(data), 1, 0.2 + 0.15 * as.integer(data$arm))
+  data$well <- factor(ifelse(data$event == 1, "yes", "no"))
+  data$falls <- rpois(nrow(data), as.integer(data$arm))
+  y <- if (family == "binomial") "event" else "falls"
+  fit <- glm(reformulate("arm", y), family, data)
+  rows <- printed_rows_of(fit, decimals, row_labels(data, "arm"), is_ratio)
+  keys <- c(
+    arms = "a; b; c", model_family = family, model_exponentiated = if (is_ratio) "yes" else "no",
+    model_outcome = if (family == "binomial") "well" else "falls"
+  )
+  list(
+    design = data.frame(key = names(keys), value = unname(keys)),
+    counts = if (family == "binomial") printed_counts_of(data, "well"),
+    means = if (family == "poisson") printed_means_of(data, "falls", decimals), model = rows
+  )
+}
+
+test_that("odds and rates by arm give their models, whichever level is modelled", {
+  for (seed in 1:8) {
+    tables <- printed_events(seed, c("binomial", "poisson")[[1 + seed %% 2]], 1 + seed %% 3, seed > 4)
+    found <- audit_list(tables)
+    expect_false(any(found$verdict == "inconsistent"))
+    expect_equal(sum(found$check == "model of counts"), 6)
+  }
+})
+
+test_that("a coefficient beside the wrong arm is found", {
+  for (family in c("binomial", "poisson")) {
+    tables <- printed_events(3, family, 2, TRUE)
+    tables$model$level[2:3] <- tables$model$level[3:2]
+    expect_true(all(c("model[2, estimate]", "model[3, estimate]") %in% wrong_cells(tables)))
+  }
+  tables <- printed_events(3, "binomial", 2, FALSE)
+  tables$design$value[tables$design$key == "model_outcome"] <- "well: no"
+  expect_true("model[1, estimate]" %in% wrong_cells(tables))
 })
