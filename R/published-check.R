@@ -89,7 +89,8 @@ plain_tables <- function(tables) {
       rows <- which(nzchar(text))
       whole <- column %in% whole_columns[[name]]
       plain <- plain_printed(text[rows], whole, column %in% share_columns[[name]], decimal)
-      unsure <- !whole & length(decimal) == 0 & grepl(unsure_comma, plain_typography(text[rows]))
+      unsure <- !whole & length(decimal) == 0 & grepl(",", text[rows], fixed = TRUE)
+      unsure[unsure] <- grepl(unsure_comma, plain_typography(text[rows][unsure]))
       check_plain(tables, name, column, rows, plain, unsure)
       tables[[name]][[column]][rows] <- plain
     }
@@ -102,8 +103,8 @@ decimal_mark <- function(tables) {
   cells <- unlist(lapply(names(number_columns), function(name) {
     tables[[name]][setdiff(number_columns[[name]], whole_columns[[name]])]
   }), use.names = FALSE)
-  commas <- grepl(",", cells, fixed = TRUE)
-  if (!any(commas)) {
+  cells <- unique(cells)
+  if (!any(grepl(",", cells, fixed = TRUE))) {
     return(".")
   }
   body <- number_parts(plain_typography(cells))$body

@@ -28,8 +28,10 @@ plain_printed <- function(text, whole = FALSE, share = FALSE, decimal = c(",", "
     body <- ifelse(share & parts$percent, move_point(body, 2), body)
     plain[odd] <- ifelse(is.na(body), NA, paste0(parts$relation, parts$sign, body))
   }
-  significant <- nchar(gsub("[^0-9]", "", sub("^[^1-9]*", "", plain)))
-  plain[!grepl(plain_form, plain) | significant > 15 | nchar(plain) > 40] <- NA
+  long <- which(nchar(plain) > 15)
+  significant <- nchar(gsub("[^0-9]", "", sub("^[^1-9]*", "", plain[long])))
+  plain[long[significant > 15 | nchar(plain[long]) > 40]] <- NA
+  plain[!grepl(plain_form, plain)] <- NA
   plain
 }
 

@@ -113,7 +113,7 @@ excerpt <- function(text) {
 
 # The mark that parts the header into most names of columns that there are.
 separator <- function(header, name) {
-  known <- known_columns(name)
+  known <- published_columns[[name]]
   marks <- c(",", ";", "\t")
   found <- vapply(marks, function(mark) {
     cells <- strsplit(header, mark, fixed = TRUE)[[1]]
@@ -125,7 +125,8 @@ separator <- function(header, name) {
 # Cells without their blanks, quotes and line breaks.
 plain_cells <- function(cells) {
   blanks <- "^[ \t\u00a0]+|[ \t\u00a0]+$"
-  cells <- gsub(blanks, "", cells)
+  blank <- grepl("[ \t\u00a0]", cells)
+  cells[blank] <- gsub(blanks, "", cells[blank])
   quoted <- startsWith(cells, "\"")
   inner <- gsub("\"\"", "\"", gsub("^\"|\"$", "", cells[quoted]), fixed = TRUE)
   cells[quoted] <- gsub(blanks, "", gsub("\n", " ", inner, fixed = TRUE))
@@ -137,6 +138,7 @@ split_lines <- function(lines, mark, name) {
   # strsplit() forgets a last empty cell but for the mark.
   cells <- strsplit(paste0(lines$text, mark), mark, fixed = TRUE)
   quoted <- grep("\"", lines$text, fixed = TRUE)
+  quoted <- quoted[!grepl(plain_quotes(mark), lines$text[quoted], perl = TRUE)]
   cells[quoted] <- Map(split_quoted, lines$text[quoted], lines$line[quoted],
     MoreArgs = list(mark = mark, name = name))
   n <- length(cells[[1]])
@@ -147,6 +149,12 @@ split_lines <- function(lines, mark, name) {
   }
   check_row_lengths(lengths(cells), lines$line, mark, name)
   matrix(plain_cells(unlist(cells)), ncol = n, byrow = TRUE)
+}
+
+# A line in which quotes enclose whole cells and no marks, which may be split as if it had none.
+plain_quotes <- function(mark) {
+  cell <- sprintf("[ \t]*+(?:\"[^\"%s]*+\"[ \t]*+|[^\"%s]*+)", mark, mark)
+  sprintf("^(?:%s%s)*+%s$", cell, mark, cell)
 }
 
 # Cells of a line with quotes: in quotes, with quotes within written twice, or without any.
@@ -200,10 +208,6 @@ check_header <- function(header, body, name) {
   named
 }
 
-known_columns <- function(name) {
-  c(published_columns[[name]], optional_columns[[name]])
-}
-
 # `note` and `source` may be added to each file; the columns that name a pool are free.
 check_printed_columns <- function(columns, name) {
   twice <- columns[duplicated(columns)]
@@ -212,7 +216,7 @@ check_printed_columns <- function(columns, name) {
       "Two columns are called `%s`. Keep one, or give the other its own name.", twice[[1]]
     ), column = twice[[1]])
   }
-  known <- c(known_columns(name), "note", "source")
+  known <- c(published_columns[[name]], "note", "source")
   unknown <- setdiff(columns, known)
   if (length(unknown) > 0 && name != "pools") {
     abort_printed(name, sprintf(

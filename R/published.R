@@ -72,34 +72,33 @@ published <- function(dir, repaired = FALSE) {
   )
 }
 
-# Columns that a table must have; those of optional_columns are "" where a file has none.
+# Columns in the order in which papers have them; all but the required ones are "" where a file
+# has none.
 published_columns <- list(
   design = c("key", "value"),
-  flow = c("step", "arm", "n"),
-  counts = c("variable", "level", "arm", "n"),
-  means = c("outcome", "arm", "mean"),
-  tests = c("test", "outcome"),
-  model = c("variable", "level", "reference", "estimate"),
-  alpha = c("outcome", "alpha"),
-  power = "n",
-  pools = character(),
-  repairs = c("table", "row", "column", "printed", "repaired")
+  flow = c("step", "arm", "n", "source"),
+  counts = c("variable", "level", "arm", "n", "percent"),
+  means = c("outcome", "variable", "level", "arm", "n", "mean", "sd"),
+  tests = c(
+    "test", "outcome", "by", "variable", "level", "arm", "reference", "statistic", "df",
+    "df_residual", "p", "estimate", "conf.low", "conf.high"
+  ),
+  model = c(
+    "model", "term", "variable", "level", "reference", "estimate", "conf.low", "conf.high",
+    "std.error", "statistic", "p"
+  ),
+  alpha = c("outcome", "items", "n", "alpha", "sd", "sem"),
+  power = c("n", "delta", "sd", "p1", "p2", "power", "alpha", "dropout"),
+  pools = c("measure", "k", "n", "estimate", "conf.low", "conf.high", "p", "I2", "Q"),
+  repairs = c("table", "row", "column", "printed", "repaired", "reason")
 )
 
-optional_columns <- list(
-  design = character(),
-  flow = "source",
-  counts = "percent",
-  means = c("variable", "level", "n", "sd"),
-  tests = c(
-    "by", "variable", "level", "arm", "reference", "statistic", "df", "df_residual", "p",
-    "estimate", "conf.low", "conf.high"
-  ),
-  model = c("model", "term", "conf.low", "conf.high", "std.error", "statistic", "p"),
-  alpha = c("items", "n", "sd", "sem"),
-  power = c("delta", "sd", "p1", "p2", "power", "alpha", "dropout"),
-  pools = c("k", "estimate", "conf.low", "conf.high", "I2", "Q", "p", "n", "measure"),
-  repairs = "reason"
+required_columns <- list(
+  design = c("key", "value"), flow = c("step", "arm", "n"),
+  counts = c("variable", "level", "arm", "n"), means = c("outcome", "arm", "mean"),
+  tests = c("test", "outcome"), model = c("variable", "level", "reference", "estimate"),
+  alpha = c("outcome", "alpha"), power = "n", pools = character(),
+  repairs = c("table", "row", "column", "printed", "repaired")
 )
 
 # Columns of printed numbers: the cells of an audit.
@@ -181,7 +180,7 @@ text_cells <- function(table, name) {
 }
 
 complete_table <- function(table, name) {
-  columns <- published_columns[[name]]
+  columns <- required_columns[[name]]
   missing <- setdiff(columns, names(table))
   if (length(missing) > 0) {
     abort_printed(name, sprintf(
@@ -189,13 +188,15 @@ complete_table <- function(table, name) {
       enumerate(columns, most = 20)
     ), column = missing[[1]])
   }
-  table[setdiff(optional_columns[[name]], names(table))] <- rep("", nrow(table))
+  for (column in setdiff(published_columns[[name]], names(table))) {
+    table[[column]] <- rep("", nrow(table))
+  }
   rownames(table) <- NULL
   table
 }
 
 empty_printed <- function(name) {
-  columns <- known_columns(name)
+  columns <- published_columns[[name]]
   as.data.frame(stats::setNames(rep(list(character()), length(columns)), columns))
 }
 
@@ -229,17 +230,22 @@ design_values <- function(tables, key) {
 
 #' @export
 print.published <- function(x, ...) {
-  title <- design_values(x, "title")
-  n <- vapply(unclass(x), nrow, 0L)
+  title <- paste(design_values(x, "title"), collapse = "; ")
+  arms <- design_values(x, "arms")
+  printed <- c(
+    count = sum(nzchar(x$counts$n)), mean = sum(nzchar(x$means$mean)),
+    test = sum(nzchar(x$tests$statistic) | nzchar(x$tests$p)),
+    coefficient = sum(nzchar(x$model$estimate)), alpha = sum(nzchar(x$alpha$alpha)),
+    `sample size` = sum(nzchar(x$power$n)), pool = nrow(x$pools)
+  )
+  printed <- printed[printed > 0]
+  words <- sprintf("%d %s%s", printed, names(printed), ifelse(printed == 1, "", "s"))
   said <- c(
-    if (length(title) > 0) title[[1]] else "Printed tables of a trial",
-    sprintf(
-      "Arms: %s. Printed: %d counts, %d means, %d tests, %d coefficients, %d alphas%s.",
-      join_words(design_values(x, "arms")), n[["counts"]], n[["means"]], n[["tests"]],
-      n[["model"]], n[["alpha"]], if (n[["pools"]] > 0) sprintf(", %d pools", n[["pools"]]) else ""
-    ),
-    if (n[["repairs"]] > 0) {
-      sprintf("%d cells contradict the rest; they are %s.", n[["repairs"]],
+    if (nzchar(title)) title else "Printed tables of a trial",
+    if (length(arms) > 0) sprintf("Arms: %s.", join_words(arms)),
+    sprintf("Printed: %s.", if (length(words) > 0) join_words(words) else "nothing yet"),
+    if (nrow(x$repairs) > 0) {
+      sprintf("%d cells contradict the rest; they are %s.", nrow(x$repairs),
         if (isTRUE(attr(x, "repaired"))) "repaired here" else "as printed here")
     }
   )
