@@ -3,8 +3,8 @@
 # the scores; sourced by bench/audit.R.
 #
 # random_trial(seed) gives list(tables, data, style, seed): `tables` is a named list of data frames
-# of text, as published() takes it; `data` has a row a participant. With `late` some of these have no
-# follow-up: Table 1 is of all who were randomised, the outcomes and the model of fewer.
+# of text, as published() takes it; `data` has a row a participant. With `late` some of these have
+# no follow-up: Table 1 is of all who were randomised, the outcomes and the model of fewer.
 
 trial_arms <- c("control", "talks", "letters", "films")
 trial_variables <- c("sex", "school", "work", "home", "year", "site", "diet", "sport")
