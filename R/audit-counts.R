@@ -4,9 +4,9 @@
 
 # Counts of people as printed, NA for what is none.
 exact_counts <- function(tables, at) {
-  cells <- tables$cells
-  people <- cells$kind == cell_kinds[["count"]] & cells$digits >= 0
-  ifelse(people[at], cells$digits[at], NA_real_)
+  digits <- tables$cells$digits[at]
+  digits[digits < 0 | tables$cells$kind[at] != cell_kinds[["count"]]] <- NA
+  digits
 }
 
 # Does a number round to what a cell prints? NA where either is missing.
@@ -48,16 +48,21 @@ flow_equations <- function(published) {
   if (length(stated) > 0) {
     return(lapply(strsplit(stated, "=", fixed = TRUE), read_equation))
   }
-  named <- function(key) {
-    value <- design_values(published, key)
-    if (length(value) == 0) key else value
-  }
-  parts <- c(named("lost"), design_values(published, "excluded"), named("analysed"))
-  others <- c(named("randomised"), parts, design_values(published, "no_baseline"))
+  parts <- c(
+    steps_named(published, "lost"), design_values(published, "excluded"),
+    steps_named(published, "analysed")
+  )
+  whole <- steps_named(published, "randomised")
   # Steps that nobody named may be where others went.
-  if (all(published$flow$step %in% others)) {
-    list(list(whole = named("randomised"), parts = parts))
+  if (all(published$flow$step %in% c(whole, parts, design_values(published, "no_baseline")))) {
+    list(list(whole = whole[[1]], parts = parts))
   }
+}
+
+# The steps of the flow that the design gives a key, or the step of that name.
+steps_named <- function(published, key) {
+  value <- design_values(published, key)
+  if (length(value) == 0) key else value
 }
 
 read_equation <- function(sides) {
@@ -100,13 +105,13 @@ arm_sum_checks <- function(at, arms) {
 
 # Those analysed are those in the means of the model's outcome, if they are so in half of the arms.
 analysed_checks <- function(tables, published, at) {
-  step <- match(c(design_values(published, "analysed"), "analysed")[[1]], rownames(at))
+  step <- match(steps_named(published, "analysed")[[1]], rownames(at))
   arms <- intersect(design_values(published, "arms"), colnames(at))
   means <- published$means
   outcome <- design_values(published, "model_outcome")
   rows <- which(means$outcome %in% outcome & means$variable == "" & means$level == "")
   sizes <- cell_of(tables, "means", rows[match(arms, means$arm[rows])], "n")
-  analysed <- if (is.na(step)) rep(NA, length(arms)) else at[step, arms]
+  analysed <- if (is.na(step)) rep(NA_integer_, length(arms)) else at[step, arms]
   is_same <- exact_counts(tables, sizes) == exact_counts(tables, analysed)
   if (2 * sum(is_same, na.rm = TRUE) >= length(arms)) {
     Map(new_check, "sum", sizes, analysed,
@@ -277,7 +282,8 @@ column_sum_checks <- function(counted) {
   cells <- unname(split(arms$n_at, arms$line)[as.character(total$line)])
   first <- !duplicated(arms$group)
   n_arms <- tabulate(match(arms$variable[first], total$variable), nrow(total))
-  is_complete <- lengths(cells) == n_arms[match(total$variable, total$variable)]
+  n_arms <- n_arms[match(total$variable, total$variable)]
+  is_complete <- n_arms > 0 & lengths(cells) == n_arms
   total <- total[is_complete, ]
   cells <- cells[is_complete]
   Map(new_check, "sum", total$n_at, cells,
@@ -313,8 +319,10 @@ count_test_checks <- function(tables, published, counted) {
   tests <- published$tests
   rows <- which(tests$test %in% c("chisq", "fisher") & tests$by %in% c("", "arm"))
   sizes <- counted$size_at[match(design_values(published, "arms"), counted$arm)]
+  margins <- match(tests$outcome, names(tables$margins)[-1]) + 1L
   unlist(lapply(rows, function(row) {
     test <- lapply(tests, `[[`, row)
+    test$margin <- margins[[row]]
     at <- tables$at$tests[row, ]
     counts <- tested_counts(tables, published, test, at, sizes)
     figure <- paste0(
@@ -354,33 +362,35 @@ table_check <- function(kind, target, counts, check, figure, statistic = integer
 # The table that a test is of, list(at, has_totals): cells, levels by arms, the last row of totals
 # if need be. NULL if it is not printed.
 tested_counts <- function(tables, published, test, at, sizes) {
-  margin <- match(test$outcome, names(tables$margins)[-1])
-  counts <- if (is.na(margin)) {
+  counts <- if (is.na(test$margin)) {
     step_counts(tables, published, test$outcome)
   } else {
-    level_counts(tables, test, at, t(tables$margins[[margin + 1]]), sizes)
+    level_counts(tables, test, at, t(tables$margins[[test$margin]]), sizes)
   }
-  compared <- c(test$arm, test$reference)
-  compared <- if (all(nzchar(compared))) compared else design_values(published, "arms")
-  kept <- intersect(compared, colnames(counts$at)[colSums(is.na(counts$at)) == 0])
-  if (is.null(counts) || any(nzchar(c(test$arm, test$reference))) && length(kept) < 2) {
-    return(NULL)
+  counts$at <- counts$at[, colSums(is.na(counts$at)) == 0, drop = FALSE]
+  pair <- setdiff(c(test$arm, test$reference), "")
+  compared <- if (length(pair) > 0) pair else colnames(counts$at)
+  if (length(compared) > 1 && all(compared %in% colnames(counts$at))) {
+    counts$at <- counts$at[, compared, drop = FALSE]
+    counts
   }
-  counts$at <- counts$at[, kept, drop = FALSE]
-  if (length(kept) > 1) counts
 }
 
 # Those who reached a step of the flow, or were lost (`completion`), and those who did not.
 step_counts <- function(tables, published, outcome) {
-  named <- function(key) c(design_values(published, key), key)[[1]]
-  step <- if (outcome == "completion") named("lost") else outcome
+  step <- if (outcome == "completion") steps_named(published, "lost") else outcome
   arms <- design_values(published, "arms")
   flow <- published$flow
   cells_of <- function(step) {
     rows <- which(flow$step == step)
     tables$at$flow[rows[match(arms, flow$arm[rows])], "n"]
   }
-  at <- rbind(cells_of(step), cells_of(named("randomised")))
+  # Lost at several steps: their sum is not printed.
+  at <- if (length(step) == 1) {
+    rbind(cells_of(step), cells_of(steps_named(published, "randomised")[[1]]))
+  } else {
+    matrix(NA_integer_, 2, length(arms))
+  }
   colnames(at) <- arms
   list(at = at, has_totals = TRUE)
 }
@@ -389,11 +399,14 @@ step_counts <- function(tables, published, outcome) {
 # printed as one more level where df says so.
 level_counts <- function(tables, test, at, cells, sizes) {
   cells[cells == 1L] <- NA
-  if (nzchar(test$variable) && test$variable != test$outcome) {
-    return(NULL)
+  if (nzchar(test$level)) {
+    cells <- cells[rownames(cells) == test$level, , drop = FALSE]
   }
-  cells <- if (nzchar(test$level)) cells[rownames(cells) == test$level, , drop = FALSE] else cells
-  n_arms <- sum(colSums(is.na(cells)) == 0)
+  # Of a subgroup no counts are printed.
+  if (nrow(cells) == 0 || !test$variable %in% c("", test$outcome)) {
+    return(list(at = cells[0, 0, drop = FALSE]))
+  }
+  n_arms <- if (nzchar(test$reference)) 2 else sum(colSums(is.na(cells)) == 0)
   df <- exact_counts(tables, at[["df"]])
   has_totals <- nrow(cells) == 1 || df %in% (nrow(cells) * (n_arms - 1))
   list(at = if (has_totals) rbind(cells, sizes) else cells, has_totals = has_totals)

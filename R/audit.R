@@ -71,7 +71,7 @@ with_checks <- function(tables, specs) {
   specs <- specs[!vapply(specs, is.null, NA)]
   inputs <- lapply(specs, `[[`, "inputs")
   column <- function(name, type) vapply(specs, `[[`, type, name)
-  n <- lengths(inputs)
+  n <- unname(lengths(inputs))
   tables$inputs <- as.integer(unlist(inputs))
   tables$checks <- data.frame(
     check = column("check", ""), kind = column("kind", ""), target = column("target", 0L),
@@ -121,14 +121,13 @@ join_cells <- function(parts) {
   list2DF(lapply(fields, function(field) unlist(lapply(parts, `[[`, field), use.names = FALSE)))
 }
 
-# What digits cannot hold (an exponent, more than 15 digits) is a cell that is not read.
+# A number of more decimals than a cell has is not read.
 number_cells <- function(table, name, column) {
   rows <- which(nzchar(table[[column]]))
   text <- table[[column]][rows]
   decimals <- printed_digits(text)
-  scaled <- printed_number(text) * 10^decimals
-  readable <- decimals <= 15 & abs(scaled) < 1e15 & abs(scaled - round(scaled)) < 1e-3
-  readable <- readable %in% TRUE
+  digits <- round(printed_number(text) * 10^decimals)
+  readable <- decimals <= 15
   fractional <- if (name == "tests") table$test[rows] == "welch" else FALSE
   whole <- column %in% c("n", "k", "items", "df", "df_residual") & decimals == 0 & !fractional
   kind <- ifelse(whole, "count", "number")
@@ -137,7 +136,7 @@ number_cells <- function(table, name, column) {
   kind[!readable] <- "empty"
   list(
     table = rep(name, length(rows)), row = rows, column = rep(column, length(rows)), text = text,
-    digits = ifelse(readable, round(scaled), 0),
+    digits = ifelse(readable, digits, 0),
     decimals = ifelse(readable, as.integer(decimals), 0L), kind = unname(cell_kinds[kind])
   )
 }

@@ -1,0 +1,410 @@
+# Synthetic tables of counts as a journal prints them. `n` is a list of matrices, levels by arms,
+# one a variable; `of` what percentages are shares of.
+counts_text <- function(n, decimals = 1, of = colSums) {
+  rows <- lapply(names(n), function(variable) {
+    x <- n[[variable]]
+    percent <- sprintf("%.*f", decimals, 100 * as.vector(t(x) / of(x)))
+    data.frame(
+      variable = variable, level = rep(rownames(x), each = ncol(x)),
+      arm = rep(colnames(x), nrow(x)), n = as.character(t(x)), percent = percent
+    )
+  })
+  do.call(rbind, rows)
+}
+
+sizes_text <- function(sizes, outcome = "baseline") {
+  data.frame(outcome = outcome, arm = names(sizes), n = as.character(sizes), mean = "", sd = "")
+}
+
+three <- function(...) {
+  x <- rbind(...)
+  colnames(x) <- c("a", "b", "c")
+  x
+}
+
+printed_counts <- function(counts, sizes = NULL, ..., design = NULL) {
+  tables <- list(
+    design = data.frame(key = c("arms", names(design)), value = c("a; b; c", unname(design))),
+    counts = counts, means = if (!is.null(sizes)) sizes_text(sizes), ...
+  )
+  published(tables[!vapply(tables, is.null, NA)])
+}
+
+sex <- three(female = c(31, 38, 27), male = c(29, 24, 35))
+site <- three(north = c(11, 9, 17), south = c(22, 30, 20), west = c(27, 23, 25))
+sizes <- c(a = 60, b = 62, c = 62)
+
+of_check <- function(found, check) {
+  found[found$check == check, ]
+}
+
+wrong <- function(found) {
+  found$cell[found$verdict == "inconsistent"]
+}
+
+count_test <- function(test = "chisq", outcome = "sex", ...) {
+  data.frame(test = test, outcome = outcome, by = "arm", ...)
+}
+
+# ---- The published trial ----
+
+test_that("counts of the trial of 2020 are flagged in one chi-square and nowhere else", {
+  printed <- published(system.file("extdata", "lemogne2020", package = "questrial"))
+  found <- audit(printed)
+  own <- found[found$check %in% c("flow", "analysed", "percent", "stratum", "chisq", "p", "df") |
+    (found$check == "total" & endsWith(found$cell, ", n]")), ]
+  expect_identical(wrong(own), "tests[4, statistic]")
+  expect_gt(nrow(own), 70)
+  tests <- of_check(own, "chisq")
+  expected <- vapply(c("sex", "parents", "living", "specialty", "absences"), function(variable) {
+    rows <- printed$counts$variable == variable
+    n <- xtabs(as.numeric(n) ~ level + arm, printed$counts[rows, ])
+    unname(suppressWarnings(chisq.test(n, correct = FALSE))$statistic)
+  }, 0)
+  expect_equal(tests$recomputed[1:5], unname(expected), tolerance = 1e-12)
+  completion <- chisq.test(rbind(c(8, 5, 4), c(123, 125, 127)))
+  expect_equal(tests$recomputed[[6]], unname(completion$statistic), tolerance = 1e-12)
+  expect_identical(wrong(audit(published(attr(printed, "dir"), repaired = TRUE))), character())
+})
+
+# ---- Percentages and totals ----
+
+test_that("tables without errors are not blamed, whatever percentages are of", {
+  n <- list(sex = sex, site = site)
+  expect_clean <- function(printed, checks) {
+    found <- audit(printed)
+    expect_identical(wrong(found), character())
+    expect_setequal(found$check, checks)
+    found
+  }
+  expect_clean(printed_counts(counts_text(n), sizes), c("percent", "total"))
+  expect_clean(printed_counts(counts_text(n, 0), sizes), c("percent", "total"))
+  by_row <- expect_clean(
+    printed_counts(counts_text(n, of = function(x) matrix(rowSums(x), 3, nrow(x), TRUE)), sizes),
+    c("percent", "total")
+  )
+  expect_identical(unique(of_check(by_row, "percent")$note), "of the row")
+  unsized <- expect_clean(printed_counts(counts_text(n)), "percent")
+  expect_identical(unique(unsized$note), "of those counted")
+  # Three of a have no known site: first percentages of the others, then of all.
+  n$site[1, "a"] <- 8
+  missing <- expect_clean(printed_counts(counts_text(n), sizes), c("percent", "total"))
+  expect_identical(missing$note[missing$cell == "counts[7, percent]"], "of those counted")
+  n$site <- n$site - 2
+  expect_clean(printed_counts(counts_text(n), sizes), c("percent", "total"))
+  expect_clean(
+    printed_counts(counts_text(n, of = function(x) matrix(sizes, 3, nrow(x))), sizes),
+    c("percent", "total")
+  )
+})
+
+test_that("a total column is of all, and the sum of the arms", {
+  totals <- lapply(list(sex = sex, site = site), function(x) cbind(x, rowSums(x)))
+  totals <- lapply(totals, function(x) {
+    colnames(x)[[4]] <- ""
+    x
+  })
+  counts <- counts_text(totals)
+  found <- audit(printed_counts(counts, sizes))
+  expect_identical(wrong(found), character())
+  expect_identical(nrow(of_check(found, "percent")), 20L)
+  # Two variables in three arms, five levels in all: the size of all is not printed.
+  expect_identical(nrow(of_check(found, "total")), 11L)
+  printed_size <- of_check(audit(printed_counts(counts, c(sizes, 184))), "total")
+  expect_true(all(c("sex, all arms", "site, all arms") %in% printed_size$figure))
+  expect_identical(printed_size$verdict, rep("exact", nrow(printed_size)))
+  counts$n[[4]] <- "95"
+  expect_setequal(
+    wrong(audit(printed_counts(counts, sizes))), c("counts[4, n]", "counts[4, percent]")
+  )
+})
+
+test_that("a wrong count, percentage or size is where it shows", {
+  n <- list(sex = sex, site = site)
+  right <- counts_text(n)
+  counts <- right
+  counts$percent[[2]] <- "61.8"
+  found <- audit(printed_counts(counts, sizes))
+  expect_identical(wrong(found), "counts[2, percent]")
+  row <- found[found$cell == "counts[2, percent]", ]
+  expect_equal(row$recomputed, 100 * 38 / 62)
+  expect_identical(row$figure, "sex: female, b")
+  counts <- right
+  counts$n[[8]] <- "19"
+  expect_setequal(
+    wrong(audit(printed_counts(counts, sizes))), c("counts[8, percent]", "means[2, n]")
+  )
+  counts$percent <- ""
+  expect_identical(wrong(audit(printed_counts(counts, sizes))), "means[2, n]")
+  sizes[["b"]] <- 26
+  found <- audit(printed_counts(right, sizes))
+  expect_identical(unique(wrong(found)), "means[2, n]")
+})
+
+test_that("the sizes are those that fit, from whichever table", {
+  n <- list(sex = sex, site = site)
+  means <- rbind(sizes_text(sizes - 5, "followup"), sizes_text(sizes, "age"))
+  found <- audit(printed_counts(counts_text(n), means = means))
+  expect_identical(wrong(found), character())
+  expect_setequal(of_check(found, "total")$cell, sprintf("means[%d, n]", 4:6))
+  flow <- data.frame(step = "randomised", arm = names(sizes), n = as.character(sizes))
+  found <- audit(printed_counts(counts_text(n), sizes - 5, flow = flow))
+  expect_setequal(of_check(found, "total")$cell, sprintf("flow[%d, n]", 1:3))
+})
+
+test_that("levels that nobody printed, and variables of many answers, have no totals", {
+  n <- list(sex = sex["female", , drop = FALSE], site = site[1:2, ])
+  of_all <- function(x) matrix(sizes, 3, nrow(x))
+  found <- audit(printed_counts(counts_text(n, of = of_all), sizes))
+  expect_identical(found$check, rep("percent", 9))
+  expect_identical(wrong(found), character())
+  many <- list(signs = three(cough = c(40, 41, 39), fever = c(30, 35, 44)))
+  found <- audit(printed_counts(counts_text(many, of = of_all), sizes))
+  expect_identical(found$verdict, rep("exact", 6))
+})
+
+test_that("percentages of something that is not printed are not judged", {
+  of_others <- function(x) matrix(c(143, 151, 187), 3, nrow(x))
+  found <- audit(printed_counts(counts_text(list(sex = sex), of = of_others), sizes))
+  expect_identical(unique(found$check), "total")
+  expect_identical(nrow(audit(printed_counts(counts_text(list(sex = sex), of = of_others)))), 0L)
+})
+
+test_that("decimal commas and empty cells are read as they are", {
+  counts <- counts_text(list(site = three(north = c(3, 9, 17), south = c(57, 53, 45))))
+  counts$percent <- sub(".", ",", counts$percent, fixed = TRUE)
+  found <- audit(printed_counts(counts, sizes))
+  expect_identical(wrong(found), character())
+  counts$n[[5]] <- ""
+  counts$percent[[6]] <- ""
+  found <- audit(printed_counts(counts, sizes))
+  expect_identical(wrong(found), character())
+  expect_false(any(c("counts[5, percent]", "counts[6, percent]") %in% found$cell))
+})
+
+test_that("percentages cut off are judged as such", {
+  counts <- counts_text(list(sex = sex))
+  counts$percent <- sprintf("%.1f", floor(10 * 100 * as.numeric(counts$n) / rep(sizes, 2)) / 10)
+  printed <- printed_counts(counts, sizes)
+  expect_gt(length(wrong(audit(printed))), 0)
+  expect_identical(wrong(audit(printed, truncated = TRUE)), character())
+})
+
+# ---- Strata and those analysed ----
+
+test_that("strata are as large as the counts say, where nobody is missing", {
+  strata <- data.frame(
+    outcome = "baseline", variable = "sex", level = rep(rownames(sex), each = 3),
+    arm = rep(colnames(sex), 2), n = as.character(t(sex)), mean = "5.0", sd = "2.0"
+  )
+  means <- rbind(cbind(sizes_text(sizes), variable = "", level = "")[names(strata)], strata)
+  found <- audit(printed_counts(counts_text(list(sex = sex)), means = means))
+  expect_identical(of_check(found, "stratum")$verdict, rep("exact", 6))
+  means$n[[5]] <- "37"
+  found <- audit(printed_counts(counts_text(list(sex = sex)), means = means))
+  expect_identical(wrong(of_check(found, "stratum")), "means[5, n]")
+  means$n[[2]] <- "61"
+  flow <- data.frame(step = "analysed", arm = names(sizes), n = as.character(sizes))
+  found <- audit(printed_counts(counts_text(list(sex = sex)), means = means, flow = flow))
+  expect_identical(of_check(found, "stratum")$verdict, rep("exact", 4))
+})
+
+test_that("those analysed are those of the model's outcome, unless other people are", {
+  flow <- data.frame(step = "analysed", arm = names(sizes), n = as.character(sizes))
+  analysed <- function(n) {
+    found <- audit(printed_counts(counts_text(list(sex = sex)), n,
+      flow = flow, design = c(model_outcome = "baseline")
+    ))
+    of_check(found, "analysed")$verdict
+  }
+  expect_identical(analysed(sizes), rep("exact", 3))
+  expect_identical(analysed(sizes - c(0, 0, 9)), c("exact", "exact", "inconsistent"))
+  expect_identical(analysed(sizes - 2), character())
+})
+
+# ---- The flow ----
+
+flow_text <- function(steps, totals = TRUE) {
+  rows <- lapply(names(steps), function(step) {
+    n <- c(steps[[step]], if (totals) sum(steps[[step]]))
+    data.frame(step = step, arm = c("a", "b", "c", "")[seq_along(n)], n = as.character(n))
+  })
+  do.call(rbind, rows)
+}
+
+audit_steps <- function(flow, design = NULL) {
+  audit(published(list(
+    design = data.frame(key = c("arms", names(design)), value = c("a; b; c", unname(design))),
+    flow = flow
+  )))
+}
+
+test_that("the flow adds up, by arm and in all", {
+  flow <- flow_text(list(
+    randomised = c(70, 70, 70), lost = c(6, 5, 7), moved = c(4, 3, 1), analysed = c(60, 62, 62)
+  ))
+  found <- audit_steps(flow, c(excluded = "moved"))
+  expect_identical(table(found$check)[c("flow", "total")], table(rep(c("flow", "total"), each = 4)),
+    ignore_attr = TRUE
+  )
+  expect_identical(wrong(found), character())
+  flow$n[[6]] <- "8"
+  expect_setequal(wrong(audit_steps(flow, c(excluded = "moved"))), c("flow[2, n]", "flow[8, n]"))
+  # Without a word about those who moved nobody knows what should add up.
+  expect_identical(unique(audit_steps(flow)$check), "total")
+  stated <- audit_steps(flow, c(flow_sums = "randomised = lost + moved + analysed"))
+  expect_identical(wrong(of_check(stated, "flow")), "flow[2, n]")
+  two <- audit_steps(flow, c(flow_sums = "randomised = lost + began; began=moved + analysed"))
+  expect_identical(unique(two$check), "total")
+  totals <- audit_steps(flow[flow$arm == "", ], c(excluded = "moved"))
+  expect_identical(totals$verdict, "exact")
+})
+
+test_that("an equation of the flow that is none is refused", {
+  flow <- flow_text(list(randomised = c(70, 70, 70)))
+  expect_error(audit_steps(flow, c(flow_sums = "randomised")), "flow_sums",
+    class = "questrial_error_file"
+  )
+})
+
+test_that("completion is tested from those lost and those randomised", {
+  flow <- flow_text(list(randomised = c(70, 70, 70), lost = c(6, 5, 7), analysed = c(64, 65, 63)))
+  tests <- count_test(outcome = "completion", statistic = "0.365", df = "2", p = "0.833")
+  expected <- chisq.test(rbind(c(6, 5, 7), c(64, 65, 63)))
+  audit_completion <- function(tests, design = NULL) {
+    audit(published(list(
+      design = data.frame(key = c("arms", names(design)), value = c("a; b; c", unname(design))),
+      flow = flow, tests = tests
+    )))
+  }
+  found <- audit_completion(tests)
+  expect_equal(of_check(found, "chisq")$recomputed, unname(expected$statistic))
+  expect_equal(of_check(found, "p")$recomputed, expected$p.value)
+  expect_identical(wrong(found), character())
+  tests$outcome <- "analysed"
+  expect_equal(of_check(audit_completion(tests), "chisq")$recomputed, unname(expected$statistic))
+  tests$outcome <- "completion"
+  lost <- of_check(audit_completion(tests, c(lost = "lost; moved")), "chisq")
+  expect_identical(nrow(lost), 0L)
+})
+
+# ---- Tests of counts ----
+
+test_that("chi-square, its df and P are R's", {
+  expected <- chisq.test(site)
+  tests <- count_test(outcome = "site", statistic = "4.21", df = "4", p = "0.38")
+  tests$statistic <- sprintf("%.2f", expected$statistic)
+  tests$p <- sprintf("%.3f", expected$p.value)
+  n <- list(sex = sex, site = site)
+  found <- audit(printed_counts(counts_text(n), sizes, tests = tests))
+  expect_identical(wrong(found), character())
+  expect_equal(of_check(found, "chisq")$recomputed, unname(expected$statistic))
+  expect_equal(of_check(found, "p")$recomputed, expected$p.value)
+  tests$df <- "3"
+  expect_identical(
+    wrong(audit(printed_counts(counts_text(n), sizes, tests = tests))), "tests[1, df]"
+  )
+  # A P that goes with the printed statistic is right even if that is not.
+  tests[c("statistic", "df", "p")] <- list("9.49", "4", "0.050")
+  found <- audit(printed_counts(counts_text(n), sizes, tests = tests))
+  expect_identical(wrong(found), "tests[1, statistic]")
+  tests$statistic <- ""
+  found <- audit(printed_counts(counts_text(n), sizes, tests = tests))
+  expect_identical(wrong(found), "tests[1, p]")
+  expect_equal(of_check(found, "chisq")$recomputed, expected$p.value)
+  # Without counts the P still has to go with statistic and df.
+  tests[c("outcome", "statistic")] <- list("school", "9.49")
+  found <- audit(printed_counts(counts_text(n), sizes, tests = tests))
+  expect_equal(of_check(found, "p")$recomputed, pchisq(9.49, 4, lower.tail = FALSE))
+})
+
+test_that("of a variable with one level printed the others are the rest of the arm", {
+  tests <- count_test(statistic = "", df = "2", p = "0.99")
+  n <- list(sex = sex["female", , drop = FALSE])
+  found <- audit(printed_counts(
+    counts_text(n, of = function(x) matrix(sizes, 3, nrow(x))), sizes,
+    tests = tests
+  ))
+  expect_equal(of_check(found, "chisq")$recomputed, chisq.test(sex)$p.value)
+  n <- list(site = site[1:2, ])
+  tests$outcome <- "site"
+  tests$df <- "4"
+  found <- audit(printed_counts(
+    counts_text(n, of = function(x) matrix(sizes, 3, nrow(x))), sizes,
+    tests = tests
+  ))
+  expect_equal(of_check(found, "chisq")$recomputed, chisq.test(site)$p.value)
+  tests$df <- "2"
+  found <- audit(printed_counts(
+    counts_text(n, of = function(x) matrix(sizes, 3, nrow(x))), sizes,
+    tests = tests
+  ))
+  expect_equal(of_check(found, "chisq")$recomputed, chisq.test(site[1:2, ])$p.value)
+})
+
+test_that("a test may be of two arms, of one level, or of arms in which there is something", {
+  n <- list(sex = sex, site = site)
+  recomputed <- function(tests, n) {
+    of_check(audit(printed_counts(counts_text(n), sizes, tests = tests)), "chisq")$recomputed
+  }
+  pair <- count_test(outcome = "site", arm = "c", reference = "a", p = "0.99")
+  expect_equal(recomputed(pair, n), chisq.test(site[, c("c", "a")])$p.value)
+  level <- count_test(outcome = "site", level = "west", p = "0.99")
+  rest <- rbind(site["west", ], sizes - site["west", ])
+  expect_equal(recomputed(level, n), chisq.test(rest)$p.value)
+  of_site <- function(...) recomputed(count_test(outcome = "site", p = "0.99", ...), n)
+  expect_identical(of_site(variable = "sex"), numeric())
+  expect_identical(of_site(arm = "c"), numeric())
+  expect_identical(of_site(level = "east"), numeric())
+  n$site <- n$site[, c("b", "c")]
+  expect_equal(of_site(), chisq.test(site[, -1])$p.value)
+})
+
+test_that("a chi-square of 2 x 2 is taken with or without Yates's correction, and said which", {
+  two <- sex[, c("a", "b")]
+  note_of <- function(p) {
+    tests <- count_test(p = p, arm = "b", reference = "a")
+    printed <- printed_counts(counts_text(list(sex = sex)), sizes, tests = tests)
+    found <- of_check(audit(printed), "chisq")
+    expect_identical(found$verdict, "exact")
+    found$note
+  }
+  expect_identical(note_of(sprintf("%.3f", chisq.test(two)$p.value)), "with Yates's correction")
+  expect_identical(note_of(sprintf("%.3f", chisq.test(two, correct = FALSE)$p.value)), "")
+})
+
+test_that("Fisher's exact test is R's, for larger tables too", {
+  recomputed <- function(outcome, ...) {
+    tests <- count_test("fisher", outcome, p = "0.99", ...)
+    n <- list(sex = sex, site = site)
+    of_check(audit(printed_counts(counts_text(n), sizes, tests = tests)), "fisher")$recomputed
+  }
+  expect_equal(recomputed("sex"), fisher.test(sex)$p.value, tolerance = 1e-7)
+  expect_equal(recomputed("site"), fisher.test(site, workspace = 2e6)$p.value, tolerance = 1e-7)
+  two <- fisher.test(sex[, c("a", "b")])$p.value
+  expect_equal(recomputed("sex", arm = "a", reference = "b"), two, tolerance = 1e-7)
+})
+
+# ---- Random tables ----
+
+test_that("random tables, rounded by R, are never blamed", {
+  random_counts <- function(n_levels) {
+    sizes <- sample(15:90, 3)
+    shares <- rexp(n_levels) + 0.2
+    x <- vapply(sizes, function(size) drop(rmultinom(1, size, shares)), numeric(n_levels))
+    dimnames(x) <- list(letters[seq_len(n_levels)], c("a", "b", "c"))
+    x
+  }
+  set.seed(7)
+  for (repeat_ in 1:60) {
+    x <- random_counts(sample(2:4, 1))
+    test <- suppressWarnings(chisq.test(x[rowSums(x) > 0, ], correct = FALSE))
+    tests <- count_test(
+      outcome = "x", statistic = sprintf("%.2f", test$statistic),
+      df = as.character(test$parameter), p = sprintf("%.3f", test$p.value)
+    )
+    counts <- counts_text(list(x = x), sample(0:2, 1))
+    found <- audit(printed_counts(counts, colSums(x), tests = tests))
+    expect_identical(wrong(found), character())
+  }
+})
