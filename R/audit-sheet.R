@@ -83,16 +83,23 @@ short_sheet <- function(sheet) {
     return(sheet)
   }
   hit <- which(rowSums(sheet$verdict == "inconsistent" | sheet$proposed != "") > 0)
-  hit <- utils::head(hit, drawn_rows / 4)
+  shown <- utils::head(hit, drawn_rows / 4)
   block <- cumsum(sheet$indent == 0)
-  rows <- unique(c(hit - 1, hit, hit + 1, match(block[hit], block)))
+  rows <- unique(c(shown - 1, shown, shown + 1, match(block[shown], block)))
   rows <- sort(rows[rows >= 1 & rows <= n])
+  if (any(sheet$indent > 0)) {
+    rows <- rows[block[rows] %in% block[shown]]
+  }
   sheet <- sheet_part(sheet, rows)
   sheet$notes <- c(sheet$notes, sprintf(
-    "Shown are %d of %d rows: %s.", length(rows), n, if (length(rows) == 0) {
+    "Shown are %d of %d rows: %s.", length(rows), n, if (length(hit) == 0) {
       "nothing in them is inconsistent"
     } else {
-      "inconsistent figures and their neighbours"
+      sprintf("%s with inconsistent figures and their neighbours", if (length(hit) > length(shown)) {
+        sprintf("the first %d of %d", length(shown), length(hit))
+      } else {
+        "those"
+      })
     }
   ))
   sheet
