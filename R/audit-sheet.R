@@ -92,17 +92,17 @@ short_sheet <- function(sheet) {
   }
   sheet <- sheet_part(sheet, rows)
   sheet$notes <- c(sheet$notes, sprintf(
-    "Shown are %d of %d rows: %s.", length(rows), n, if (length(hit) == 0) {
-      "nothing in them is inconsistent"
-    } else {
-      sprintf("%s with inconsistent figures and their neighbours", if (length(hit) > length(shown)) {
-        sprintf("the first %d of %d", length(shown), length(hit))
-      } else {
-        "those"
-      })
-    }
+    "Shown are %d of %d rows: %s.", length(rows), n, short_words(length(shown), length(hit))
   ))
   sheet
+}
+
+short_words <- function(shown, all) {
+  if (all == 0) {
+    return("nothing in them is inconsistent")
+  }
+  which <- if (shown < all) sprintf("the first %d of %d", shown, all) else "those"
+  paste(which, "with inconsistent figures, and their neighbours")
 }
 
 sheet_part <- function(sheet, rows) {
