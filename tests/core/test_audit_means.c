@@ -287,6 +287,9 @@ static void nonsense_has_no_verdict(void **state)
         case_input(&c, 0);
     }
     assert_no_verdict(&c);
+    print_groups(&c, groups[1]);
+    c.inputs[2] = 0;
+    assert_no_verdict(&c);
     const char *const alone[6] = {"1", "2.0", "", "1", "2.0", ""};
     print_groups(&c, alone);
     for (int k = 2; k < 6; k += 3) {

@@ -20,7 +20,7 @@ static bool read_samples(const qst__audit *audit, const qst_check *check, sample
     for (int i = 0; i < samples_out->k; i++) {
         samples_out->group[i] = qst__input_sample(audit, check, 3 * i);
         samples_out->n_all += samples_out->group[i].n;
-        if (!(samples_out->group[i].n >= 1.0)) {
+        if (!(samples_out->group[i].n >= 1.0) || isnan(samples_out->group[i].mean)) {
             return false;
         }
     }

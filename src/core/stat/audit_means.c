@@ -5,7 +5,7 @@
 qst__sample qst__input_sample(const qst__audit *audit, const qst_check *check, int k)
 {
     qst__interval sds = qst__input_interval(audit, check, k + 2);
-    sds.low = fmax(sds.low, 0.0);
+    sds.low = sds.low < 0.0 ? 0.0 : sds.low; /* fmax() would make 0 of NaN */
     return (qst__sample){qst__input_value(audit, check, k), qst__input_value(audit, check, k + 1),
         qst__input_interval(audit, check, k + 1), qst__input_value(audit, check, k + 2), sds};
 }
