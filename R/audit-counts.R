@@ -48,13 +48,18 @@ flow_equations <- function(published) {
   if (length(stated) > 0) {
     return(lapply(strsplit(stated, "=", fixed = TRUE), read_equation))
   }
-  parts <- c(
-    steps_named(published, "lost"), design_values(published, "excluded"),
-    steps_named(published, "analysed")
+  steps <- unique(published$flow$step)
+  gone <- c(
+    intersect(steps_named(published, "lost"), c(steps, design_values(published, "lost"))),
+    design_values(published, "excluded")
   )
+  if (length(gone) == 0) {
+    return(NULL)
+  }
+  parts <- c(gone, steps_named(published, "analysed"))
   whole <- steps_named(published, "randomised")
   # Steps that nobody named may be where others went.
-  if (all(published$flow$step %in% c(whole, parts, design_values(published, "no_baseline")))) {
+  if (all(steps %in% c(whole, parts, design_values(published, "no_baseline")))) {
     list(list(whole = whole[[1]], parts = parts))
   }
 }

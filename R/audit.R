@@ -8,6 +8,21 @@
 #' inconsistent only when nothing that its inputs allow rounds to what is
 #' printed: correctly rounded tables are never blamed.
 #'
+#' @section Counts:
+#' * `flow`: all who were randomised are those lost, excluded and analysed (the steps that the
+#'   design's keys `randomised`, `lost`, `excluded` and `analysed` name), if the flow has no other
+#'   steps; or the equations of its key `flow_sums`, such as
+#'   `randomised = lost + moved + analysed`, separated by semicolons.
+#' * `total`: the levels of a variable add up to the arm, the arms to the total column. Which
+#'   table says how large the arms are (means of which outcome, which step) is seen from what fits.
+#' * `percent`: of the arm or, where people are missing, of those counted, or of the row, whichever
+#'   fits the most of a variable's percentages; those of something not printed are left alone.
+#' * `chisq`, `fisher`: the test of the printed counts; the others of the arm are added where one
+#'   level is printed, or where df has a level more. A 2 x 2 table's chi-square may be with Yates's
+#'   correction or without, and the note says so. Fisher's test of a large table may be left out.
+#' * `p` of a printed statistic: where the counts give that statistic, they say it more exactly.
+#' * `stratum`, `analysed`: the same people, counted in two tables.
+#'
 #' @param published The printed tables, a [published()].
 #' @param truncated `TRUE` if numbers were cut off instead of rounded; `NULL`: as the design's key
 #'   `rounding` says.

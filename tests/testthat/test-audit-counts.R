@@ -260,6 +260,15 @@ test_that("the flow adds up, by arm and in all", {
   expect_identical(totals$verdict, "exact")
 })
 
+test_that("those who are gone may be lost or excluded, but must be printed", {
+  flow <- flow_text(list(randomised = c(70, 70, 70), moved = c(4, 3, 1), analysed = c(66, 67, 68)))
+  found <- of_check(audit_steps(flow, c(excluded = "moved")), "flow")
+  expect_identical(found$verdict, c("exact", "exact", "inconsistent", "inconsistent"))
+  untold <- flow[flow$step != "moved", ]
+  expect_identical(nrow(of_check(audit_steps(untold), "flow")), 0L)
+  expect_identical(nrow(of_check(audit_steps(untold, c(lost = "moved")), "flow")), 0L)
+})
+
 test_that("an equation of the flow that is none is refused", {
   flow <- flow_text(list(randomised = c(70, 70, 70)))
   expect_error(audit_steps(flow, c(flow_sums = "randomised")), "flow_sums",
