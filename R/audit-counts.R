@@ -167,11 +167,6 @@ sums_by <- function(x, by) {
   as.vector(rowsum(as.numeric(x), by, reorder = FALSE))[match(by, unique(by))]
 }
 
-# How many TRUE, NA being FALSE.
-number_true <- function(x, by) {
-  sums_by(x %in% TRUE, by)
-}
-
 # Adds what the percentages are shares of: the arm's `size` and its cell `size_at`, and `of`: "arm",
 # "counted" (the sum of the levels: some people have none), "row" (the level in all arms), NA where
 # nothing fits. `is_whole`: the levels take in the whole arm, at least in half of the arms.
