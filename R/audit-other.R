@@ -18,6 +18,8 @@ audit_pools <- function(published, truncated) {
   level <- printed_number(model_key(published, "conf.level", "", "0.95"))
   found <- as.data.frame(unclass(check_pools(published$pools, level, truncated)))
   found <- found[!is.na(found$verdict), ]
+  # Participants needed at least.
+  found$high[found$check == "n"] <- Inf
   column <- ifelse(found$check == "interval", "conf.low", found$check)
   data.frame(
     check = rep("pool", nrow(found)), cell = sprintf("pools[%d, %s]", found$row, column),

@@ -284,7 +284,7 @@ test_labels <- function(tests) {
   within <- ifelse(nzchar(tests$level), paste("within", tests$level), "")
   said <- paste(by, within, who)
   said <- gsub(" +", " ", trimws(said), perl = TRUE)
-  paste0(tests$outcome, ifelse(nzchar(said), ": ", ""), said, " (", tests$test, ")")
+  sprintf("%s%s%s (%s)", tests$outcome, ifelse(nzchar(said), ": ", ""), said, tests$test)
 }
 
 model_sheets <- function(printed) {
@@ -308,8 +308,22 @@ other_sheet <- function(printed, name, caption) {
   numbers <- intersect(number_columns[[name]], names(table))
   words <- Filter(function(column) any(nzchar(table[[column]])), setdiff(names(table), numbers))
   rows <- seq_len(nrow(table))
-  labels <- if (length(words) > 0) table[[words[[1]]]] else as.character(rows)
+  labels <- if (name == "pools") {
+    pool_labels(table)
+  } else if (length(words) > 0) {
+    table[[words[[1]]]]
+  } else {
+    as.character(rows)
+  }
+  headings <- ifelse(numbers %in% names(other_headings), other_headings[numbers], numbers)
+  over <- ifelse(numbers %in% c("conf.low", "conf.high"), interval_heading(printed), "")
   new_sheet(caption, "", labels, Map(
-    audit_column, numbers, name, numbers, list(table), list(rows)
+    audit_column, headings, name, numbers, list(table), list(rows), over
   ))
 }
+
+other_headings <- c(
+  estimate = "Estimate", conf.low = "from", conf.high = "to", p = "P", sd = "SD", sem = "SEM",
+  items = "Items", alpha = "Alpha", delta = "Difference", p1 = "P1", p2 = "P2", power = "Power",
+  dropout = "Dropout"
+)

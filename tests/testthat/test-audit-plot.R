@@ -136,3 +136,13 @@ test_that("the colours of the verdicts differ in grey and for the colour-blind",
   expect_gt(light[[2]] - light[[3]], 10)
   expect_identical(anyDuplicated(audit_signs), 0L)
 })
+
+test_that("tables that are not printed have no sheet, pools have their names", {
+  printed <- published(list(
+    design = data.frame(key = "arms", value = "a; b"),
+    pools = data.frame(review = "Alpha", outcome = "sleep", k = "3", Q = "4.0", I2 = "50")
+  ))
+  sheets <- audit_sheets(audit(printed))$sheets
+  expect_identical(lengths(list(sheets)), 1L)
+  expect_identical(sheets[[1]]$cells[1, 1], "Alpha, sleep")
+})
