@@ -162,7 +162,8 @@ number_cure <- function(text) {
 design_keys <- c(
   title = "", source = "", doi = "", note = "", arms = "", instrument = "", items_not_asked = "",
   baseline_missing = "", randomised = "", lost = "", excluded = "", excluded_for = "",
-  no_baseline = "", analysed = "", flow_sums = "", grid = "", rounding = "^(rounded|truncated)$",
+  no_baseline = "", analysed = "", flow_sums = "^([^=;]+=[^=;]+(;|$))*$",
+  grid = "^(([^;]+ )? *[0-9]+([.][0-9]+)?(/[0-9]+)? *(; *|$))*$", rounding = "^(rounded|truncated)$",
   conf.level = "^0?[.][0-9]+$", model_outcome = "", model_family = "^(gaussian|binomial|poisson)$",
   model_exponentiated = "^(yes|no)$", model_n = "^[0-9]+$"
 )
@@ -210,6 +211,8 @@ check_design_values <- function(tables, keys) {
       "`%s` is %s. Write %s.", keys[[row]], describe(tables$design$value[[row]]),
       switch(base[[row]], rounding = "`rounded` or `truncated`", conf.level = "a share, as 0.95",
         model_family = "`gaussian`, `binomial` or `poisson`", model_n = "a whole number",
+        grid = "a step, as 1 or 20/19, or outcomes with theirs, as baseline 1; change 20/19",
+        flow_sums = "sums of steps, as randomised = lost + analysed, separated by semicolons",
         "`yes` or `no`")
     ))
   }

@@ -1,63 +1,118 @@
 #' Read the printed tables of a trial
 #'
-#' Reads the tables of a published trial from a folder of CSV files and keeps
-#' every cell as the text that was printed, so that the number of digits is
-#' not lost. What rounding allows follows from the digits: `"2.36"` stands
-#' for 2.355 to 2.365.
+#' Reads the tables of a published trial from a folder of CSV files, as a person types them from
+#' the PDF, and keeps every number with the digits that were printed. What rounding allows follows
+#' from the digits: `"2.36"` stands for 2.355 to 2.365.
 #'
-#' The folder holds these files; lines that begin with `#` are comments and
-#' name the source. All but `design.csv` may be missing, and columns in brackets.
+#' @section How to type a paper:
+#' 1. [write_published_template()] makes the files for the paper's arms, covariates and outcomes.
+#' 2. Type what is printed where it is printed, digit for digit: `8.00` is not `8`. Leave a cell
+#'    empty where nothing is printed; delete rows and files that the paper does not have.
+#' 3. Call `published(dir)` and [audit()] as often as you like while typing: most of what is found
+#'    first are slips of the typist.
 #'
-#' * `design.csv`, a row a fact: `key`, `value`.
-#' * `flow.csv`, a number of participants: `step`, `arm` (empty: all), `n`,
-#'   (`source`: `printed`, or `derived` where the print does not say).
-#' * `counts.csv`, a cell of counts: `variable`, `level`, `arm` (empty: the total
-#'   column), `n`, (`percent`).
-#' * `means.csv`, a mean and SD: `outcome`, (`variable`, `level`: both empty for
-#'   everybody), `arm` (empty: all arms together), (`n`), `mean`, (`sd`).
-#' * `tests.csv`, a test: `test`, `outcome`, (`by`, `variable`, `level`, `arm`,
-#'   `reference`, `statistic`, `df`, `df_residual`, `p`, and of a difference of
-#'   means `estimate`, `conf.low`, `conf.high`).
-#' * `model.csv`, a coefficient, the intercept first: (`model`: its name, where
-#'   there are several), (`term`: as printed), `variable`, `level`, `reference`,
-#'   `estimate`, (`conf.low`, `conf.high`, `std.error`, `statistic`, `p`). A
+#' Files are text in UTF-8, separated by commas, semicolons or tabs (a spreadsheet's "CSV UTF-8").
+#' The first line names the columns, in any order; lines that begin with `#` are comments, for the
+#' source. Text with the separator in it stands in quotes. Columns `note` and `source` may be added
+#' to each file. Names of variables, levels and arms are spelled the same in all files.
+#'
+#' @section Numbers:
+#' Read as they are: `0,77` and `0.77`; `.05`; a typographic minus; `< .001`, `P = .03` and
+#' `1.2 x 10-5`; `12.3%`; `1 234`, `1,234.5` and `1.234,5`; stars of significance. `1,234` is what
+#' the other numbers of the paper say it is, and refused if they do not tell. `42 (35.9)` in `n` of
+#' `counts.csv`, `110.1 (11.9)` in `mean` and `2.63 (0.15 to 5.11)` in `estimate` are parted, where
+#' the columns for the second number are empty. Refused: `42/117`, `t(240) = 2.09`, `ns`, a dash
+#' (it may stand for nothing or for 0).
+#'
+#' @section Files:
+#' All may be missing but `design.csv`, which `pools.csv` and `power.csv` do without. Columns in
+#' brackets may be missing.
+#'
+#' * `design.csv`, a row a fact: `key`, `value`; see below.
+#' * `flow.csv`, a number of participants: `step`, `arm` (empty: all), `n`, (`source`: `printed`, or
+#'   `derived` where the print does not say).
+#' * `counts.csv`, a cell of counts: `variable`, `level`, `arm` (empty: the total column), `n`,
+#'   (`percent`, of the arm).
+#' * `means.csv`, a mean and SD: `outcome`, (`variable`, `level`: both empty for everybody, else the
+#'   stratum, as `sex`, `female`), `arm` (empty: all arms together), (`n`), `mean`, (`sd`). Outcomes
+#'   are `baseline`, `followup` and `change` of the score, or any other name (`age`).
+#' * `tests.csv`, a test: `test`, `outcome`, (`by`, `variable`, `level`, `arm`, `reference`,
+#'   `statistic`, `df`, `df_residual`: the second of F, `p`; of a difference of means `estimate`,
+#'   `conf.low`, `conf.high`). The same test may be printed twice. `test` is one of
+#'     - `chisq` and `fisher`: `outcome` is a variable of `counts.csv`, or `completion` (lost
+#'       or not, of `flow.csv`), by arm;
+#'     - `student` and `welch`: `outcome` in `arm` less that in `reference`, with pooled variance or
+#'       without, of everybody or of the stratum `variable`, `level`;
+#'     - `paired`: before against after within `arm`;
+#'     - `anova`: `by` is `arm` (within the stratum, if one is named), or a variable within one
+#'       `arm`;
+#'     - `interaction`: `by` is `arm:sex`, say.
+#' * `model.csv`, a coefficient, the intercept first: (`model`: its name, where there are several),
+#'   (`term`: as printed), `variable` (`arm`, or one of `counts.csv`; empty: the intercept),
+#'   `level`, `reference`, `estimate`, (`conf.low`, `conf.high`, `std.error`, `statistic`, `p`). A
 #'   numeric covariate has the name it has in `means.csv` and no level.
-#' * `alpha.csv`, a Cronbach's alpha: `outcome`, (`items`, `n`), `alpha`, (`sd`,
-#'   `sem`: standard error of measurement).
-#' * `power.csv`, a sample size: `n`, (`delta`, `sd`, `p1`, `p2`, `power`, `alpha`,
-#'   `dropout`).
-#' * `pools.csv`, a row of a meta-analysis: see [check_pools()].
-#' * `repairs.csv`, a misprint: `table`, `row`, `column`, `printed`, `repaired`,
-#'   (`reason`).
+#' * `alpha.csv`, a Cronbach's alpha: `outcome`, (`items`, `n`), `alpha`, (`sd`, `sem`: standard
+#'   error of measurement).
+#' * `power.csv`, a sample size: `n`, (`delta` and `sd`; or `p1` and `p2`; `power`, `alpha`,
+#'   `dropout`), see [which_formula()]. Without `sd`, `delta` is standardised. Shares are written
+#'   `0.8` or `80%`.
+#' * `pools.csv`, a pooled result, see [check_pools()]: (`measure`, `k`, `n`, `estimate`,
+#'   `conf.low`, `conf.high`, `p`, `I2`, `Q`), and what names it.
+#' * `repairs.csv`, a misprint and its reading: `table`, `row` (without header and comments),
+#'   `column`, `printed`, `repaired`, (`reason`).
 #'
-#' Outcomes of `means.csv` are `baseline`, `followup`, `change`, or any other
-#' name. Tests are `chisq` and `fisher` (`outcome` by arm, of counts), `anova`
-#' (`by` is `arm` within a level of `variable`, or a variable within one `arm`),
-#' `student` and `welch` (`arm` less `reference`, with pooled variance or
-#' without), `paired` (within `arm`) and `interaction` (`by` is `arm:sex`, say).
-#' Keys of the design that [reconstruct()] needs are `arms` (reference first),
-#' `instrument` (its id, or a file in the folder), `items_not_asked`,
-#' `model_outcome`, the `flow.csv` steps called `lost`, `excluded` (without the
-#' covariate `excluded_for`) and `no_baseline`, and the sizes of small groups,
-#' `groups_<arm>`; several values are separated by semicolons.
+#' @section Keys of the design:
+#' Several values are separated by semicolons.
 #'
-#' @param dir Folder of the files. The package brings one,
-#'   `system.file("extdata", "lemogne2020", package = "questrial")`. Or a list of
-#'   data frames of text, named as the files are (a file that `instrument` names
-#'   is then sought in the working directory).
+#' * `arms`, reference first: needed. `title`, `source`, `doi`, `note`: free text.
+#' * `randomised`, `lost`, `excluded`, `analysed`, `no_baseline`: what `flow.csv` calls these steps;
+#'   `flow_sums`: how they add up, as `randomised = lost + analysed`, where it is not that all who
+#'   were randomised are lost, excluded or analysed. `excluded_for`: the covariate for want of which
+#'   they were excluded.
+#' * `model_outcome`; `model_family`: `gaussian` (as when it is missing), `binomial`, `poisson`;
+#'   `model_exponentiated`: `yes` if estimates are ratios; `model_n`; `conf.level`: 0.95 when it is
+#'   missing. `model_n_adjusted` is of the model called `adjusted`, and so are the others.
+#' * `rounding`: `rounded`, or `truncated` for numbers cut off. `grid`: the step of the scores for
+#'   [grim()], `1` or `20/19`, or `baseline 1; change 20/19`.
+#' * `instrument`: its id, or a file in the folder; `items_not_asked`; `baseline_missing`: `mean` if
+#'   it was put in; `groups_<arm>`: sizes of small groups. For [reconstruct()].
+#'
+#' @param dir Folder of the files. The package brings two, in
+#'   `system.file("extdata", package = "questrial")`: `lemogne2020`, and `buffel2017`, of which only
+#'   the abstract. Or a list of data frames of text, named as the files are (a file that
+#'   `instrument` names is then sought in the working directory).
 #' @param repaired `TRUE` puts in the readings of `repairs.csv`: cells in
 #'   which the tables contradict themselves, with what resolves it. Each is
 #'   checked to be printed as the file says.
-#' @return An object of class `published`: a list of data frames of text,
-#'   `design`, `flow`, `counts`, `means`, `tests`, `model`, `alpha`, `power`, `pools` and
-#'   `repairs`, each with all its columns (`""`: not printed); attributes `dir` and `repaired`.
-#' @seealso [reconstruct()], which makes a cohort that has these figures.
+#' @return An object of class `published`: a list of data frames of text, `design`, `flow`,
+#'   `counts`, `means`, `tests`, `model`, `alpha`, `power`, `pools` and `repairs`, each with all its
+#'   columns (`""`: not printed). Numbers keep their digits and have a plain sign and point.
+#'   Attributes `dir` and `repaired`.
+#' @section Errors:
+#' `questrial_error_file`, with `file`, `row`, `column` and `value`, for whatever is not one trial's
+#' tables: text that is no number, rows with too few cells, unknown or doubled columns and keys,
+#' arms and tests that there are not, one name in two spellings, a row twice, bytes that are no
+#' UTF-8. The message names the line and says what to do.
+#' @section Compared with statcheck and scrutiny:
+#' statcheck reads test results from the text of a PDF, and scrutiny data frames of means; both see
+#' one figure at a time. Here a paper's tables are one object, so that they can be held against one
+#' another.
+#' @seealso [audit()], which recomputes what follows from other figures; [reconstruct()], which
+#'   makes a cohort that has these figures.
 #' @examples
 #' dir <- system.file("extdata", "lemogne2020", package = "questrial")
 #' printed <- published(dir)
 #' printed
 #' printed$model[8:9, c("term", "level", "reference", "estimate")]
 #' published(dir, repaired = TRUE)$model[8:9, c("term", "level", "reference", "estimate")]
+#'
+#' # A few numbers need no files.
+#' ages <- data.frame(
+#'   outcome = "age", arm = c("control", "talks"), n = c("61", "64"),
+#'   mean = c("20.1 (1.9)", "20,4 (2,1)")
+#' )
+#' design <- data.frame(key = "arms", value = "control; talks")
+#' published(list(design = design, means = ages))$means[, c("arm", "n", "mean", "sd")]
 #' @export
 published <- function(dir, repaired = FALSE) {
   check_given(dir, "dir")

@@ -4,9 +4,11 @@
 # Rscript tests/fuzz/fuzz_published.R SECONDS [SEED]: prints how many inputs there were and stops at
 # those that failed, each named by its seed. tests/testthat/test-published.R runs a few.
 
-fuzz_published <- function(seeds, seconds = Inf) {
+fuzz_published <- function(seeds, seconds = Inf, seed_folder = "tests/fuzz/published") {
   start <- proc.time()[["elapsed"]]
-  folders <- system.file("extdata", c("lemogne2020", "buffel2017"), package = "questrial")
+  folders <- c(
+    system.file("extdata", c("lemogne2020", "buffel2017"), package = "questrial"), seed_folder
+  )
   failed <- character()
   for (seed in seeds) {
     if (proc.time()[["elapsed"]] - start > seconds) {
