@@ -25,14 +25,14 @@ index_means <- function(published) {
   ))
   list(
     rows = function(outcome, variable = "", level = "", arm = "") {
-      match(paste(outcome, variable, level, arm, sep = "\r"), key)
+      match(paste(outcome, variable, level, arm, sep = "\r", recycle0 = TRUE), key)
     },
     group = function(key) unname(groups[match(key, names(groups))])
   )
 }
 
 group_key <- function(of, outcome, variable, within) {
-  paste(of, outcome, variable, within, sep = "\r")
+  paste(of, outcome, variable, within, sep = "\r", recycle0 = TRUE)
 }
 
 # n, mean and SD of some rows of means.csv, as a check's inputs.
@@ -45,9 +45,11 @@ cell_values <- function(tables, at) {
 }
 
 # Who a row of means.csv is about, in words.
-mean_figure <- function(row) {
-  level <- if (nzchar(row$level)) sprintf(" (%s)", row$level) else ""
-  sprintf("%s%s, %s", row$outcome, level, if (nzchar(row$arm)) row$arm else "all arms")
+mean_figure <- function(means, row) {
+  level <- means$level[[row]]
+  arm <- means$arm[[row]]
+  sprintf("%s%s, %s", means$outcome[[row]], if (nzchar(level)) sprintf(" (%s)", level) else "",
+    if (nzchar(arm)) arm else "all arms")
 }
 
 # ---- Parts into totals ----
@@ -56,29 +58,30 @@ mean_figure <- function(row) {
 audit_totals <- function(tables, published, index) {
   means <- published$means
   counted <- counted_people(tables, published)
+  arms <- design_values(published, "arms")
   of_arms <- which(means$arm == "")
-  of_levels <- which(means$variable == "")
+  parts <- index$group(group_key(
+    "arm", means$outcome[of_arms], means$variable[of_arms], means$level[of_arms]
+  ))
   c(
-    unlist(lapply(of_arms, function(total) {
-      own <- means[total, ]
-      parts <- index$group(group_key("arm", own$outcome, own$variable, own$level))[[1]]
-      if (all(design_values(published, "arms") %in% means$arm[parts])) {
+    unlist(Map(function(total, parts) {
+      if (all(arms %in% means$arm[parts])) {
         total_checks(tables, means, total, parts)
       }
-    }), recursive = FALSE),
-    unlist(lapply(of_levels, function(total) {
-      level_totals(tables, means, total, index, counted)
+    }, of_arms, parts), recursive = FALSE, use.names = FALSE),
+    unlist(lapply(counted$stratified, function(variable) {
+      level_totals(tables, means, variable, index, counted$levels[[variable]])
     }), recursive = FALSE)
   )
 }
 
-level_totals <- function(tables, means, total, index, counted) {
-  own <- means[total, ]
-  variables <- counted$stratified
-  parts <- index$group(group_key("level", own$outcome, variables, own$arm))
-  unlist(lapply(which(lengths(parts) > 0), function(k) {
-    if (is_everybody(tables, means, total, parts[[k]], counted$levels[[variables[[k]]]])) {
-      total_checks(tables, means, total, parts[[k]])
+level_totals <- function(tables, means, variable, index, levels) {
+  totals <- which(means$variable == "")
+  parts <- index$group(group_key("level", means$outcome[totals], variable, means$arm[totals]))
+  given <- which(lengths(parts) > 0)
+  unlist(lapply(given, function(k) {
+    if (is_everybody(tables, means, totals[[k]], parts[[k]], levels)) {
+      total_checks(tables, means, totals[[k]], parts[[k]])
     }
   }), recursive = FALSE)
 }
@@ -114,7 +117,7 @@ all_counted <- function(tables, published, margin) {
 total_checks <- function(tables, means, total, parts) {
   at <- tables$at$means
   inputs <- sample_cells(tables, parts)
-  figure <- mean_figure(means[total, ])
+  figure <- mean_figure(means, total)
   without_sd <- inputs
   without_sd[3 * seq_along(parts)] <- 1L
   list(
@@ -146,7 +149,7 @@ audit_changes <- function(tables, published, index) {
 
 change_checks <- function(tables, means, change, before, after) {
   at <- tables$at$means
-  figure <- mean_figure(means[change, ])
+  figure <- mean_figure(means, change)
   list(
     new_check("sum", at[change, "mean"], at[c(after, before), "mean"],
       par = 1, check = "change", figure = figure
@@ -188,7 +191,7 @@ audit_grids <- function(tables, published) {
   n <- cell_values(tables, at[, "n"])
   unit <- 10^-tables$cells$decimals[at[, "mean"]]
   unlist(lapply(which(step / n > unit), function(row) {
-    figure <- mean_figure(means[row, ])
+    figure <- mean_figure(means, row)
     list(
       new_check("grim", at[row, "mean"], at[row, "n"], par = step[[row]], figure = figure),
       new_check("grimmer", at[row, "sd"], at[row, c("n", "mean")],

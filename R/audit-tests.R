@@ -7,15 +7,30 @@ audit_mean_tests <- function(tables, published, index) {
   paired <- tests[tests$test == "paired", ]
   unsigned <- !prints_signs(tables, pairs, paired, index)
   level <- interval_level(published)
-  each <- function(rows, checks_of) {
-    unlist(lapply(seq_len(nrow(rows)), function(k) checks_of(rows[k, ])), recursive = FALSE)
+  rows_of <- function(tests, outcome, arm) {
+    index$rows(outcome, tests$variable, tests$level, arm)
+  }
+  sides <- cbind(rows_of(pairs, pairs$outcome, pairs$arm), rows_of(pairs, pairs$outcome,
+    pairs$reference))
+  visits <- vapply(c("change", "baseline", "followup"), function(outcome) {
+    rows_of(paired, outcome, paired$arm)
+  }, integer(nrow(paired)))
+  visits <- matrix(visits, ncol = 3)
+  each <- function(tests, rows, checks_of) {
+    unlist(Map(function(test, k) {
+      checks_of(tables, test, rows[k, ], unsigned, level)
+    }, row_list(tests), seq_len(nrow(tests))), recursive = FALSE, use.names = FALSE)
   }
   c(
-    each(pairs, function(test) pair_checks(tables, test, index, unsigned, level)),
-    each(paired, function(test) paired_checks(tables, test, index, unsigned, level)),
+    each(pairs, sides, pair_checks), each(paired, visits, paired_checks),
     anova_checks(tables, tests[tests$test == "anova", ], index),
     f_checks(tables, tests[tests$test == "interaction", ])
   )
+}
+
+# The rows of a data frame as lists: much faster to take apart one by one.
+row_list <- function(data) {
+  lapply(seq_len(nrow(data)), function(k) lapply(data, `[[`, k))
 }
 
 interval_level <- function(published) {
@@ -75,9 +90,8 @@ t_checks <- function(at, kind, inputs, means, unsigned, level, figure) {
   )
 }
 
-pair_checks <- function(tables, test, index, unsigned, level) {
+pair_checks <- function(tables, test, rows, unsigned, level) {
   at <- tables$at$tests[test$row, ]
-  rows <- index$rows(test$outcome, test$variable, test$level, c(test$arm, test$reference))
   inputs <- sample_cells(tables, rows)
   figure <- mean_test_figure(test)
   df <- if (test$test == "welch") {
@@ -89,14 +103,14 @@ pair_checks <- function(tables, test, index, unsigned, level) {
 }
 
 # Of the change that is printed; or of two visits by as many people, whose correlation is not known.
-paired_checks <- function(tables, test, index, unsigned, level) {
+# `rows` are those of change, baseline and follow-up.
+paired_checks <- function(tables, test, rows, unsigned, level) {
   at <- tables$at$tests[test$row, ]
-  of <- function(outcome) index$rows(outcome, test$variable, test$level, test$arm)
   figure <- mean_test_figure(test)
-  inputs <- sample_cells(tables, of("change"))
+  inputs <- sample_cells(tables, rows[[1]])
   means <- inputs[[2]]
   if (anyNA(inputs)) {
-    inputs <- sample_cells(tables, c(of("baseline"), of("followup")))
+    inputs <- sample_cells(tables, rows[2:3])
     means <- inputs[c(5, 2)]
     if (!isTRUE(cell_values(tables, inputs[[1]]) == cell_values(tables, inputs[[4]]))) {
       inputs[] <- NA
@@ -117,9 +131,11 @@ anova_checks <- function(tables, tests, index) {
     group_key("level", tests$outcome, tests$by, tests$arm)
   )
   groups <- index$group(key)
-  unlist(lapply(seq_len(nrow(tests)), function(k) {
-    c(group_checks(tables, tests[k, ], groups[[k]]), f_checks(tables, tests[k, ]))
-  }), recursive = FALSE)
+  c(
+    unlist(Map(function(test, rows) group_checks(tables, test, rows), row_list(tests), groups),
+      recursive = FALSE, use.names = FALSE),
+    f_checks(tables, tests)
+  )
 }
 
 group_checks <- function(tables, test, rows) {
@@ -141,10 +157,10 @@ group_checks <- function(tables, test, rows) {
 }
 
 f_checks <- function(tables, tests) {
-  lapply(seq_len(nrow(tests)), function(k) {
-    at <- tables$at$tests[tests$row[[k]], ]
+  lapply(row_list(tests), function(test) {
+    at <- tables$at$tests[test$row, ]
     new_check("p_f", at[["p"]], at[c("statistic", "df", "df_residual")],
-      check = "p", figure = mean_test_figure(tests[k, ])
+      check = "p", figure = mean_test_figure(test)
     )
   })
 }
