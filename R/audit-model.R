@@ -95,17 +95,41 @@ one_row <- function(tables, published, row, scale, unsigned) {
 
 # ---- Means from the coefficients ----
 
-# Where arms are a factor of a linear model, residuals sum to zero in each of them.
+# Where arms are a factor of a linear model, residuals sum to zero in each of them. The constant is
+# that of covariates as they are or, if it fits no mean so, of centred ones: then, as where none is
+# printed, arms are compared with the reference arm.
 ols_checks <- function(tables, published, model) {
   if (model$family != "gaussian" || !is_whole_model(tables, published, model)) {
     return(NULL)
   }
+  variables <- published$model$variable[model$rows]
+  between <- ols_means(tables, published, model, design_values(published, "arms")[[1]])
+  if (!"" %in% variables) {
+    return(between)
+  }
+  whole <- ols_means(tables, published, model, NA)
+  has_numbers <- any(!variables %in% c("", names(tables$margins)))
+  is_off <- has_numbers && all(contradictions(tables, whole)) &&
+    length(between) > 0 && !any(contradictions(tables, between))
+  if (is_off) between else whole
+}
+
+# From the constant, or for arms beside `base` from its mean.
+ols_means <- function(tables, published, model, base) {
   arms <- design_values(published, "arms")
   target <- cell_of(tables, "means", outcome_rows(published, model$outcome, c(arms, "")), "mean")
   has_arms <- "arm" %in% published$model$variable[model$rows]
-  lapply(c(if (has_arms) seq_along(arms), length(arms) + 1), function(k) {
-    ols_check(tables, published, model, c(arms, "")[[k]], target[[k]])
+  others <- if (has_arms) which(is.na(base) | arms != base) else NULL
+  specs <- lapply(c(others, if (is.na(base)) length(arms) + 1), function(k) {
+    ols_check(tables, published, model, c(arms, "")[[k]], target[[k]], base)
   })
+  specs[!vapply(specs, is.null, NA)]
+}
+
+# Which of some checks are contradicted?
+contradictions <- function(tables, specs) {
+  found <- .Call(C_qstr_audit, core_tables(with_checks(tables, specs)))
+  found$verdict == match("inconsistent", audit_verdicts)
 }
 
 # Is each variable a factor with all of its levels but one in the rows, or a numeric covariate with
@@ -141,15 +165,9 @@ reference_cell <- function(tables, rows) {
   cell_of(tables, "model", rows[[1]], "reference")
 }
 
-# Against the constant or, where none is printed, against the reference arm's mean.
-ols_check <- function(tables, published, model, arm, target) {
+ols_check <- function(tables, published, model, arm, target, base) {
   arms <- design_values(published, "arms")
-  rows <- published$model[model$rows, ]
-  constant <- model$rows[rows$variable == ""]
-  base <- if (length(constant) == 0) arms[[1]] else NA
-  if (identical(arm, base) || (arm == "" && !is.na(base))) {
-    return(NULL)
-  }
+  constant <- model$rows[published$model$variable[model$rows] == ""]
   from <- if (is.na(base)) {
     cell_of(tables, "model", constant, "estimate")
   } else {
@@ -283,9 +301,6 @@ ratio_rows <- function(pair, tables, published, model) {
 }
 
 least_contradicted <- function(tables, choices) {
-  bad <- vapply(choices, function(specs) {
-    found <- .Call(C_qstr_audit, core_tables(with_checks(tables, specs)))
-    sum(found$verdict == match("inconsistent", audit_verdicts))
-  }, 0L)
+  bad <- vapply(choices, function(specs) sum(contradictions(tables, specs)), 0L)
   choices[[which.min(bad)]]
 }

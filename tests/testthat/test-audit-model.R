@@ -156,6 +156,16 @@ test_that("without a constant arms are compared with the reference arm", {
   expect_true("means[2, mean]" %in% wrong_cells(tables))
 })
 
+test_that("a constant of centred covariates is no misprint", {
+  data <- audited_trial(5)
+  centred <- data
+  centred$age <- data$age - mean(data$age)
+  tables <- printed_trial(data, c("arm", "sex", "age"), fit = lm(change ~ arm + sex + age, centred))
+  expect_identical(wrong_cells(tables), character())
+  tables$means$mean[[2]] <- "9.99"
+  expect_true("means[2, mean]" %in% wrong_cells(tables))
+})
+
 test_that("without errors the limits are compared with group sizes", {
   data <- audited_trial(6, n = 80)
   tables <- printed_trial(data, c("arm", "school"))

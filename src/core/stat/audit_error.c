@@ -249,6 +249,11 @@ static void numeric_part(const model *m, int row, contrast arms, part *out)
                          ? (triple){1.0, 1.0, 1.0}
                          : square((triple){x.value - y.value, x.low - y.high, x.high - y.low});
     out->variance = (triple){d.value / s.value, d.low / s.high, d.high / s.low};
+    if (m->target < 0) {
+        /* Of a covariate that may be centred the constant's mean column is not known. */
+        out->variance.low = 0.0;
+        out->variance.high = (double)INFINITY;
+    }
 }
 
 /* ---- The whole model ---- */
