@@ -105,7 +105,7 @@ ols_checks <- function(tables, published, model) {
   variables <- published$model$variable[model$rows]
   between <- ols_means(tables, published, model, design_values(published, "arms")[[1]])
   if (!"" %in% variables) {
-    return(between)
+    return(if (may_be_adjusted(published, model)) unless_adjusted(tables, between) else between)
   }
   whole <- ols_means(tables, published, model, NA)
   has_numbers <- any(!variables %in% c("", names(tables$margins)))
@@ -124,6 +124,16 @@ ols_means <- function(tables, published, model, base) {
     ols_check(tables, published, model, c(arms, "")[[k]], target[[k]], base)
   })
   specs[!vapply(specs, is.null, NA)]
+}
+
+# Of arms alone, without a constant, are other terms of the model not printed?
+may_be_adjusted <- function(published, model) {
+  all(published$model$variable[model$rows] == "arm")
+}
+
+# Where none of the checks holds the model is another one.
+unless_adjusted <- function(tables, specs) {
+  if (length(specs) > 0 && !all(contradictions(tables, specs))) specs
 }
 
 # Which of some checks are contradicted?
@@ -207,7 +217,7 @@ coefficient_inputs <- function(row, tables, published, arm, base) {
 error_checks <- function(tables, published, model) {
   rows <- published$model[model$rows, ]
   if (model$family != "gaussian" || model$is_ratio || !"arm" %in% rows$variable ||
-    !is_whole_model(tables, published, model)) {
+    may_be_adjusted(published, model) || !is_whole_model(tables, published, model)) {
     return(NULL)
   }
   outcome <- outcome_rows(published, model$outcome, design_values(published, "arms"))
@@ -264,7 +274,12 @@ ratio_checks <- function(tables, published, model) {
     pairs <- event_pairs(tables, model$outcome)
   }
   choices <- lapply(pairs, ratio_rows, tables = tables, published = published, model = model)
-  if (length(choices) == 2) least_contradicted(tables, choices) else unlist(choices, FALSE)
+  specs <- if (length(choices) == 2) {
+    least_contradicted(tables, choices)
+  } else {
+    unlist(choices, recursive = FALSE)
+  }
+  if (may_be_adjusted(published, model)) unless_adjusted(tables, specs) else specs
 }
 
 # Cells of people with the event and without, by arm; both ways round if the level is not said.

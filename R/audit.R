@@ -23,6 +23,21 @@
 #' * `p` of a printed statistic: where the counts give that statistic, they say it more exactly.
 #' * `stratum`, `analysed`: the same people, counted in two tables.
 #'
+#' @section Regression tables:
+#' The figures of a row follow from its estimate and standard error, by the t distribution with as
+#' many degrees of freedom as people less coefficients; if several rows follow other degrees of
+#' freedom, or statistics are Wald's chi-square, the note says so. Residuals of a linear model with
+#' arms as a factor sum to zero in each, so the constant and the coefficients, times the shares of
+#' their levels, give the arms' means: wrong labels show there. The outcome's standard deviations
+#' and the group sizes bound the standard errors from below, and give them where the arm and one
+#' covariate are all there is. Models of odds and rates (`model_family`: `binomial`, `poisson`
+#' without an offset) by arm alone follow from the counts and means.
+#'
+#' This is asked of models with every level of each factor in `counts.csv`, numeric covariates in
+#' `means.csv`, and nobody left out; of others rows are checked and nothing else. Where only arms
+#' are printed, without a constant, and no figure follows from the arms alone, the model is taken
+#' for one adjusted for terms that are not printed.
+#'
 #' @param published The printed tables, a [published()].
 #' @param truncated `TRUE` if numbers were cut off instead of rounded; `NULL`: as the design's key
 #'   `rounding` says.
