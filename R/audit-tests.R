@@ -38,9 +38,9 @@ interval_level <- function(published) {
   if (length(level) == 1 && !is.na(level) && level > 0 && level < 1) level else 0.95
 }
 
-# Some print t without its sign: none is negative then. Whether a negative t agrees with the means is
-# not asked, for a wrong mean would turn the habit of the whole table; but where more t are positive
-# though their difference is negative, it is the negative t that is the misprint.
+# Some print t without its sign: none is negative then. Whether a negative t agrees with the means
+# is not asked, for a wrong mean would turn the habit of the whole table; but where more t are
+# positive though their difference is negative, it is the negative t that is the misprint.
 prints_signs <- function(tables, pairs, paired, index) {
   mean_of <- function(tests, arm) {
     rows <- index$rows(tests$outcome, tests$variable, tests$level, arm)
