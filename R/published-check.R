@@ -163,7 +163,8 @@ design_keys <- c(
   title = "", source = "", doi = "", note = "", arms = "", instrument = "", items_not_asked = "",
   baseline_missing = "", randomised = "", lost = "", excluded = "", excluded_for = "",
   no_baseline = "", analysed = "", flow_sums = "^([^=;]+=[^=;]+(;|$))*$",
-  grid = "^(([^;]+ )? *[0-9]+([.][0-9]+)?(/[0-9]+)? *(; *|$))*$", rounding = "^(rounded|truncated)$",
+  grid = "^(([^;]+ )? *[0-9]+([.][0-9]+)?(/[0-9]+)? *(; *|$))*$",
+  rounding = "^(rounded|truncated)$",
   conf.level = "^0?[.][0-9]+$", model_outcome = "", model_family = "^(gaussian|binomial|poisson)$",
   model_exponentiated = "^(yes|no)$", model_n = "^[0-9]+$"
 )
