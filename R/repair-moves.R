@@ -105,23 +105,23 @@ pairs_within <- function(group, most = 5) {
   do.call(rbind, c(list(matrix(0L, 0, 2)), pairs))
 }
 
-# Neighbours in a column, two levels in an arm, two arms in a row, as print has them side by side;
-# outcomes side by side are of the same people.
-exchange_pairs <- function(table, name, column) {
-  key <- function(...) do.call(paste, c(unname(table[c(...)]), sep = "\r"))
-  arms <- function(...) ifelse(nzchar(table$arm), key(...), paste("\n", seq_len(nrow(table))))
+# Neighbours in a column, two levels in an arm, two arms in a row, as print has them side by side.
+exchange_pairs <- function(table, name) {
+  key <- function(...) do.call(match_groups, unname(table[c(...)]))
+  arms <- function(...) ifelse(nzchar(table$arm), key(...), -seq_len(nrow(table)))
   pairs <- switch(name,
-    flow = list(pairs_within(table$arm, 1), pairs_within(arms("step"))),
+    flow = list(pairs_within(key("arm"), 1), pairs_within(arms("step"))),
     counts = list(pairs_within(key("variable", "arm")), pairs_within(arms("variable", "level"))),
     means = list(
       pairs_within(key("outcome", "variable", "arm")),
       pairs_within(arms("outcome", "variable", "level")),
-      if (column != "n") pairs_within(key("variable", "level", "arm"), 1)
+      pairs_within(key("variable", "level", "arm"), 1)
     ),
-    model = list(pairs_within(table$model, 1)),
+    model = list(pairs_within(key("model"), 1)),
     list(pairs_within(rep(1L, nrow(table)), 1))
   )
-  unique(do.call(rbind, pairs))
+  pairs <- do.call(rbind, pairs)
+  pairs[!duplicated(as.numeric(pairs[, 1]) * nrow(table) + pairs[, 2]), , drop = FALSE]
 }
 
 row_columns <- list(
@@ -133,11 +133,11 @@ row_columns <- list(
 exchange_offers <- function(tables, published, is_open) {
   names <- intersect(c("flow", "counts", "means", "tests", "model", "alpha"), names(tables$at))
   offers <- lapply(names, function(name) {
+    pairs <- exchange_pairs(published[[name]], name)
     cells <- lapply(number_columns[[name]], function(column) {
-      pairs <- exchange_pairs(published[[name]], name, column)
+      pairs <- if (column == "n") pairs_of_n(pairs, published[[name]]) else pairs
       exchange_block("exchange", tables, pairs, name, column, is_open)
     })
-    pairs <- exchange_pairs(published[[name]], name, "")
     if (name == "model") {
       pairs <- pairs[!is_same_factor(published$model, pairs), , drop = FALSE]
     }
@@ -146,6 +146,14 @@ exchange_offers <- function(tables, published, is_open) {
     })
   })
   unlist(offers, recursive = FALSE)
+}
+
+# Outcomes side by side are of the same people, or nearly.
+pairs_of_n <- function(pairs, table) {
+  if (is.null(table$outcome)) {
+    return(pairs)
+  }
+  pairs[table$outcome[pairs[, 1]] == table$outcome[pairs[, 2]], , drop = FALSE]
 }
 
 # Numbers of two rows of one factor exchanged are their labels exchanged.
@@ -176,7 +184,7 @@ exchange_block <- function(kind, tables, pairs, name, columns, is_open) {
 # One person counted at another level of a variable; percentages follow.
 person_offers <- function(tables, published, is_open) {
   counts <- published$counts
-  pairs <- pairs_within(paste(counts$variable, counts$arm, sep = "\r"), 9)
+  pairs <- pairs_within(match_groups(counts$variable, counts$arm), 9)
   pairs <- rbind(pairs, pairs[, 2:1])
   at <- tables$at$counts
   n <- matrix(at[pairs, "n"], ncol = 2)

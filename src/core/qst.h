@@ -1917,11 +1917,11 @@ typedef struct {
 
 /*
  * Failing checks that some change touches together make a part; parts are
- * repaired one by one. `n_found` is how many sets of `size` changes, the
- * smallest that exist, make every check of the part hold (the same outcome by
- * other changes counted once); 0 if none up to max_size does, and `size` is then 0.
- * `n_checks` checks fail in the part; `check` is the first of them. With `is_more`
- * the search was cut short and n_found is only how many were kept.
+ * repaired one by one. A cell in 40 checks or more of which fewer than one in ten fail is right.
+ * `n_found` is how many sets of `size` changes, the smallest that exist, make every check of the
+ * part hold (the same outcome by other changes counted once); 0 if none up to max_size does, and
+ * `size` is then 0. `n_checks` checks fail in the part; `check` is the first of them. With
+ * `is_more` the search was cut short and n_found is only how many were kept.
  */
 typedef struct {
     int32_t check, n_checks, size, n_found;
@@ -1932,10 +1932,10 @@ typedef struct {
  * A set of changes that repairs a part; those of one part stand together, best
  * first. `share` is its weight among all that were found in its part:
  * the prior is the product over its changes of weight[kind] / how many changes
- * of that kind the tables allow; the likelihood is the product, over all checks that any of them
- * touches, of the probability that rounding gives the target as printed
- * (normal with the check's value and spread), and of 1 / 20 for each cell that any of them edits
- * and that has other decimals than its column.
+ * of that kind the tables allow, halved for each label beyond two that changes place; the
+ * likelihood is the product, over all checks that any of them touches, of the probability that
+ * rounding gives the target as printed (normal with the check's value and spread), and of 1 / 20
+ * for each cell that any of them edits and that has other decimals than its column.
  */
 typedef struct {
     int32_t part;

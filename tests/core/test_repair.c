@@ -282,6 +282,71 @@ static void test_no_repair(void **state)
     assert_int_equal(s.repairs.n_proposals, 0);
 }
 
+/* Cell 3 is a hub: many checks say that it is right, so that only the cell of its own failing check
+ * can be wrong. */
+static void test_hub(void **state)
+{
+    (void)state;
+    enum { N = 45 };
+    qst_printed cells[N + 1];
+    qst_check checks[N];
+    int32_t inputs[N];
+    uint16_t allowed[N + 1];
+    int32_t decimals[N + 1];
+    for (int k = 0; k <= N; k++) {
+        cells[k] = (qst_printed){25, 0, QST_CELL_COUNT};
+        allowed[k] = 1U << QST_CHANGE_DIGIT;
+        decimals[k] = 0;
+    }
+    for (int k = 0; k < N; k++) {
+        inputs[k] = N;
+        checks[k] = (qst_check){.kind = QST_CHECK_SUM, .target = k, .first = k, .n = 1, .par = {1}};
+    }
+    cells[7].digits = 85;
+    cells[30].digits = 21;
+    sample s;
+    sample_make(&s);
+    s.tables = (qst_tables){.n_cells = N + 1,
+        .n_checks = N,
+        .n_inputs = N,
+        .cells = cells,
+        .checks = checks,
+        .inputs = inputs};
+    s.plan.allowed = allowed;
+    s.plan.decimals = decimals;
+    sample_repair(&s);
+    assert_int_equal(s.repairs.n_parts, 2);
+    assert_int_equal(s.parts[0].n_found, 1);
+    assert_int_equal(s.rows[0].cell, 7);
+    assert_int_equal(s.rows[1].cell, 30);
+}
+
+/* A total that follows when a person is added, and one that agreed with neither before nor after.
+ */
+static void test_follow(void **state)
+{
+    (void)state;
+    for (int is_lost = 0; is_lost < 2; is_lost++) {
+        sample s;
+        sample_make(&s);
+        s.tables.n_checks = 5;
+        s.edits[0] = (qst_edit){0, QST_EDIT_ADD, -1};
+        s.edits[1] = (qst_edit){3, QST_EDIT_FOLLOW, 0};
+        s.offers[0] = (qst_offer){QST_CHANGE_PERSON, 0, 2};
+        s.plan.n_edits = 2;
+        s.plan.n_offers = 1;
+        s.plan.max_size = 1;
+        memset(s.allowed, 0, sizeof s.allowed);
+        s.cells[0].digits++;
+        s.cells[3].digits += is_lost ? 20 : 1;
+        sample_repair(&s);
+        assert_int_equal(s.parts[0].n_found, is_lost ? 0 : 1);
+        if (!is_lost) {
+            assert_first(&s, QST_CHANGE_PERSON, 3, 49);
+        }
+    }
+}
+
 /* ---- Against every set of digits ---- */
 
 static bool set_digit(qst_printed *cell, int place, int digit)
@@ -437,6 +502,8 @@ int main(void)
         cmocka_unit_test(test_two_errors_of_one_part),
         cmocka_unit_test(test_parts),
         cmocka_unit_test(test_no_repair),
+        cmocka_unit_test(test_hub),
+        cmocka_unit_test(test_follow),
         cmocka_unit_test(test_all_pairs_are_found),
         cmocka_unit_test(test_arguments),
         cmocka_unit_test(test_no_memory),

@@ -14,6 +14,53 @@ test_that("the misprints of the shipped trial are the first proposal", {
   expect_identical(as.data.frame(found), as.data.frame(repair(audit(printed), threads = 2)))
 })
 
+# The shipped tables as they were meant, with one error of each kind put in: row, column and what is
+# printed there instead.
+planted <- list(
+  digit = list(counts = c(1, "n", "45")),
+  digit = list(model = c(2, "std.error", "1.328")),
+  transposed = list(tests = c(4, "statistic", "5.956")),
+  sign = list(means = c(10, "mean", "2.36")),
+  decimal = list(model = c(4, "estimate", "14.55")),
+  exchange = list(means = c(4, "sd", "8.6"), means = c(5, "sd", "11.8")),
+  rows = list(
+    counts = c(7, "n", "107"), counts = c(7, "percent", "89.2"), counts = c(9, "n", "110"),
+    counts = c(9, "percent", "94.0")
+  ),
+  person = list(
+    counts = c(13, "n", "58"), counts = c(13, "percent", "49.6"), counts = c(16, "n", "26"),
+    counts = c(16, "percent", "22.2")
+  ),
+  labels = list(model = c(6, "level", "neither"), model = c(7, "level", "alone")),
+  reference = list(model = c(4, "level", "male"), model = c(4, "reference", "female"))
+)
+
+test_that("one error of each kind is repaired to what was meant", {
+  right <- published(attr(lemogne(), "dir"), repaired = TRUE)
+  for (k in seq_along(planted)) {
+    wrong <- right
+    edits <- planted[[k]]
+    for (i in seq_along(edits)) {
+      wrong[[names(edits)[[i]]]][as.integer(edits[[i]][[1]]), edits[[i]][[2]]] <- edits[[i]][[3]]
+    }
+    found <- repair(audit(wrong), threads = 1)
+    expect_equal(unique(found$change[found$proposal == 1]), names(planted)[[k]])
+    after <- repaired(found)
+    for (table in c("counts", "means", "tests", "model")) {
+      expect_equal(after[[table]], right[[table]], info = names(planted)[[k]])
+    }
+  }
+})
+
+test_that("a figure that agrees with no count is not explained by a person", {
+  wrong <- published(attr(lemogne(), "dir"), repaired = TRUE)
+  wrong$counts$percent[[1]] <- "77.7"
+  found <- repair(audit(wrong), max_size = 1)
+  expect_equal(nrow(found), 0)
+  expect_equal(attr(found, "parts")$size, NA_integer_)
+  expect_output(print(found), "No change repairs what is wrong")
+})
+
 test_that("tables that are fine have nothing to repair", {
   right <- published(attr(lemogne(), "dir"), repaired = TRUE)
   found <- repair(audit(right))

@@ -276,13 +276,12 @@ static void unite(int32_t *owner, int32_t a, int32_t b)
 
 /* The failing checks that read a cell are united; the result is one of them, `with` if there are
  * none; with `with` they are united too. */
-static int32_t unite_cell(
-    const qst__repair *repair, const uint8_t *verdict, int32_t cell, int32_t with, int32_t *owner)
+static int32_t unite_cell(const qst__repair *repair, int32_t cell, int32_t with, int32_t *owner)
 {
     const qst__lists *checks = &repair->checks_of;
     for (ptrdiff_t k = checks->start[cell]; k < checks->start[cell + 1]; k++) {
         const int32_t check = checks->item[k];
-        if (verdict[check] == QST_VERDICT_INCONSISTENT) {
+        if (repair->verdict[check] == QST_VERDICT_INCONSISTENT) {
             if (with >= 0) {
                 unite(owner, with, check);
             }
@@ -292,20 +291,22 @@ static int32_t unite_cell(
     return with;
 }
 
-static void unite_parts(const qst__repair *repair, const uint8_t *verdict, int32_t *owner)
+static void unite_parts(const qst__repair *repair, int32_t *owner)
 {
     for (int32_t check = 0; check < repair->tables->n_checks; check++) {
         owner[check] = check;
     }
     for (int32_t cell = 0; cell < repair->tables->n_cells; cell++) {
-        unite_cell(repair, verdict, cell, -1, owner);
+        if (!repair->is_hub[cell]) {
+            unite_cell(repair, cell, -1, owner);
+        }
     }
     for (ptrdiff_t i = 0; i < repair->plan->n_offers; i++) {
         const qst_offer *offer = &repair->plan->offers[i];
         int32_t with = -1;
-        for (int32_t k = 0; k < offer->n; k++) {
+        for (int32_t k = 0; k < offer->n && !qst__edits_hub(repair, offer); k++) {
             const int32_t cell = repair->plan->edits[offer->first + k].cell;
-            with = unite_cell(repair, verdict, cell, with, owner);
+            with = unite_cell(repair, cell, with, owner);
         }
     }
 }
@@ -314,27 +315,49 @@ typedef struct {
     uint8_t *verdict, *state;
     int32_t *owner;
     int32_t *failing; /* of the part at work */
+    bool *is_hub;
 } verdicts;
 
-static qst_status make_verdicts(
-    const qst__repair *repair, qst__arena *arena, verdicts *v, qst_err *err)
+/* A number that stands in very many checks, the size of an arm say, would fail in most of them if
+ * it were wrong. */
+static void find_hubs(const qst__repair *repair, verdicts *v)
+{
+    const ptrdiff_t n_many = 40, n_per_failing = 10;
+    const qst__lists *checks = &repair->checks_of;
+    for (ptrdiff_t cell = 0; cell < repair->tables->n_cells; cell++) {
+        const ptrdiff_t n = checks->start[cell + 1] - checks->start[cell];
+        ptrdiff_t n_failing = 0;
+        for (ptrdiff_t k = checks->start[cell]; k < checks->start[cell + 1]; k++) {
+            n_failing += v->verdict[checks->item[k]] == QST_VERDICT_INCONSISTENT;
+        }
+        v->is_hub[cell] = n >= n_many && n_per_failing * n_failing < n;
+    }
+}
+
+static qst_status make_verdicts(qst__repair *repair, qst__arena *arena, verdicts *v, qst_err *err)
 {
     const ptrdiff_t n = repair->tables->n_checks;
     struct {
         void *out;
+        ptrdiff_t n;
         size_t size_bytes;
-    } arrays[] = {{&v->verdict, 1}, {&v->state, 1}, {&v->owner, sizeof *v->owner},
-        {&v->failing, sizeof *v->failing}};
+    } arrays[] = {{&v->verdict, n, 1}, {&v->state, n, 1}, {&v->owner, n, sizeof *v->owner},
+        {&v->failing, n, sizeof *v->failing},
+        {&v->is_hub, repair->tables->n_cells, sizeof *v->is_hub}};
     qst_status status = QST_OK;
     for (size_t k = 0; k < sizeof arrays / sizeof *arrays && status == QST_OK; k++) {
-        status = qst__arena_array(arena, n, arrays[k].size_bytes, arrays[k].out, err);
+        status = qst__arena_array(arena, arrays[k].n, arrays[k].size_bytes, arrays[k].out, err);
     }
     const qst__audit audit = {repair->tables, repair->tables->cells};
     for (ptrdiff_t i = 0; i < n && status == QST_OK; i++) {
         v->verdict[i] = (uint8_t)qst__check_cells(&audit, &repair->tables->checks[i]).verdict;
     }
     if (status == QST_OK) {
-        unite_parts(repair, v->verdict, v->owner);
+        find_hubs(repair, v);
+        repair->verdict = v->verdict;
+        repair->state = v->state;
+        repair->is_hub = v->is_hub;
+        unite_parts(repair, v->owner);
     }
     return status;
 }
@@ -422,14 +445,22 @@ static bool do_all(ranking *r, const qst__move_set *set)
     return true;
 }
 
+/* Two labels change places more easily than three. */
+static double log_move_prior(const qst__repair *repair, qst__move move)
+{
+    const int32_t kind = qst__move_kind(repair, move);
+    const bool is_permuted = kind == QST_CHANGE_LABELS || kind == QST_CHANGE_REFERENCE;
+    const int32_t n_beyond = is_permuted ? repair->plan->offers[move.number].n - 2 : 0;
+    return repair->log_prior[kind] - log(2.0) * n_beyond;
+}
+
 static void describe_candidate(ranking *r, candidate *c)
 {
     c->log_prior = 0.0;
     c->precedence = 0;
     for (int32_t k = 0; k < r->size; k++) {
-        const int32_t kind = qst__move_kind(r->repair, c->set->moves[k]);
-        c->log_prior += r->repair->log_prior[kind];
-        c->precedence += kind;
+        c->log_prior += log_move_prior(r->repair, c->set->moves[k]);
+        c->precedence += qst__move_kind(r->repair, c->set->moves[k]);
     }
     if (do_all(r, c->set)) {
         c->outcome = hash_outcome(r);
@@ -656,10 +687,9 @@ static qst_status repair_part(const qst_ctx *ctx, const qst__repair *repair, con
 }
 
 static qst_status repair_parts(
-    const qst_ctx *ctx, qst__repair *repair, verdicts *v, qst_repairs *repairs, qst_err *err)
+    const qst_ctx *ctx, const qst__repair *repair, verdicts *v, qst_repairs *repairs, qst_err *err)
 {
     qst_status status = QST_OK;
-    repair->state = v->state;
     for (int32_t i = 0; i < repair->tables->n_checks && status == QST_OK; i++) {
         if (v->verdict[i] == QST_VERDICT_INCONSISTENT && root_of(v->owner, i) == i &&
             repairs->n_parts < repairs->max_parts) {
@@ -677,7 +707,7 @@ qst_status qst_repair(const qst_ctx *ctx, const qst_tables *tables, const qst_re
     qst__arena arena;
     qst__arena_init(&arena, ctx);
     qst__repair repair;
-    verdicts v = {NULL, NULL, NULL, NULL};
+    verdicts v = {NULL, NULL, NULL, NULL, NULL};
     qst_status status = qst__tables_valid(tables, err);
     if (status == QST_OK) {
         status = plan_valid(tables, plan, err);

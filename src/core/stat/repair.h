@@ -25,7 +25,9 @@ typedef struct {
     qst__lists offers_of;      /* of a cell: the offers that edit it */
     const int64_t *n_moves_of; /* of a check: how many moves touch its cells, about */
     double log_prior[QST_N_CHANGES];
-    const uint8_t *state; /* of a check, under the printed cells */
+    const uint8_t *verdict; /* of a check, under the printed cells */
+    const uint8_t *state;   /* the same, for the part at work */
+    const bool *is_hub; /* cells that so many checks confirm that none of their moves is tried */
 } qst__repair;
 
 /* A change: number `number` of those that `cell` may have alone, or with cell -1 of the offers. */
@@ -58,6 +60,9 @@ bool qst__cell_move(const qst_printed *cell, unsigned allowed, int32_t number, q
     int32_t *kind_out);
 
 int32_t qst__move_kind(const qst__repair *repair, qst__move move);
+
+/* Is one of the cells that an offer edits a hub? */
+bool qst__edits_hub(const qst__repair *repair, const qst_offer *offer);
 
 /* Does the move, unless it changes nothing, makes no sense, or edits what is edited already:
  * false, and the page is as it was. */

@@ -142,6 +142,16 @@ int32_t qst__move_kind(const qst__repair *repair, qst__move move)
     return kind_of_number(move.number, n_places(&repair->tables->cells[move.cell]));
 }
 
+bool qst__edits_hub(const qst__repair *repair, const qst_offer *offer)
+{
+    for (int32_t k = 0; k < offer->n; k++) {
+        if (repair->is_hub[repair->plan->edits[offer->first + k].cell]) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- Edits ---- */
 
 static bool put(qst__page *page, int32_t cell, qst_printed to)
@@ -170,7 +180,8 @@ static bool add(qst__page *page, const qst_edit *edit)
     return is_number(&to) && to.digits >= 0 && put(page, edit->cell, to);
 }
 
-/* A figure that agrees with the changed ones already stays as it is. */
+/* A figure that agrees with the changed ones stays as it is; what agreed with neither did not
+ * follow in print either. */
 static bool follow(const qst__repair *repair, qst__page *page, const qst_edit *edit)
 {
     const qst__audit audit = {repair->tables, page->cells};
@@ -181,7 +192,10 @@ static bool follow(const qst__repair *repair, qst__page *page, const qst_edit *e
         return false;
     }
     if (finding.verdict == QST_VERDICT_INCONSISTENT) {
-        to.digits = (int64_t)llround(finding.value * (double)ten_to[to.decimals]);
+        if (repair->verdict[edit->from] == QST_VERDICT_INCONSISTENT) {
+            return false;
+        }
+        to.digits = (int64_t)llround(rint(finding.value * (double)ten_to[to.decimals]));
     }
     return put(page, edit->cell, to);
 }

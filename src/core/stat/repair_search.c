@@ -120,7 +120,7 @@ static bool one_touches(
     int32_t room[QST_MAX_EDITS];
     for (ptrdiff_t k = repair->cells_of.start[check]; k < repair->cells_of.start[check + 1]; k++) {
         const int32_t cell = repair->cells_of.item[k];
-        if (s->page.is_edited[cell]) {
+        if (s->page.is_edited[cell] || repair->is_hub[cell]) {
             continue;
         }
         if (count_failing(s, repair, (edited){&cell, 1}, since, s->seen_check) == n) {
@@ -176,7 +176,8 @@ static void list_offers(searcher *s, const qst__repair *repair, int32_t depth, i
         const qst__move move = {-1, offers->item[k]};
         if (s->seen_offer[move.number] != listing) {
             s->seen_offer[move.number] = listing;
-            if (is_promising(s, repair, depth, n_left, move)) {
+            if (!qst__edits_hub(repair, &repair->plan->offers[move.number]) &&
+                is_promising(s, repair, depth, n_left, move)) {
                 s->level[depth].moves[s->level[depth].n_moves++] = move;
             }
         }
@@ -191,7 +192,7 @@ static void list_moves(searcher *s, const qst__repair *repair, int32_t depth, in
     s->level[depth].n_moves = 0;
     for (ptrdiff_t k = repair->cells_of.start[check]; k < repair->cells_of.start[check + 1]; k++) {
         const int32_t cell = repair->cells_of.item[k];
-        if (!s->page.is_edited[cell]) {
+        if (!s->page.is_edited[cell] && !repair->is_hub[cell]) {
             list_cell(s, repair, depth, n_left, cell);
             list_offers(s, repair, depth, n_left, cell, listing);
         }
