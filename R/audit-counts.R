@@ -274,12 +274,12 @@ level_sum_checks <- function(counted) {
   )
 }
 
-# The arms add up to the total column; an arm in which nothing of a variable is counted has no part
-# in it.
+# The arms add up to the total column; an arm that has no rows of a variable has no part in it.
 column_sum_checks <- function(counted) {
   total <- counted[counted$arm == "" & !is.na(counted$n_at), ]
-  arms <- counted[counted$arm != "" & !is.na(counted$n_at), ]
-  cells <- unname(split(arms$n_at, arms$line)[as.character(total$line)])
+  arms <- counted[counted$arm != "", ]
+  printed <- arms[!is.na(arms$n_at), ]
+  cells <- unname(split(printed$n_at, printed$line)[as.character(total$line)])
   first <- !duplicated(arms$group)
   n_arms <- tabulate(match(arms$variable[first], total$variable), nrow(total))
   n_arms <- n_arms[match(total$variable, total$variable)]
@@ -367,13 +367,21 @@ tested_counts <- function(tables, published, test, at, sizes) {
   } else {
     level_counts(tables, test, at, t(tables$margins[[test$margin]]), sizes)
   }
-  counts$at <- counts$at[, colSums(is.na(counts$at)) == 0, drop = FALSE]
   pair <- setdiff(c(test$arm, test$reference), "")
   compared <- if (length(pair) > 0) pair else colnames(counts$at)
-  if (length(compared) > 1 && all(compared %in% colnames(counts$at))) {
-    counts$at <- counts$at[, compared, drop = FALSE]
+  kept <- intersect(compared, colnames(counts$at)[colSums(is.na(counts$at)) == 0])
+  is_of_all <- length(kept) == length(compared)
+  if (length(kept) > 1 && (is_of_all || is_of_some_arms(tables, at, counts, length(kept)))) {
+    counts$at <- counts$at[, kept, drop = FALSE]
     counts
   }
+}
+
+# Arms may have no counts because a variable makes no sense in them, or because they are not printed:
+# df must say that a test was of the others only.
+is_of_some_arms <- function(tables, at, counts, n_arms) {
+  df <- exact_counts(tables, at[["df"]])
+  !counts$has_totals && df %in% ((nrow(counts$at) - 1) * (n_arms - 1))
 }
 
 # Those who reached a step of the flow, or were lost (`completion`), and those who did not.
@@ -395,8 +403,8 @@ step_counts <- function(tables, published, outcome) {
   list(at = at, has_totals = TRUE)
 }
 
-# A level against the others where the test is of one, or only one is printed; all that are not
-# printed as one more level where df says so.
+# A level against the others where the test is of one, or only one is printed and df does not say
+# that there are more; all that are not printed as one more level where df says so.
 level_counts <- function(tables, test, at, cells, sizes) {
   cells[cells == 1L] <- NA
   if (nzchar(test$level)) {
@@ -408,7 +416,10 @@ level_counts <- function(tables, test, at, cells, sizes) {
   }
   n_arms <- if (nzchar(test$reference)) 2 else sum(colSums(is.na(cells)) == 0)
   df <- exact_counts(tables, at[["df"]])
-  has_totals <- nrow(cells) == 1 || df %in% (nrow(cells) * (n_arms - 1))
+  has_totals <- (nrow(cells) == 1 && is.na(df)) || df %in% (nrow(cells) * (n_arms - 1))
+  if (nrow(cells) == 1 && !has_totals) {
+    cells <- cells[0, 0, drop = FALSE]
+  }
   list(at = if (has_totals) rbind(cells, sizes) else cells, has_totals = has_totals)
 }
 

@@ -98,7 +98,7 @@ audit_tables <- function(published, truncated) {
 
 # Puts in the checks of a list of new_check()s.
 with_checks <- function(tables, specs) {
-  specs <- specs[!vapply(specs, is.null, NA)]
+  specs <- unname(specs[!vapply(specs, is.null, NA)])
   inputs <- lapply(specs, `[[`, "inputs")
   column <- function(name, type) vapply(specs, `[[`, type, name)
   n <- unname(lengths(inputs))
