@@ -6,8 +6,8 @@
 #' Lays the tables out as they were printed (participants, counts and means by arm with their tests,
 #' the model and so on) and colours each cell that was checked by its worst verdict: blue with `=`
 #' where the printed digits follow, yellow with `~` where they follow within rounding, orange with a
-#' cross, a frame and bold type where they cannot. The colours differ in lightness too and each has
-#' its sign, so that nothing is said by colour alone. Below a figure, in smaller type, is what its
+#' cross, a frame and bold type where they cannot. Each has its sign and the last is darker, so that
+#' nothing is said by colour alone. Below a figure, in smaller type, is what its
 #' inputs allow (left out where that is the figure itself). With `repair`, what it puts in the
 #' place of a printed text stands beside it, and the printed text is struck out.
 #'
@@ -156,7 +156,9 @@ cell_blocks <- function(sheet, fontsize, size) {
   measured <- function(text, type, bold) {
     matrix(text_width(as.vector(text), type, bold), nrow(text), ncol(text))
   }
-  printed <- measured(sheet$cells, fontsize, TRUE)
+  bold <- sheet$verdict == "inconsistent"
+  printed <- measured(sheet$cells, fontsize, FALSE)
+  printed[bold] <- text_width(sheet$cells[bold], fontsize, TRUE)
   proposed <- measured(sheet$proposed, fontsize, TRUE)
   allowed <- measured(sheet$allowed, small_type * fontsize, FALSE)
   proposed <- proposed + 0.5 * size$em * (sheet$proposed != "")
