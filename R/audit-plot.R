@@ -7,9 +7,9 @@
 #' the model and so on) and colours each cell that was checked by its worst verdict: blue with `=`
 #' where the printed digits follow, yellow with `~` where they follow within rounding, orange with a
 #' cross, a frame and bold type where they cannot. Each has its sign and the last is darker, so that
-#' nothing is said by colour alone. Below a figure, in smaller type, is what its
-#' inputs allow (left out where that is the figure itself). With `repair`, what it puts in the
-#' place of a printed text stands beside it, and the printed text is struck out.
+#' nothing is said by colour alone. Below a figure, in smaller type, is what its inputs allow (left
+#' out where that is the figure itself). With `repair`, what it puts in the place of a printed text
+#' stands beside it, and the printed text is struck out.
 #'
 #' Pages are filled with as many tables as they hold. [write_figure()] draws all of them into one
 #' picture of the height that they need. With many arms a table comes in parts; of a table of more

@@ -117,7 +117,7 @@ test_that("of a long table only what is inconsistent is drawn, and it says so", 
 test_that("pictures are written, and pages turned", {
   found <- broken()
   file <- withr::local_tempfile(fileext = ".png")
-  write_figure(found, file, dpi = 40, repair = repair(found), tables = c("counts", "model"))
+  write_figure(found, file, dpi = 100, repair = repair(found), tables = c("counts", "model"))
   expect_gt(file.size(file), 0)
   pages <- withr::local_tempdir()
   grDevices::png(file.path(pages, "%d.png"), 600, 600)
