@@ -3,11 +3,12 @@ lemogne <- function() {
 }
 
 # A mean of a table that contradicts its F.
-broken <- function() {
+found <- local({
   printed <- lemogne()
   printed$means$mean[[1]] <- "101.1"
   audit(printed)
-}
+})
+fix <- repair(found)
 
 test_that("every printed figure of the tables is on a sheet, at most once in its own table", {
   printed <- lemogne()
@@ -31,19 +32,17 @@ test_that("every printed figure of the tables is on a sheet, at most once in its
 })
 
 test_that("a cell has its worst verdict, with the interval of that check", {
-  found <- data.frame(
+  checks <- data.frame(
     cell = c("a", "a", "b", "b"), printed = c("1.5", "1.5", "3", "3"), low = c(1, 2, 3, 2),
     high = c(2, 3, 3, 5), verdict = c("rounding", "inconsistent", "exact", "exact")
   )
-  worst <- cell_findings(found)
+  worst <- cell_findings(checks)
   worst <- worst[order(worst$cell), ]
   expect_identical(worst$verdict, c("inconsistent", "exact"))
   expect_identical(worst$allowed, c("2.00 to 3.00", ""))
 })
 
 test_that("verdicts, intervals and the first proposal stand at their cells", {
-  found <- broken()
-  fix <- repair(found)
   sheets <- audit_sheets(found, fix)$sheets
   each <- function(part) unlist(lapply(sheets, `[[`, part))
   verdict <- each("verdict")[match(found$cell, each("keys"))]
@@ -59,7 +58,7 @@ test_that("verdicts, intervals and the first proposal stand at their cells", {
 })
 
 test_that("nothing overlaps or leaves the page", {
-  sheets <- audit_sheets(broken(), repair(broken()))
+  sheets <- audit_sheets(found, fix)
   for (width in c(120, 250)) {
     layout <- on_spare_device(picture_layout(sheets, width, 8))
     boxes <- layout$boxes
@@ -103,25 +102,25 @@ test_that("of a long table only what is inconsistent is drawn, and it says so", 
     check = "sum", cell = key, printed = "10", recomputed = 12, low = 12, high = 12,
     verdict = "inconsistent", figure = "", note = ""
   )
-  found <- structure(wrong, class = c("audit", "data.frame"), published = printed)
-  sheet <- audit_sheets(found)$sheets[[1]]
+  large <- structure(wrong, class = c("audit", "data.frame"), published = printed)
+  sheet <- audit_sheets(large)$sheets[[1]]
   expect_lte(nrow(sheet$cells), 4)
   expect_true(key %in% sheet$keys)
   expect_match(sheet$notes, "of 30000 rows")
-  fine <- audit_sheets(found[0, ])$sheets[[1]]
+  none <- audit_sheets(large[0, ])
+  fine <- none$sheets[[1]]
   expect_identical(nrow(fine$cells), 0L)
   expect_match(fine$notes, "nothing")
-  expect_silent(on_spare_device(picture_layout(audit_sheets(found[0, ]), 170, 8)))
+  expect_silent(on_spare_device(picture_layout(none, 170, 8)))
 })
 
 test_that("pictures are written, and pages turned", {
-  found <- broken()
   file <- withr::local_tempfile(fileext = ".png")
-  write_figure(found, file, dpi = 100, repair = repair(found), tables = c("counts", "model"))
+  write_figure(found, file, dpi = 100, repair = fix, tables = c("counts", "model"))
   expect_gt(file.size(file), 0)
   pages <- withr::local_tempdir()
   grDevices::png(file.path(pages, "%d.png"), 600, 600)
-  plot(found, repair = repair(found), tables = c("counts", "means", "model"))
+  plot(found, repair = fix, tables = c("counts", "means", "model"))
   grDevices::dev.off()
   expect_gt(length(list.files(pages)), 1)
   expect_match(alt_text(found), "inconsistent")
