@@ -368,8 +368,10 @@ tested_counts <- function(tables, published, test, at, sizes) {
     level_counts(tables, test, at, t(tables$margins[[test$margin]]), sizes)
   }
   pair <- setdiff(c(test$arm, test$reference), "")
-  compared <- if (length(pair) > 0) pair else colnames(counts$at)
-  kept <- intersect(compared, colnames(counts$at)[colSums(is.na(counts$at)) == 0])
+  arms <- colnames(counts$at)
+  listed <- published$counts$arm[published$counts$variable == test$outcome]
+  compared <- if (length(pair) > 0) pair else arms[arms %in% listed | !any(arms %in% listed)]
+  kept <- intersect(compared, arms[colSums(is.na(counts$at)) == 0])
   is_of_all <- length(kept) == length(compared)
   if (length(kept) > 1 && (is_of_all || is_of_some_arms(tables, at, counts, length(kept)))) {
     counts$at <- counts$at[, kept, drop = FALSE]
@@ -377,8 +379,8 @@ tested_counts <- function(tables, published, test, at, sizes) {
   }
 }
 
-# Arms may have no counts because a variable makes no sense in them, or because they are not printed:
-# df must say that a test was of the others only.
+# Arms without rows are not in a test. Others have no counts because a variable makes no sense in
+# them, or because they are not printed: df must say that the test was of the rest only.
 is_of_some_arms <- function(tables, at, counts, n_arms) {
   df <- exact_counts(tables, at[["df"]])
   !counts$has_totals && df %in% ((nrow(counts$at) - 1) * (n_arms - 1))

@@ -16,6 +16,11 @@ found_scale <- function(tables, published, model) {
   }
   rivals <- c(printed_scales(published, model, first), df_scales(published, model, expected))
   fits <- contradicted_rows(tables, published, model, rivals)
+  if (min(fits) > 0) {
+    between <- between_scales(model, rivals, fits)
+    rivals <- c(rivals, between)
+    fits <- c(fits, contradicted_rows(tables, published, model, between))
+  }
   if (bad - min(fits) < 2 - is_partial) {
     return(first)
   }
@@ -61,15 +66,32 @@ df_scales <- function(published, model, expected) {
   most <- max(1000, 2 * expected[is.finite(expected)])
   some <- unique(round(exp(seq(log(60), log(most), length.out = 60))))
   near <- if (is.finite(expected)) expected + seq(-20, 20) else NULL
-  df <- sort(unique(c(seq_len(60), some, near[near > 0])))
+  df <- sort(unique(c(seq_len(60), some, near[near > 0], 10 * most, 100 * most)))
   c(
     lapply(c(df, Inf), function(df) new_scale(model, df)),
     if (model$level == 0.95) list(new_scale(model, Inf, q = 1.96))
   )
 }
 
+# Each right row fits an interval of df about the true one, so that the fewest contradictions are
+# next to the fewest tried: all df from there to the neighbours, or 200 of them.
+between_scales <- function(model, scales, fits) {
+  df <- vapply(scales, `[[`, 0, "df")
+  tried <- sort(unique(df[is.finite(df)]))
+  best <- match(unique(df[fits == min(fits)]), tried)
+  best[is.na(best)] <- length(tried)
+  near <- lapply(best, function(k) {
+    ends <- tried[c(max(1, k - 1), min(length(tried), k + 1))]
+    round(seq(ends[[1]], ends[[2]], length.out = min(200, diff(ends) + 1)))
+  })
+  lapply(setdiff(unlist(near), tried), function(df) new_scale(model, df))
+}
+
 # For each scale, in how many rows a figure contradicts the others.
 contradicted_rows <- function(tables, published, model, scales) {
+  if (length(scales) == 0) {
+    return(integer())
+  }
   tables <- with_checks(tables, rows_under(tables, published, model, scales[[1]]))
   n <- nrow(tables$checks)
   scale <- rep(seq_along(scales), each = n)

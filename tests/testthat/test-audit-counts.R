@@ -417,3 +417,40 @@ test_that("random tables, rounded by R, are never blamed", {
     expect_identical(wrong(found), character())
   }
 })
+
+# ---- Counts that are not printed ----
+
+test_that("a test is not recomputed from some of its arms unless df says that it is of them", {
+  counts <- counts_text(list(site = site))
+  hidden <- counts$arm == "b"
+  counts$n[hidden] <- ""
+  counts$percent[hidden] <- ""
+  all <- chisq.test(site)
+  others <- chisq.test(site[, c("a", "c")])
+  tested <- function(x) {
+    count_test(outcome = "site", statistic = sprintf("%.3f", x$statistic), df = x$parameter)
+  }
+  found <- audit(printed_counts(counts, sizes, tests = transform(tested(all), df = "4")))
+  expect_identical(of_check(found, "chisq")$cell, character())
+  expect_identical(wrong(found), character())
+  found <- audit(printed_counts(counts, sizes, tests = transform(tested(others), df = "2")))
+  expect_identical(of_check(found, "chisq")$verdict, "exact")
+})
+
+test_that("one level of several is not tested against the others where df is of all levels", {
+  counts <- counts_text(list(site = site))
+  test <- count_test(outcome = "site", df = "4",
+    statistic = sprintf("%.3f", chisq.test(site)$statistic))
+  found <- audit(printed_counts(counts[counts$level == "north", ], sizes, tests = test))
+  expect_identical(of_check(found, "chisq")$cell, character())
+})
+
+test_that("a total column is not the sum of some of its arms", {
+  total <- rowSums(site)
+  counts <- rbind(
+    counts_text(list(site = site)),
+    data.frame(variable = "site", level = names(total), arm = "", n = total, percent = "")
+  )
+  counts$n[counts$arm == "b"] <- ""
+  expect_identical(wrong(audit(printed_counts(counts, sizes))), character())
+})

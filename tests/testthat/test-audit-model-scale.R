@@ -44,6 +44,14 @@ test_that("rows that follow other df are right, with a note", {
   expect_setequal(found$note, "df found: 8")
 })
 
+test_that("df are found to the unit, so that no row is wrong by a coarser one", {
+  for (df in c(61, 177, 613)) {
+    found <- audit_rows(made_rows(df, decimals = 7))
+    expect_identical(wrong_rows(found), character())
+    expect_setequal(found$note, sprintf("df found: %d", df))
+  }
+})
+
 test_that("a misprint in one row is not explained by other df", {
   rows <- made_rows(20)
   rows$p[[2]] <- "0.999"
