@@ -174,6 +174,10 @@ check_design <- function(tables) {
   arms <- design_values(tables, "arms")
   armed <- c("flow", "counts", "means", "tests", "model")
   if (length(arms) == 0 && any(vapply(tables[armed], nrow, 0L) > 0)) {
+    said <- match("arms", tolower(tables$design$key))
+    if (!is.na(said) && tables$design$key[[said]] != "arms") {
+      abort_cell(tables, "design", said, "key", "This key is spelled `arms`. Correct it.")
+    }
     abort_printed("design",
       "There is no key `arms`. Name the arms, reference first, separated by semicolons.")
   }
@@ -229,7 +233,11 @@ check_printed_arms <- function(tables, name, column) {
     text <- tables[[name]][[column]][[row]]
     abort_cell(tables, name, row, column, sprintf(
       "%s is no arm; design.csv names %s.%s", describe(text), enumerate(arms, most = 20),
-      nearest(text, arms)
+      if (length(arms) == 1 && text %in% trimws(strsplit(arms, "[,/|]")[[1]])) {
+        " Separate arms by semicolons there."
+      } else {
+        nearest(text, arms)
+      }
     ))
   }
 }
@@ -243,10 +251,55 @@ check_printed_tests <- function(tables) {
   if (length(strange) > 0) {
     row <- strange[[1]]
     text <- tables$tests$test[[row]]
+    near <- nearest(text, printed_tests)
     abort_cell(tables, "tests", row, "test", sprintf(
       "%s is none of the tests %s.%s", describe(text), enumerate(printed_tests, most = 20),
-      nearest(text, printed_tests)
+      if (nzchar(near)) near else test_cure(text)
     ))
+  }
+  check_two_groups(tables)
+}
+
+# Tests by the names that papers give them.
+test_cure <- function(text) {
+  named <- function(form) grepl(form, text, ignore.case = TRUE)
+  other <- " Leave the row out: nothing that is printed gives another test."
+  if (named("wilcox|mann|whitney|kruskal|mcnemar|signed|rank|friedman|mixed|ancova|^ *U *$")) {
+    other
+  } else if (named("pair|depend|within")) {
+    " Write `paired`."
+  } else if (named("chi|\u03c7|x2|x\u00b2|pearson")) {
+    " Write `chisq`."
+  } else if (named("welch|unequal")) {
+    " Write `welch`."
+  } else if (named("^ *t *$|t[ .-]?test|independent|two[ -]sample")) {
+    " Write `student` for two arms, `welch` if their variances may differ, `paired` within an arm."
+  } else if (named("^ *F *$|variance")) {
+    " Write `anova`."
+  } else {
+    other
+  }
+}
+
+# A t of an arm and nothing else would be compared with nothing, and nobody would notice. (One
+# without arms, of other groups, still has a P that follows from it.)
+check_two_groups <- function(tables) {
+  tests <- tables$tests
+  of_two <- tests$test %in% c("student", "welch")
+  for (column in c("arm", "reference")) {
+    other <- setdiff(c("arm", "reference"), column)
+    bare <- which(of_two & !nzchar(tests[[column]]) & nzchar(tests[[other]]))
+    if (length(bare) > 0) {
+      abort_cell(tables, "tests", bare[[1]], column, sprintf(
+        "It is empty, but `%s` compares two arms. Name the one that %s is compared with.",
+        tests$test[[bare[[1]]]], describe(tests[[other]][[bare[[1]]]])
+      ))
+    }
+  }
+  same <- which(of_two & nzchar(tests$arm) & tests$arm == tests$reference)
+  if (length(same) > 0) {
+    abort_cell(tables, "tests", same[[1]], "reference",
+      "An arm is compared with itself here. Name the other arm.")
   }
 }
 

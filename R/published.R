@@ -117,7 +117,7 @@
 published <- function(dir, repaired = FALSE) {
   check_given(dir, "dir")
   check_flag(repaired, "repaired")
-  given <- is.list(dir) && !is.null(names(dir))
+  given <- is.list(dir)
   tables <- check_published(if (given) given_tables(dir) else folder_tables(dir))
   if (repaired) {
     tables <- check_published(repair_cells(tables))
@@ -168,6 +168,11 @@ number_columns <- list(
 
 folder_tables <- function(dir) {
   check_string(dir, "dir")
+  if (file.exists(dir) && !dir.exists(dir)) {
+    qst_abort("file", sprintf(
+      "%s is a file. Give the folder that holds design.csv and the tables.", describe(dir)
+    ))
+  }
   if (!dir.exists(dir)) {
     qst_abort("file", sprintf(
       "There is no folder %s. Give the folder that holds design.csv and the tables.",
@@ -181,6 +186,7 @@ folder_tables <- function(dir) {
       "There is no design.csv in %s. See ?published for the files a folder needs.", describe(dir)
     ))
   }
+  check_workbooks(there)
   odd <- grep("[.]csv$", setdiff(there, files), value = TRUE, ignore.case = TRUE)
   near <- vapply(odd, nearest, "", setdiff(files, there))
   if (any(nzchar(near))) {
@@ -197,8 +203,29 @@ folder_tables <- function(dir) {
   })
 }
 
+# A table that is there only as a spreadsheet's own file would be passed over without a word.
+check_workbooks <- function(there) {
+  form <- "[.](xlsx?|xlsm|ods|numbers|tsv|txt)$"
+  books <- grep(form, there, value = TRUE, ignore.case = TRUE)
+  stem <- tolower(sub(form, "", books, ignore.case = TRUE))
+  only <- books[stem %in% names(published_columns) & !paste0(stem, ".csv") %in% there]
+  if (length(only) > 0) {
+    qst_abort("file", sprintf(
+      "%s is no CSV file and would not be read. Save it as %s.csv, \"CSV UTF-8\".",
+      describe(only[[1]]), tolower(sub(form, "", only[[1]], ignore.case = TRUE))
+    ), file = only[[1]])
+  }
+}
+
 given_tables <- function(given) {
   known <- names(published_columns)
+  if (is.data.frame(given) || is.null(names(given)) || !all(nzchar(names(given)))) {
+    qst_abort("argument", sprintf(
+      "`dir` is %s. Give a folder, or a list of data frames that are named, as in %s.",
+      if (is.data.frame(given)) "one data frame" else "a list whose tables have no names",
+      "list(design = ..., means = ...)"
+    ))
+  }
   unknown <- setdiff(names(given), known)
   if (length(unknown) > 0) {
     qst_abort("file", sprintf(
@@ -215,17 +242,22 @@ given_tables <- function(given) {
   })
 }
 
-# Numbers are refused, since they have lost their digits.
+# Numbers are refused, since they have lost their digits; factors are text with another name.
 text_cells <- function(table, name) {
   if (!is.data.frame(table)) {
     abort_printed(name, sprintf("A table must be a data frame, not %s.", describe(table)))
   }
   table <- as.data.frame(table)
   check_printed_columns(names(table), name)
+  # A column where nothing is printed may be NA, which is logical in R.
+  as_text <- vapply(table, function(column) is.factor(column) || all(is.na(column)), NA)
+  table[as_text] <- lapply(table[as_text], as.character)
   bad <- names(table)[!vapply(table, is.character, NA)]
   if (length(bad) > 0) {
-    abort_printed(name, "It is not text, and a number has lost its digits. Give text as printed.",
-      column = bad[[1]])
+    abort_printed(name, paste(
+      "It is not text, and a number has lost its digits (2.50 is 2.5 then). Give text as printed,",
+      "\"2.50\"; read.csv() keeps it with colClasses = \"character\"."
+    ), column = bad[[1]])
   }
   table[] <- lapply(table, function(column) {
     column[is.na(column)] <- ""

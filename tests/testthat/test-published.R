@@ -106,6 +106,64 @@ test_that("a list of data frames of text is read as its files would be", {
   )
 })
 
+test_that("a list of anything else says what to give", {
+  design <- data.frame(key = "arms", value = "a; b")
+  means <- data.frame(outcome = factor("age"), arm = factor(c("a", "b")), mean = c("20.1", "21"),
+    sd = NA)
+  read <- published(list(design = design, means = means))$means
+  expect_identical(read$outcome, c("age", "age"))
+  expect_identical(read$sd, c("", ""))
+  for (given in list(design, list(design, means), list(design = design, means), list())) {
+    expect_error(published(given), "list of data frames that are named",
+      class = "questrial_error_argument")
+  }
+  numbers <- data.frame(outcome = "age", arm = "a", mean = 20.1)
+  expect_error(published(list(design = design, means = numbers)), "colClasses")
+  expect_error(published(list(
+    design = data.frame(key = "arms", value = "a, b"), means = means
+  )), "Separate arms by semicolons")
+  expect_error(published(list(
+    design = data.frame(key = "Arms", value = "a; b"), means = means
+  )), "spelled `arms`")
+})
+
+test_that("tests that there are not, and t of one arm, say what to write", {
+  refused <- function(pattern, test, ...) {
+    tests <- data.frame(test = test, outcome = "age", p = ".04", ...)
+    design <- data.frame(key = "arms", value = "a; b")
+    expect_error(published(list(design = design, tests = tests)), pattern,
+      class = "questrial_error_file")
+  }
+  refused("`student` for two arms", "t-test")
+  refused("Write `paired`", "dependent t")
+  refused("Write `chisq`", "Chi-squared")
+  refused("Write `welch`", "unequal variances")
+  refused("Write `anova`", "F")
+  refused("Leave the row out", "Mann-Whitney U")
+  refused("Leave the row out", "Cox")
+  refused("column `reference`: It is empty", "student", arm = "b")
+  refused("column `arm`: It is empty", "welch", reference = "b")
+  refused("compared with itself", "student", arm = "b", reference = "b")
+  printed <- published(list(
+    design = data.frame(key = "arms", value = "a; b"),
+    tests = data.frame(test = "student", outcome = "age", statistic = "2.10", df = "60", p = ".04")
+  ))
+  expect_identical(audit(printed)$verdict, "exact")
+})
+
+test_that("a table saved as a spreadsheet's own file is not passed over", {
+  dir <- withr::local_tempdir()
+  writeLines(c("key,value", "arms,a; b"), file.path(dir, "design.csv"))
+  writeLines("of something else", file.path(dir, "notes.txt"))
+  expect_s3_class(published(dir), "published")
+  file.create(file.path(dir, "Means.xlsx"))
+  expect_error(published(dir), "Save it as means.csv", class = "questrial_error_file")
+  writeLines("outcome,arm,mean", file.path(dir, "means.csv"))
+  expect_s3_class(published(dir), "published")
+  expect_error(published(file.path(dir, "means.csv")), "is a file. Give the folder",
+    class = "questrial_error_file")
+})
+
 # ---- Files as people write them ----
 
 # One file of a trial of two arms, read; the table.
