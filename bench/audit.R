@@ -62,6 +62,9 @@ rows_of <- function(seed) {
 # a table is added to either side (Agresti & Coull 1998 add two).
 percentage <- function(x) {
   x <- x[!is.na(x)]
+  if (length(x) == 0) {
+    return(c(NA, NA))
+  }
   p <- (sum(x) + 0.5) / (length(x) + 1)
   c(100 * mean(x), 100 * sqrt(p * (1 - p) / length(x)))
 }
