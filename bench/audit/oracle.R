@@ -524,7 +524,16 @@ row_claims <- function(tables, row, df) {
   t <- corners(list(box("estimate"), error), function(v) v[[1]] / v[[2]])
   df <- c(df, df)
   estimate <- box("estimate")
+  limits <- list(box("conf.low"), box("conf.high"))
+  of_width <- function(boxes, t) {
+    if (!anyNA(half) && half[[1]] > 0) {
+      claim("row width", tables, "model", row, "statistic",
+        corners(boxes, function(v) quantile * t(v)), is_unsigned(tables, "model"))
+    }
+  }
   c(
+    of_width(c(limits, list(estimate)), function(v) 2 * v[[3]] / (v[[2]] - v[[1]])),
+    of_width(limits, function(v) (v[[2]] + v[[1]]) / (v[[2]] - v[[1]])),
     claim("row low", tables, "model", row, "conf.low", estimate - rev(quantile * error)),
     claim("row high", tables, "model", row, "conf.high", estimate + quantile * error),
     claim("row error", tables, "model", row, "std.error", half / quantile),
