@@ -14,7 +14,7 @@ rounds_to <- function(tables, value, at) {
   cells <- tables$cells
   unit <- 10^-cells$decimals[at]
   printed <- cells$digits[at] * unit
-  hair <- 1e-9 * pmax(1, abs(printed))
+  hair <- 1e-6 * unit + 1e-11 * abs(printed)
   below <- cells$kind[at] == cell_kinds[["below"]]
   above <- cells$kind[at] == cell_kinds[["above"]]
   reach <- if (tables$truncated) c(0, 1) else c(0.5, 0.5)

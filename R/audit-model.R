@@ -12,14 +12,18 @@ audit_model <- function(tables, published) {
 
 # ---- Models ----
 
-# list(name, rows, outcome, family, is_ratio, level) a model; `rows` are those of model.csv.
+# list(name, rows, outcome, family, is_ratio, level, n, errors, offset) a model; `rows` are those of
+# model.csv. Poisson models often have an offset or robust errors that no table shows.
 audited_models <- function(published) {
   name <- model_names(published)
   lapply(unique(name), function(own) {
+    family <- model_key(published, "model_family", own, "gaussian")
+    unsaid <- if (family == "poisson") "" else c("model", "no")
     list(
       name = own, rows = which(name == own),
-      outcome = model_key(published, "model_outcome", own, ""),
-      family = model_key(published, "model_family", own, "gaussian"),
+      outcome = model_key(published, "model_outcome", own, ""), family = family,
+      errors = model_key(published, "model_errors", own, unsaid[[1]]),
+      offset = model_key(published, "model_offset", own, unsaid[[length(unsaid)]]),
       is_ratio = model_key(published, "model_exponentiated", own, "no") == "yes",
       level = printed_number(model_key(published, "conf.level", own, "0.95")),
       n = printed_number(model_key(published, "model_n", own, ""))
@@ -131,9 +135,10 @@ may_be_adjusted <- function(published, model) {
   all(published$model$variable[model$rows] == "arm")
 }
 
-# Where none of the checks holds the model is another one.
+# Unless two in three of the checks hold the model is another one, of which some figures come near.
 unless_adjusted <- function(tables, specs) {
-  if (length(specs) > 0 && !all(contradictions(tables, specs))) specs
+  specs <- specs[!vapply(specs, is.null, NA)]
+  if (length(specs) > 0 && 3 * sum(contradictions(tables, specs)) <= length(specs)) specs
 }
 
 # Which of some checks are contradicted?
@@ -216,8 +221,8 @@ coefficient_inputs <- function(row, tables, published, arm, base) {
 # Needs arms in the model, and the outcome's standard deviation in each.
 error_checks <- function(tables, published, model) {
   rows <- published$model[model$rows, ]
-  if (model$family != "gaussian" || model$is_ratio || !"arm" %in% rows$variable ||
-    may_be_adjusted(published, model) || !is_whole_model(tables, published, model)) {
+  if (model$family != "gaussian" || model$errors != "model" || model$is_ratio ||
+    !"arm" %in% rows$variable || may_be_adjusted(published, model) || !is_whole_model(tables, published, model)) {
     return(NULL)
   }
   outcome <- outcome_rows(published, model$outcome, design_values(published, "arms"))
@@ -260,10 +265,11 @@ error_inputs <- function(row, tables, published) {
 
 # Where arms are all there is in the model its coefficients are those of the counts (binomial; the
 # outcome is a counted variable of two levels, or `variable: level` with the level modelled), or of
-# the mean numbers of events (poisson, without an offset).
+# the mean numbers of events (poisson, if the design says that there is no offset).
 ratio_checks <- function(tables, published, model) {
   variables <- published$model$variable[model$rows]
-  if (!model$family %in% c("binomial", "poisson") || !setequal(setdiff(variables, ""), "arm") ||
+  if (!model$family %in% c("binomial", "poisson") || model$offset != "no" ||
+    !setequal(setdiff(variables, ""), "arm") ||
     is.na(reference_cell(tables, model$rows[variables == "arm"]))) {
     return(NULL)
   }
@@ -310,7 +316,13 @@ ratio_rows <- function(pair, tables, published, model) {
     by_error <- !model$is_ratio && !is.na(cell_of(tables, "model", row, "std.error"))
     list(
       check("", "estimate"),
-      if (by_error) check("_error", "std.error") else check("_limit", "conf.high")
+      if (model$errors != "model") {
+        NULL
+      } else if (by_error) {
+        check("_error", "std.error")
+      } else {
+        check("_limit", "conf.high")
+      }
     )
   }), recursive = FALSE)
 }

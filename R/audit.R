@@ -30,13 +30,14 @@
 #' arms as a factor sum to zero in each, so the constant and the coefficients, times the shares of
 #' their levels, give the arms' means: wrong labels show there. The outcome's standard deviations
 #' and the group sizes bound the standard errors from below, and give them where the arm and one
-#' covariate are all there is. Models of odds and rates (`model_family`: `binomial`, `poisson`
-#' without an offset) by arm alone follow from the counts and means.
+#' covariate are all there is; not with `model_errors` `robust`. Models of odds and rates
+#' (`model_family`: `binomial`, `poisson`) by arm alone follow from the counts and means; of rates,
+#' only where the design says so: `model_offset` `no`, and for errors `model_errors` `model`.
 #'
 #' This is asked of models with every level of each factor in `counts.csv`, numeric covariates in
 #' `means.csv`, and nobody left out; of others rows are checked and nothing else. Where only arms
-#' are printed, without a constant, and no figure follows from the arms alone, the model is taken
-#' for one adjusted for terms that are not printed.
+#' are printed, without a constant, and not two in three figures follow from the arms alone, the model
+#' is taken for one adjusted for terms that are not printed.
 #'
 #' @param published The printed tables, a [published()].
 #' @param truncated `TRUE` if numbers were cut off instead of rounded; `NULL`: as the design's key

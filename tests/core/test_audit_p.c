@@ -91,6 +91,22 @@ static void bounds_are_intervals(void **state)
     assert_ends(found, qst_tail_f(1, 2, 50), qst_tail_f(1, 2, 50), 1.0);
 }
 
+/* P of z = 6.00 lies within 1.9e-9 to 2.1e-9. */
+static void small_p_are_judged(void **state)
+{
+    (void)state;
+    static const char *const p[] = {"0.0000000020", "0.0000000040"};
+    static const int32_t verdict[] = {QST_VERDICT_EXACT, QST_VERDICT_INCONSISTENT};
+    for (int k = 0; k < 2; k++) {
+        audit_case c;
+        case_start(&c);
+        case_input(&c, case_number(&c, "6.00"));
+        const int32_t target = case_number(&c, p[k]);
+        assert_int_equal(
+            case_audit(&c, QST_CHECK_P_NORMAL, target, 0, none, false).verdict, verdict[k]);
+    }
+}
+
 static void nonsense_has_no_verdict(void **state)
 {
     (void)state;
@@ -123,6 +139,7 @@ int main(void)
         cmocka_unit_test(a_whole_welch_df_may_be_cut_off),
         cmocka_unit_test(fractional_df2_is_searched),
         cmocka_unit_test(bounds_are_intervals),
+        cmocka_unit_test(small_p_are_judged),
         cmocka_unit_test(nonsense_has_no_verdict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

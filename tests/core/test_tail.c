@@ -75,6 +75,22 @@ static void chi_square_tails_are_exact(void **state)
     }
 }
 
+/* More degrees of freedom than the series is for. */
+static void chisq_tails_of_many_df_are_close(void **state)
+{
+    (void)state;
+    static const double want[][3] = {
+        {250000030, 250000000, 0.499452868797421447},
+        {999800000, 1e9, 0.99999613301910521},
+        {1000050000, 1e9, 0.131777034351041227},
+        {1e12, 1e12, 0.499999811936805484},
+        {1000000300000000, 1e15, 9.85176662814207366e-12},
+    };
+    for (size_t k = 0; k < sizeof want / sizeof *want; k++) {
+        assert_close(qst_tail_chisq(want[k][0], want[k][1]), want[k][2], 2e-12, 0);
+    }
+}
+
 /* Closed forms: t with 1, 2 and 4 degrees of freedom, chi-square with 2, F with 2 and d and with
  * equal degrees of freedom at 1. Hills of one parameter, up to where doubles end. */
 static void tails_have_their_closed_forms(void **state)
@@ -197,6 +213,7 @@ int main(void)
         cmocka_unit_test(t_tails_are_exact),
         cmocka_unit_test(f_tails_are_exact),
         cmocka_unit_test(chi_square_tails_are_exact),
+        cmocka_unit_test(chisq_tails_of_many_df_are_close),
         cmocka_unit_test(tails_have_their_closed_forms),
         cmocka_unit_test(both_tails_of_f_add_up),
         cmocka_unit_test(tails_fall),

@@ -127,9 +127,27 @@ static double beta_share(double a, double b, double odds, double log_odds)
                                          : 1.0 - density * beta_fraction(b, a, y, x, -above);
 }
 
+/* From here on the two terms of Temme's expansion leave less than 1e-12 of Q(a, x); the series and
+ * the fraction would take some root of a steps. */
+#define UNIFORM_FROM 1e8
+
+/* Temme (1979, SIAM J. Math. Anal. 10:757, eq. 1.4 and 3.3): eta^2 / 2 = x / a - 1 - log(x / a). */
+static double gamma_upper_uniform(double a, double x)
+{
+    const double u = (x - a) / a, half = above_log(u, log(x / a));
+    const double eta = copysign(sqrt(2.0 * half), u);
+    const double c = fabs(eta) < 1e-3
+                         ? -1.0 / 3.0 + eta * (1.0 / 12.0 - eta * (2.0 / 135.0 - eta / 864.0))
+                         : 1.0 / u - 1.0 / eta;
+    return 0.5 * erfc(copysign(sqrt(a * half), u)) + c * exp(-a * half - 0.5 * (LOG_2PI + log(a)));
+}
+
 /* Abramowitz & Stegun 6.5.29 below a + 1, 6.5.31 above: the upper share Q(a, x). */
 static double gamma_upper(double a, double x)
 {
+    if (a > UNIFORM_FROM) {
+        return gamma_upper_uniform(a, x);
+    }
     const double density = gamma_density(a, x);
     if (x < a + 1.0) {
         double term = 1.0 / a, sum = term;

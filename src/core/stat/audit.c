@@ -99,14 +99,17 @@ double qst__level_count(
 
 /* ---- Verdicts ---- */
 
-static double hair(double x)
+/* Ties may fall on either side, and both sides were computed: a millionth of the last printed
+ * digit's unit, and what doubles lose of x. */
+static double hair(double x, const qst_printed *cell)
 {
-    return 1e-9 * fmax(1.0, fabs(x));
+    return 1e-6 / ten_to[is_label(cell) ? 0 : cell->decimals] + 1e-11 * fabs(x);
 }
 
-static bool meets(double low, double high, qst__interval printed)
+static bool meets(double low, double high, const qst_printed *cell, qst__interval printed)
 {
-    return low <= printed.high + hair(printed.high) && high >= printed.low - hair(printed.low);
+    return low <= printed.high + hair(printed.high, cell) &&
+           high >= printed.low - hair(printed.low, cell);
 }
 
 static qst__range without_sign(qst__range x)
@@ -128,11 +131,11 @@ qst_finding qst__check_cells(const qst__audit *audit, const qst_check *check)
     const double nan = (double)NAN;
     qst_finding finding = {nan, nan, nan, nan, QST_VERDICT_NONE};
     qst__range range = {nan, nan, nan, nan};
+    const qst_printed *target = &audit->cells[check->target];
     if (!kinds[check->kind].range(audit, check, &range) ||
-        !(range.low <= range.high + hair(range.high))) {
+        !(range.low <= range.high + hair(range.high, target))) {
         return finding;
     }
-    const qst_printed *target = &audit->cells[check->target];
     if (check->without_sign && target->digits >= 0) {
         range = without_sign(range);
     }
@@ -144,9 +147,9 @@ qst_finding qst__check_cells(const qst__audit *audit, const qst_check *check)
     if (isnan(finding.spread)) {
         finding.spread = rounding_spread(&range, printed);
     }
-    finding.verdict = meets(range.value, range.value, printed) ? QST_VERDICT_EXACT
-                      : meets(range.low, range.high, printed)  ? QST_VERDICT_ROUNDING
-                                                               : QST_VERDICT_INCONSISTENT;
+    finding.verdict = meets(range.value, range.value, target, printed) ? QST_VERDICT_EXACT
+                      : meets(range.low, range.high, target, printed)  ? QST_VERDICT_ROUNDING
+                                                                       : QST_VERDICT_INCONSISTENT;
     return finding;
 }
 
