@@ -170,11 +170,11 @@ sums_by <- function(x, by) {
 # Adds what the percentages are shares of: the arm's `size` and its cell `size_at`, and `of`: "arm",
 # "counted" (the sum of the levels: some people have none), "row" (the level in all arms), NA where
 # nothing fits. `is_whole`: the levels take in the whole arm, at least in half of the arms.
+# `all_fit`: each level of the group has a percentage, and it is of the arm.
 find_wholes <- function(tables, published, counted) {
   sizes <- arm_sizes(tables, published, counted)
-  place <- match(counted$arm, names(sizes$n))
-  counted$size <- sizes$n[place]
-  counted$size_at <- sizes$at[place]
+  counted$size <- sizes$n
+  counted$size_at <- sizes$at
   in_arm <- counted$arm != ""
   line_sum <- sums_by(ifelse(in_arm, counted$n, 0), counted$line)
   fits <- function(whole) rounds_to(tables, 100 * counted$n / whole, counted$percent_at) %in% TRUE
@@ -188,6 +188,7 @@ find_wholes <- function(tables, published, counted) {
   n_percents <- sums_by(!is.na(counted$percent_at + counted$n), counted$variable)
   counted$of[n_percents >= 4 & best < n_percents / 4] <- NA
   counted$of[by_row > best] <- "row"
+  counted$all_fit <- by_arm == tabulate(counted$group)[counted$group]
   known <- in_arm & !is.na(counted$sum + counted$size)
   adds_up <- sums_by(known & counted$sum == counted$size, counted$variable)
   counted$is_whole <- counted$n_levels > 1 & 2 * adds_up >= sums_by(known, counted$variable)
@@ -195,17 +196,22 @@ find_wholes <- function(tables, published, counted) {
 }
 
 # The sizes of the arms that the counts are of: n of an outcome's means or of a step of the flow,
-# whichever fits counts and percentages best. list(n, at) by arm and, named "", for all; `at` is 0
-# where the number is a sum of the arms that is not printed.
+# whichever fits the counts and percentages of all variables best, or better those of one. list(n,
+# at) by row of `counted`; `at` is 0 where the number is a sum of the arms that is not printed.
 arm_sizes <- function(tables, published, counted) {
   candidates <- size_candidates(tables, published)
-  scores <- apply(candidates$n, 1, function(n) {
-    size <- n[match(counted$arm, colnames(candidates$n))]
-    sum(counted$sum == size, na.rm = TRUE) +
-      sum(rounds_to(tables, 100 * counted$n / size, counted$percent_at), na.rm = TRUE)
+  place <- match(counted$arm, colnames(candidates$n))
+  fits <- apply(candidates$n, 1, function(n) {
+    size <- n[place]
+    (counted$sum == size) %in% TRUE +
+      rounds_to(tables, 100 * counted$n / size, counted$percent_at) %in% TRUE
   })
-  best <- which.max(scores)
-  list(n = candidates$n[best, ], at = candidates$at[best, ])
+  fits <- matrix(fits, nrow(counted))
+  all <- which.max(colSums(fits))
+  own <- rowsum(fits, counted$variable, reorder = FALSE)
+  best <- ifelse(own[, all] == apply(own, 1, max), all, max.col(own, "first"))
+  at <- cbind(best[match(counted$variable, rownames(own))], place)
+  list(n = candidates$n[at], at = candidates$at[at])
 }
 
 # A row a candidate, of those with the same numbers the first, and no more than 50; a column an arm.
@@ -243,10 +249,10 @@ percent_checks <- function(counted) {
   in_arm <- counted$arm != ""
   groups <- split(counted$n_at, counted$group)
   lines <- split(counted$n_at[in_arm], factor(counted$line[in_arm], seq_len(max(counted$line))))
-  arms <- unique(counted[counted$arm != "", c("arm", "size_at")])$size_at
+  arms <- split(counted$size_at[in_arm], counted$variable[in_arm])
   wholes <- lapply(seq_len(nrow(of)), function(k) {
     switch(of$of[[k]],
-      arm = if (of$size_at[[k]] == 0) arms else of$size_at[[k]],
+      arm = if (of$size_at[[k]] == 0) unique(arms[[of$variable[[k]]]]) else of$size_at[[k]],
       counted = if (is.na(of$sum[[k]])) NA else setdiff(groups[[of$group[[k]]]], of$n_at[[k]]),
       row = if (of$arm[[k]] == "") NA else setdiff(lines[[of$line[[k]]]], of$n_at[[k]])
     )
@@ -257,8 +263,9 @@ percent_checks <- function(counted) {
   )
 }
 
-# The levels add up to the arm. Where percentages show that they are of fewer people, some have no
-# level; unless all variables miss the same number, when the size is more likely the misprint.
+# The levels add up to the arm. Where percentages show that they are of fewer people, or are all of
+# the arm and right, or do not tell (of the row), some may have no level; unless the percentages are
+# of fewer and all variables miss the same number, when the size is more likely the misprint.
 level_sum_checks <- function(counted) {
   groups <- counted[!duplicated(counted$group), ]
   groups <- groups[which(groups$is_whole & groups$size_at > 0 & !is.na(groups$sum)), ]
@@ -266,7 +273,8 @@ level_sum_checks <- function(counted) {
   n_same <- tabulate(match(same, same), nrow(groups))[match(same, same)]
   n_groups <- sums_by(rep(1, nrow(groups)), groups$arm)
   is_misprint <- n_same > 1 & 2 * n_same > n_groups
-  lacks_some <- groups$of %in% "counted" & groups$sum < groups$size & !is_misprint
+  lacks_some <- groups$sum < groups$size &
+    (groups$all_fit | groups$of %in% c("row", NA) | (groups$of %in% "counted" & !is_misprint))
   groups <- groups[!lacks_some, ]
   levels <- split(counted$n_at, counted$group)[groups$group]
   Map(new_check, "sum", groups$size_at, levels,
@@ -318,12 +326,13 @@ stratum_size_checks <- function(tables, published, counted) {
 count_test_checks <- function(tables, published, counted) {
   tests <- published$tests
   rows <- which(tests$test %in% c("chisq", "fisher") & tests$by %in% c("", "arm"))
-  sizes <- counted$size_at[match(design_values(published, "arms"), counted$arm)]
   margins <- match(tests$outcome, names(tables$margins)[-1]) + 1L
   unlist(lapply(rows, function(row) {
     test <- lapply(tests, `[[`, row)
     test$margin <- margins[[row]]
     at <- tables$at$tests[row, ]
+    own <- counted[counted$variable == test$outcome, ]
+    sizes <- own$size_at[match(design_values(published, "arms"), own$arm)]
     counts <- tested_counts(tables, published, test, at, sizes)
     figure <- paste0(
       test$outcome, if (nzchar(test$level)) paste0(" (", test$level, ")"), " by ",

@@ -222,7 +222,8 @@ coefficient_inputs <- function(row, tables, published, arm, base) {
 error_checks <- function(tables, published, model) {
   rows <- published$model[model$rows, ]
   if (model$family != "gaussian" || model$errors != "model" || model$is_ratio ||
-    !"arm" %in% rows$variable || may_be_adjusted(published, model) || !is_whole_model(tables, published, model)) {
+    !"arm" %in% rows$variable || may_be_adjusted(published, model) ||
+    !is_whole_model(tables, published, model)) {
     return(NULL)
   }
   outcome <- outcome_rows(published, model$outcome, design_values(published, "arms"))

@@ -454,3 +454,40 @@ test_that("a total column is not the sum of some of its arms", {
   counts$n[counts$arm == "b"] <- ""
   expect_identical(wrong(audit(printed_counts(counts, sizes))), character())
 })
+
+# ---- People without a level, and variables of other people ----
+
+missing_tables <- function(sex_percent) {
+  list(
+    design = data.frame(key = "arms", value = "a; b"),
+    counts = data.frame(
+      variable = rep(c("sex", "well"), each = 4), level = c("f", "f", "m", "m", "no", "no", "yes",
+        "yes"), arm = rep(c("a", "b"), 4),
+      n = c("20", "30", "30", "29", "12", "15", "33", "40"),
+      percent = c(sex_percent, "26.7", "27.3", "73.3", "72.7")
+    ),
+    means = data.frame(
+      outcome = rep(c("age", "followup"), each = 2), arm = c("a", "b"),
+      n = c("50", "60", "45", "55"), mean = "3.1"
+    )
+  )
+}
+
+test_that("one person without a level is no contradiction, whatever the percentages are of", {
+  of_arm <- c("40.0", "50.0", "60.0", "48.3")
+  of_row <- c("40.0", "60.0", "50.8", "49.2")
+  for (percent in list(of_arm, of_row)) {
+    found <- audit(published(missing_tables(percent)))
+    expect_identical(found$cell[found$verdict == "inconsistent"], character())
+  }
+})
+
+test_that("variables are of the people of the outcome that they fit", {
+  found <- audit(published(missing_tables(c("40.0", "50.0", "60.0", "48.3"))))
+  percents <- found[found$check == "percent", ]
+  expect_equal(percents$recomputed[5:6], 100 * c(12 / 45, 15 / 55))
+  wrong <- missing_tables(c("40.0", "50.0", "60.0", "48.3"))
+  wrong$counts$n[[5]] <- "13"
+  found <- audit(published(wrong))
+  expect_true("counts[5, percent]" %in% found$cell[found$verdict == "inconsistent"])
+})
