@@ -161,6 +161,7 @@ number_cure <- function(text) {
 # Keys, and what their values must look like ("" is anything).
 design_keys <- c(
   title = "", source = "", doi = "", note = "", arms = "", instrument = "", items_not_asked = "",
+  items = "^[0-9]+$", min = "^-?[0-9]+$", max = "^-?[0-9]+$",
   baseline_missing = "", randomised = "", lost = "", excluded = "", excluded_for = "",
   no_baseline = "", analysed = "", flow_sums = "^([^=;]+=[^=;]+(;|$))*$",
   grid = "^(([^;]+ )? *[0-9]+([.][0-9]+)?(/[0-9]+)? *(; *|$))*$",

@@ -76,7 +76,8 @@
 #' * `rounding`: `rounded`, or `truncated` for numbers cut off. `grid`: the step of the scores for
 #'   [grim()], `1` or `20/19`, or `baseline 1; change 20/19`.
 #' * `instrument`: its id, or a file in the folder; `items_not_asked`; `baseline_missing`: `mean` if
-#'   it was put in; `groups_<arm>`: sizes of small groups. For [reconstruct()].
+#'   it was put in; `groups_<arm>`: sizes of small groups. For [reconstruct()]. Without
+#'   `instrument`, `items`, `min` and `max`: how many items, and the range of their answers.
 #'
 #' @param dir Folder of the files. The package brings two, in
 #'   `system.file("extdata", package = "questrial")`: `lemogne2020`, and `buffel2017`, of which only

@@ -70,15 +70,29 @@ level_matrix <- function(trial) {
   matrix(as.integer(level), sum(trial$sizes))
 }
 
-# Means and SDs of baseline and change by arm.
+# Means and SDs of baseline and change by arm. What is not printed follows
+# from what is: of baseline, follow-up and change two give the third, their SDs
+# with the correlation; else the middle of the scale, a sixth of its range.
 start_matrix <- function(figures, trial) {
   column <- function(outcome, kind) {
-    rows <- figures[figures$outcome == outcome_codes[[outcome]], ]
-    middle_of(arm_figures(rows, kind, trial, outcome))
+    own <- figures[figures$outcome == outcome_codes[[outcome]] & figures$covariate < 0 &
+      figures$kind == figure_codes[[kind]], ]
+    middle_of(own)[match(seq_along(trial$arms) - 1L, own$arm)]
   }
+  value <- function(kind) {
+    vapply(names(outcome_codes), column, numeric(length(trial$arms)), kind = kind)
+  }
+  means <- matrix(value("mean"), length(trial$arms), dimnames = list(NULL, names(outcome_codes)))
+  sds <- matrix(value("sd"), length(trial$arms), dimnames = list(NULL, names(outcome_codes)))
+  range <- answer_range(trial) * length(trial$instrument$items)
+  sd <- first_known(sds[, "baseline"], sds[, "followup"], sds[, "change"], diff(range) / 6)
+  baseline <- first_known(
+    means[, "baseline"], means[, "followup"] - means[, "change"], means[, "followup"], mean(range)
+  )
   cbind(
-    column("baseline", "mean"), column("baseline", "sd"), column("change", "mean"),
-    column("change", "sd")
+    baseline, sd,
+    first_known(means[, "change"], means[, "followup"] - baseline, 0),
+    first_known(sds[, "change"], sd * sqrt(2 * (1 - 0.6)))
   )
 }
 
@@ -218,10 +232,11 @@ all_figures <- function(published, figures, found, answers) {
   )
   alphas <- published$alpha
   value <- answers$alpha[match(alphas$outcome, c("baseline", "followup"))]
+  aside <- attr(published, "unsearched", exact = TRUE)
   rbind(searched, data.frame(
     figure = sprintf("alpha at %s", alphas$outcome), printed = alphas$alpha, value = value,
     met = abs(value - printed_number(alphas$alpha)) <= printed_half(alphas$alpha)
-  ))
+  ), data.frame(aside, value = rep(NA_real_, nrow(aside)), met = rep(NA, nrow(aside))))
 }
 
 #' @export
@@ -232,7 +247,9 @@ print.reconstruction <- function(x, n = 6, ...) {
   figures <- attr(x, "figures", exact = TRUE)
   if (!is.null(figures)) {
     cat(sprintf(
-      "It meets %d of %d printed figures; see figures_met().\n", sum(figures$met), nrow(figures)
+      "It meets %d of %d printed figures%s; see figures_met().\n",
+      sum(figures$met, na.rm = TRUE), sum(!is.na(figures$met)),
+      if (anyNA(figures$met)) sprintf(" (%d were not searched)", sum(is.na(figures$met))) else ""
     ))
   }
   print.data.frame(utils::head(as.data.frame(x), n), ...)

@@ -10,8 +10,14 @@
 
 # NULL without a model, else list(estimate, se_low, se_high, ss_low, ss_high).
 relax_figures <- function(figures, trial) {
-  if (!any(figures$kind >= figure_codes[["estimate"]])) {
+  model <- figures$kind >= figure_codes[["estimate"]]
+  if (!any(model)) {
     return(NULL)
+  }
+  whole <- figures$outcome == outcome_codes[[trial$model_outcome]] & !model & figures$arm >= 0 &
+    figures$covariate < 0 & figures$kind == figure_codes[["sd"]]
+  if (sum(whole) < length(trial$arms)) {
+    return(loose_centre(figures, trial))
   }
   problem <- relax_problem(figures, trial)
   u <- numeric(2 * problem$n_coef + length(trial$arms))
@@ -21,6 +27,17 @@ relax_figures <- function(figures, trial) {
   }
   check_relaxed(relaxed_misses(u, problem), problem)
   c(se_ranges(problem), ss_range(u, problem), list(estimate = problem$estimate))
+}
+
+# Where the outcome's SDs are not printed nothing ties the residual variance.
+loose_centre <- function(figures, trial) {
+  n_coef <- nrow(trial$terms) + 1L
+  se <- coefficient_figures(figures, "se", n_coef)
+  list(
+    estimate = middle_of(coefficient_figures(figures, "estimate", n_coef)), se_low = se$low,
+    se_high = se$high, ss_low = 0,
+    ss_high = sum(trial$sizes) * (diff(answer_range(trial)) * length(trial$instrument$items))^2
+  )
 }
 
 # Between which sums of squares within arms all figures can be met, less a

@@ -3,11 +3,13 @@
 #' Searches for whole-number answers, item by item, whose analysis gives the
 #' printed figures at their printed precision: counts by arm, means and
 #' standard deviations (by arm, and by a covariate's levels within arms), t
-#' and F tests, the interaction of arm and a covariate, one linear model
-#' (estimates, standard errors, t, intervals) and Cronbach's alphas. The
-#' people are invented; the result is for trying methods, teaching, and
-#' checking whether printed figures can hold together, not for research on
-#' the people of the trial.
+#' tests (of two arms, with pooled variance or Welch's, with the difference of
+#' means; paired within an arm), F tests, the interaction of arm and a
+#' covariate, one linear model of baseline, follow-up or change (estimates,
+#' standard errors, t, intervals) and Cronbach's alphas. The people are
+#' invented; the result is for trying methods, teaching, and checking whether
+#' printed figures can hold together, not for research on the people of the
+#' trial.
 #'
 #' The rules of analysis are those of [analyse()]: the score is the number of
 #' the instrument's items times the mean of the answered ones; who has no
@@ -18,6 +20,14 @@
 #' relaxed to real numbers and brought as near to what is printed as they go.
 #' If some miss remains, no cohort exists, and an error of class
 #' `questrial_error_argument` names figures that contradict one another.
+#'
+#' Of baseline, follow-up and change any may be printed, and the model may be
+#' missing. Not searched are means of other outcomes, limits of a difference of
+#' means, a second model, and a model that is not linear or holds a numeric
+#' covariate: [figures_met()] names them with `met` `NA`. Tests of counts
+#' follow from the counts. Where `design.csv` names no `instrument`, its keys
+#' `items`, `min` and `max` say how many items there are and the range of
+#' their answers.
 #'
 #' @param published Tables as from [published()].
 #' @param seed Whole number from 0 to 2^53; `NULL` draws one from R's
@@ -63,11 +73,12 @@ reconstruct <- function(published, seed = NULL, skip = c(0.12, 0.05), correlatio
     correlation = check_number(correlation, "correlation", min = -0.99, max = 0.99),
     attempts = check_number(attempts, "attempts", min = 1, max = 1000, whole = TRUE)
   )
+  published <- searched_tables(published)
   trial <- printed_trial(published)
   figures <- printed_figures(published, trial)
   centre <- relax_figures(figures, trial)
   if (interactive()) {
-    cli::cli_progress_message("Searching for a cohort: about half a minute an attempt")
+    cli::cli_progress_message("Searching for a cohort: seconds to half a minute an attempt")
   }
   found <- search_cohort(trial, figures, centre, settings)
   warn_of_misses(found, figures)
@@ -91,7 +102,8 @@ check_skip <- function(skip) {
 #' @param x A data frame made by [reconstruct()], such as [balint].
 #' @return A data frame with a row for each figure: `figure` (in words),
 #'   `printed` (text), `value` (what the cohort gives), `met` (does it round
-#'   to what is printed?).
+#'   to what is printed? `NA`, as `value`, for figures that [reconstruct()] does
+#'   not search).
 #' @examples
 #' head(figures_met(balint))
 #' all(figures_met(balint)$met)
@@ -111,6 +123,7 @@ figures_met <- function(x) {
 printed_trial <- function(published) {
   arms <- design_values(published, "arms")
   instrument <- printed_instrument(published)
+  published$counts <- published$counts[published$counts$arm != "", ]
   variables <- unique(published$counts$variable)
   levels <- lapply(variables, function(variable) {
     unique(published$counts$level[published$counts$variable == variable])
@@ -134,7 +147,7 @@ printed_trial <- function(published) {
 
 # Covariate and level of each term but the intercept, counted from 0; -1: arm.
 model_terms <- function(published, trial) {
-  rows <- which(seq_len(nrow(published$model)) > 1)
+  rows <- seq_len(nrow(published$model))[-1]
   terms <- lapply(rows, function(k) {
     row <- published$model[k, ]
     where <- sprintf("model.csv, row %d", k)
@@ -146,10 +159,23 @@ model_terms <- function(published, trial) {
   do.call(rbind, c(list(data.frame(covariate = integer(), level = integer())), terms))
 }
 
-# The questionnaire: an id of the registry, or a file beside the tables.
+# The questionnaire: an id of the registry, a file beside the tables, or only a
+# number of items and the range of their answers.
 printed_instrument <- function(published) {
   id <- design_values(published, "instrument")
   file <- file.path(attr(published, "dir"), id)
+  if (length(id) == 0) {
+    plain <- vapply(c("items", "min", "max"), function(key) {
+      c(printed_number(design_values(published, key)), NA)[[1]]
+    }, 0)
+    if (anyNA(plain)) {
+      qst_abort("no_data", paste(
+        "design.csv names no questionnaire. Give the key `instrument`, or the keys `items`,",
+        "`min` and `max`: how many items, and the range of their answers."
+      ))
+    }
+    return(new_instrument(plain[["items"]], plain[["min"]], plain[["max"]]))
+  }
   if (length(id) == 1 && file.exists(file)) read_instrument(file) else instrument(id)
 }
 
@@ -159,29 +185,29 @@ flow_number <- function(published, key, arm) {
   if (length(n) == 0) 0 else printed_number(n[[1]])
 }
 
-# People analysed in each arm: those the outcome's mean is printed for.
+# People analysed in each arm: those a mean is printed for, or who are counted.
 analysed_sizes <- function(published, arms) {
-  vapply(arms, function(arm) {
-    row <- mean_row(published, "change", arm)
-    as.integer(printed_number(published$means$n[[row]]))
-  }, 0L)
-}
-
-mean_row <- function(published, outcome, arm) {
   means <- published$means
-  row <- which(means$outcome == outcome & means$arm == arm & means$variable == "")
-  if (length(row) != 1) {
-    qst_abort("no_data", sprintf(
-      "means.csv must hold one mean of `%s` for all of arm %s; it holds %d. Correct its rows.",
-      outcome, describe(arm), length(row)
-    ))
-  }
-  row
+  means <- means[means$variable == "" & means$n != "", ]
+  means <- means[order(-match(means$outcome, names(outcome_codes))), ]
+  counts <- published$counts
+  vapply(arms, function(arm) {
+    n <- printed_number(means$n[means$arm == arm])
+    own <- counts[counts$arm == arm, ]
+    n <- c(n, sum(printed_number(own$n[own$variable == own$variable[1]])))
+    if (is.na(n[[1]]) || n[[1]] < 2) {
+      qst_abort("no_data", sprintf(
+        "Nothing printed says how many are analysed in arm %s. Fill in `n` of means.csv.",
+        describe(arm)
+      ))
+    }
+    as.integer(n[[1]])
+  }, 0L)
 }
 
 # Levels x arms; an arm without any row of the variable has none of it.
 count_matrix <- function(variable, published, trial) {
-  rows <- published$counts[published$counts$variable == variable, ]
+  rows <- published$counts[published$counts$variable == variable & published$counts$arm != "", ]
   counts <- matrix(0, length(trial$levels[[variable]]), length(trial$arms),
     dimnames = list(trial$levels[[variable]], trial$arms))
   counts[cbind(rows$level, rows$arm)] <- printed_number(rows$n)
@@ -200,8 +226,8 @@ count_matrix <- function(variable, published, trial) {
 
 outcome_codes <- c(baseline = 0L, followup = 1L, change = 2L)
 figure_codes <- c(
-  mean = 0L, sd = 1L, f_arms = 2L, f_levels = 3L, t = 4L, f_interaction = 5L, estimate = 6L,
-  se = 7L, ratio = 8L, low = 9L, high = 10L
+  mean = 0L, sd = 1L, f_arms = 2L, f_levels = 3L, t = 4L, f_interaction = 5L, welch = 6L,
+  paired = 7L, difference = 8L, estimate = 9L, se = 10L, ratio = 11L, low = 12L, high = 13L
 )
 
 # One row a figure: words, printed text, codes (counted from 0, -1: none) and
@@ -271,56 +297,77 @@ mean_figures <- function(k, published, trial) {
   sign <- if (printed_number(row$mean) < 0) -1 else 1
   rbind(
     do.call(figure_row, c(list(paste("mean", words), "mean", row$mean, sign = sign), at)),
-    do.call(figure_row, c(list(paste("SD", words), "sd", row$sd), at))
+    if (row$sd != "") do.call(figure_row, c(list(paste("SD", words), "sd", row$sd), at))
   )
 }
 
 test_figure <- function(k, published, trial) {
   row <- published$tests[k, ]
   where <- sprintf("tests.csv, row %d", k)
-  words <- paste0(row$test, " of ", row$outcome, " by ", row$by, of_whom(row))
-  if (row$test == "chisq") {
-    return(NULL)
-  }
-  figure <- if (row$test == "student") {
-    student_figure(row, words, published, trial)
+  words <- tested_words(row)
+  figure <- if (row$test %in% c("student", "welch")) {
+    pair_figures(row, words, published, trial)
+  } else if (row$test == "paired") {
+    figure_row(words, "paired", row$statistic, row$outcome, arm = arm_code(trial, row$arm),
+      sign = statistic_sign(row, signed_mean(published, row$outcome, row$arm)))
   } else if (row$test == "interaction") {
     figure_row(words, "f_interaction", row$statistic, row$outcome,
       covariate = covariate_code(trial, sub("^arm:", "", row$by), where))
-  } else if (row$test == "anova" && row$by == "arm") {
+  } else if (row$by == "arm") {
     figure_row(words, "f_arms", row$statistic, row$outcome,
       covariate = covariate_code(trial, row$variable, where),
       level = level_code(trial, row$variable, row$level, where))
-  } else if (row$test == "anova") {
+  } else {
     figure_row(words, "f_levels", row$statistic, row$outcome, arm = arm_code(trial, row$arm),
       covariate = covariate_code(trial, row$by, where))
-  } else {
-    qst_abort("file", sprintf(
-      "%s: there is no test %s. It must be one of %s.", where, describe(row$test),
-      enumerate(c("chisq", "anova", "student", "interaction"))
-    ), row = k)
   }
-  narrow_by_p(figure, row)
+  figure[1, ] <- narrow_by_p(figure[1, ], row)
+  figure
 }
 
-student_figure <- function(row, words, published, trial) {
-  means <- vapply(c(row$arm, row$reference), function(arm) {
-    printed_number(published$means$mean[[mean_row(published, row$outcome, arm)]])
-  }, 0)
-  figure_row(paste(words, "less", row$reference), "t", row$statistic, row$outcome,
-    arm = arm_code(trial, row$arm), reference = arm_code(trial, row$reference),
-    sign = sign(means[[1]] - means[[2]]))
+tested_words <- function(row) {
+  paste0(row$test, " of ", row$outcome, if (row$by != "") paste0(" by ", row$by), of_whom(row),
+    if (row$reference != "") paste0(" less ", row$reference))
+}
+
+# The statistic, and the difference of means where it is printed.
+pair_figures <- function(row, words, published, trial) {
+  difference <- signed_mean(published, row$outcome, row$arm) -
+    signed_mean(published, row$outcome, row$reference)
+  at <- list(outcome = row$outcome, arm = arm_code(trial, row$arm),
+    reference = arm_code(trial, row$reference), sign = statistic_sign(row, difference))
+  kind <- if (row$test == "student") "t" else "welch"
+  rbind(
+    do.call(figure_row, c(list(words, kind, row$statistic), at)),
+    if (row$estimate != "") {
+      at$sign <- if (printed_number(row$estimate) < 0) -1 else 1
+      do.call(figure_row, c(list(paste("difference,", words), "difference", row$estimate), at))
+    }
+  )
+}
+
+# Printed without sign, a statistic has that of the means.
+statistic_sign <- function(row, difference) {
+  if (printed_number(row$statistic) < 0 || isTRUE(difference < 0)) -1 else 1
+}
+
+# NA where no mean of the whole arm is printed.
+signed_mean <- function(published, outcome, arm) {
+  means <- published$means
+  own <- means$mean[means$outcome == outcome & means$arm == arm & means$variable == ""]
+  if (length(own) == 0) NA_real_ else printed_number(own[[1]])
 }
 
 # The statistic must give the printed P value too. An empty overlap (P wrongly
 # rounded) leaves the statistic as printed.
 narrow_by_p <- function(figure, row) {
   df <- printed_number(c(row$df, row$df_residual))
-  if (row$p == "" || is.na(printed_number(row$p)) || grepl("^[<>]", row$p)) {
+  if (row$p == "" || anyNA(df[[1]]) || is.na(printed_number(row$p)) || grepl("^[<>]", row$p) ||
+    row$test == "welch") {
     return(figure)
   }
   p <- pmin(1, pmax(0, printed_number(row$p) + c(1, -1) * printed_half(row$p)))
-  bounds <- if (row$test == "student") {
+  bounds <- if (row$test %in% c("student", "paired")) {
     stats::qt(p / 2, df[[1]], lower.tail = FALSE)
   } else {
     stats::qf(p, df[[1]], df[[2]], lower.tail = FALSE)

@@ -1523,13 +1523,16 @@ QST_MUST_USE qst_status qst_boot_draws(const qst_ctx *ctx, const qst_boot_units 
  * analysis gives lies in [low, high], the numbers that round to what was
  * printed.
  *
- * The search has three stages: levels are swapped within arms until the
- * standard errors of the model follow; totals are moved and swapped until the
- * baseline figures hold, then all figures, while the tolerance shrinks
- * (threshold accepting: Dueck & Scheuer 1990, doi:10.1016/0021-9991(90)90201-B);
- * at the end all pairs of some thousand small moves are tried. Decisions use
- * + - * / and sqrt only, so results are the same bits wherever a compiler
- * does not fuse a multiplication with an addition.
+ * Levels are swapped within arms until the standard errors of the model
+ * follow. Then a quick way is tried: steps of Gauss and Newton bring all totals
+ * near, real shares of small moves that meet all figures are walked to 0 and
+ * 1, and the best pairs of some thousand moves are done. Where that fails,
+ * totals are moved and swapped until the baseline figures hold, then all
+ * figures, while the tolerance shrinks (threshold accepting: Dueck & Scheuer
+ * 1990, doi:10.1016/0021-9991(90)90201-B), and all pairs of small moves are
+ * tried at the end.
+ * Decisions use + - * / and sqrt only, so results are the same bits wherever
+ * a compiler does not fuse a multiplication with an addition.
  */
 enum { QST_VISIT_BASELINE, QST_VISIT_FOLLOWUP, QST_N_VISITS };
 
@@ -1542,6 +1545,9 @@ typedef enum { QST_OUTCOME_BASELINE, QST_OUTCOME_FOLLOWUP, QST_OUTCOME_CHANGE } 
  *   F_ARMS             one-way F over the arms, within the level
  *   F_LEVELS           one-way F over the levels of `covariate` within the arm
  *   T                  pooled-variance t, arm less `reference`
+ *   WELCH, DIFFERENCE  t without pooling, and the difference of means, arm less
+ *                      `reference`
+ *   PAIRED             t of the outcome's mean in the arm against 0
  *   F_INTERACTION      F of arm x covariate, all arms, outcome ~ arm * covariate
  *   ESTIMATE ... HIGH  coefficient `level` of the model (0 is the intercept):
  *                      estimate, standard error, their ratio, and the ends of
@@ -1554,6 +1560,9 @@ typedef enum {
     QST_FIGURE_F_LEVELS,
     QST_FIGURE_T,
     QST_FIGURE_F_INTERACTION,
+    QST_FIGURE_WELCH,
+    QST_FIGURE_PAIRED,
+    QST_FIGURE_DIFFERENCE,
     QST_FIGURE_ESTIMATE,
     QST_FIGURE_SE,
     QST_FIGURE_RATIO,

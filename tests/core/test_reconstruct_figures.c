@@ -63,6 +63,32 @@ static void test_all_arms_together(void **state)
     qst__arena_free(&b.arena);
 }
 
+/* t without pooling, the difference of means and t against 0, from scores picked one by one. */
+static void test_contrasts_of_arms(void **state)
+{
+    (void)state;
+    bed b;
+    case_make(&one, 6);
+    const qst_figure figures[3] = {{QST_FIGURE_WELCH, QST_OUTCOME_CHANGE, 1, 0, -1, 0, 0, 1},
+        {QST_FIGURE_DIFFERENCE, QST_OUTCOME_FOLLOWUP, 1, 0, 0, 1, 0, 1},
+        {QST_FIGURE_PAIRED, QST_OUTCOME_CHANGE, 1, -1, -1, 0, 0, 1}};
+    memcpy(one.figures, figures, sizeof figures);
+    one.plan.n_figures = 3;
+    lay(&b, &one);
+    qst__figures(&b.s, false);
+    double x[CASE_N], y[CASE_N];
+    const int n = case_pick(&one, QST_OUTCOME_CHANGE, 1, -1, 0, x);
+    const int m = case_pick(&one, QST_OUTCOME_CHANGE, 0, -1, 0, y);
+    const double vx = case_ss(x, n) / (n - 1) / n;
+    const double vy = case_ss(y, m) / (m - 1) / m;
+    assert_close(b.s.value[0], (case_mean(x, n) - case_mean(y, m)) / sqrt(vx + vy), 1e-9, 0);
+    assert_close(b.s.value[2], case_mean(x, n) / sqrt(vx), 1e-9, 0);
+    const int k = case_pick(&one, QST_OUTCOME_FOLLOWUP, 1, 0, 1, x);
+    const int l = case_pick(&one, QST_OUTCOME_FOLLOWUP, 0, 0, 1, y);
+    assert_close(b.s.value[1], case_mean(x, k) - case_mean(y, l), 1e-9, 0);
+    qst__arena_free(&b.arena);
+}
+
 static void test_misfit_counts_what_lies_outside(void **state)
 {
     (void)state;
@@ -117,6 +143,7 @@ int main(void)
         cmocka_unit_test(test_figures_are_those_of_the_slow_analysis),
         cmocka_unit_test(test_baseline_figures_can_be_had_alone),
         cmocka_unit_test(test_all_arms_together),
+        cmocka_unit_test(test_contrasts_of_arms),
         cmocka_unit_test(test_misfit_counts_what_lies_outside),
         cmocka_unit_test(test_a_model_without_solution_is_noticed),
         cmocka_unit_test(test_survives_lack_of_memory),

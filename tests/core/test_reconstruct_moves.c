@@ -3,6 +3,11 @@
 
 static cohort_case one, before;
 
+static const qst__mix all_kinds = {
+    .percent = {10, 20, 10, 20, 20, 10, 10}, .n_partners = 2, .any_covariate = true};
+static const qst__mix free_only = {
+    .percent = {10, 25, 10, 30, 15, 5, 5}, .n_partners = 1, .sparse = true};
+
 static qst_rng stream_of(uint64_t seed)
 {
     qst_rng rng;
@@ -34,7 +39,7 @@ static void test_sums_follow_moves_exactly(void **state)
     case_make(&one, 1);
     qst__search s = lay(&arena, &one);
     qst_rng rng = stream_of(1);
-    qst__mix mix = qst__polish_mix;
+    qst__mix mix = all_kinds;
     mix.n_partners = 3;
     for (int n = 0; n < 3000; n++) {
         qst__move move;
@@ -60,7 +65,7 @@ static void test_undoing_restores_everything(void **state)
     case_make(&one, 2);
     qst__search s = lay(&arena, &one);
     qst_rng rng = stream_of(2);
-    qst__mix mix = qst__polish_mix;
+    qst__mix mix = all_kinds;
     mix.n_partners = 2;
     int seen[QST__N_MOVES] = {0};
     for (int n = 0; n < 500; n++) {
@@ -89,15 +94,47 @@ static void test_moves_stay_within_an_arm(void **state)
     qst_rng rng = stream_of(3);
     for (int n = 0; n < 2000; n++) {
         qst__move move;
-        if (qst__draw_move(&s, &qst__full_mix, &rng, &move)) {
+        if (qst__draw_move(&s, &free_only, &rng, &move)) {
             assert_int_equal(case_arm(&one, move.i), case_arm(&one, move.j));
             assert_int_not_equal(move.i, move.j);
             assert_true(move.kind != QST__LEVEL || move.covariate == 1);
-            const bool needs_baseline =
-                move.kind == QST__SHIFT || (move.kind <= QST__PAIR && move.visit == 0);
+            const bool needs_baseline = move.kind == QST__SHIFT || move.kind == QST__LIFT ||
+                                        (move.kind <= QST__PAIR && move.visit == 0);
             assert_true(!needs_baseline || one.answered[0][move.i] > 0);
         }
     }
+    qst__arena_free(&arena);
+}
+
+/* Numbers of answers change places, and each score stays within half a point of its new steps. */
+static void test_exchanged_numbers_of_answers_keep_scores(void **state)
+{
+    (void)state;
+    qst__arena arena;
+    case_make(&one, 5);
+    qst__search s = lay(&arena, &one);
+    qst_rng rng = stream_of(5);
+    const qst__mix skips = {.percent = {0, 0, 0, 0, 0, 0, 100}, .n_partners = 1};
+    int n_seen = 0;
+    for (int n = 0; n < 500; n++) {
+        qst__move move;
+        if (!qst__draw_move(&s, &skips, &rng, &move)) {
+            continue;
+        }
+        n_seen++;
+        before = one;
+        (void)qst__do_move(&s, &move);
+        const int people[2] = {move.i, move.j};
+        for (int k = 0; k < 2; k++) {
+            const int i = people[k];
+            const int answered = one.answered[move.visit][i];
+            assert_int_equal(answered, before.answered[move.visit][people[1 - k]]);
+            const double step = one.plan.score_items / answered;
+            assert_close(case_score(&one, move.visit, i), case_score(&before, move.visit, i), 0,
+                step / 2 + 1e-9);
+        }
+    }
+    assert_true(n_seen > 50);
     qst__arena_free(&arena);
 }
 
@@ -123,6 +160,7 @@ int main(void)
         cmocka_unit_test(test_sums_follow_moves_exactly),
         cmocka_unit_test(test_undoing_restores_everything),
         cmocka_unit_test(test_moves_stay_within_an_arm),
+        cmocka_unit_test(test_exchanged_numbers_of_answers_keep_scores),
         cmocka_unit_test(test_totals_at_the_ends_are_not_possible),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

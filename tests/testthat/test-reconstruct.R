@@ -71,6 +71,47 @@ invented_design <- function() {
 }
 
 
+# Tables of an invented trial without model, change or questionnaire: follow-up and age by arm.
+small_tables <- function() {
+  withr::local_seed(11)
+  people <- data.frame(
+    arm = factor(
+      rep(c("usual", "talks", "letters"), c(24, 26, 22)), c("usual", "talks", "letters")
+    ),
+    before = sample(12:36, 72, TRUE), after = sample(14:38, 72, TRUE), age = sample(20:70, 72, TRUE)
+  )
+  number <- function(x) formatC(as.vector(x), digits = 1, format = "f")
+  means <- lapply(c(baseline = "before", followup = "after", age = "age"), function(column) {
+    x <- split(people[[column]], people$arm)
+    data.frame(
+      outcome = switch(column, before = "baseline", after = "followup", column), arm = names(x),
+      n = lengths(x), mean = number(vapply(x, mean, 0)), sd = number(vapply(x, stats::sd, 0))
+    )
+  })
+  welch <- stats::t.test(people$after[people$arm == "talks"], people$after[people$arm == "usual"])
+  one <- people[people$arm == "talks", ]
+  paired <- stats::t.test(one$after, one$before, paired = TRUE)
+  tests <- data.frame(
+    test = c("welch", "paired", "anova"), outcome = c("followup", "change", "age"),
+    by = c("arm", "", "arm"), arm = c("talks", "talks", ""), reference = c("usual", "", ""),
+    statistic = c(number(welch$statistic), number(paired$statistic), "1.2"),
+    df = c(number(welch$parameter), "25", "2"), df_residual = c("", "", "69"), p = "",
+    estimate = c(number(welch$estimate[[1]] - welch$estimate[[2]]), "", ""),
+    conf.low = c(number(welch$conf.int[[1]]), "", ""),
+    conf.high = c(number(welch$conf.int[[2]]), "", "")
+  )
+  design <- data.frame(
+    key = c("arms", "items", "min", "max"), value = c("usual; talks; letters", "10", "1", "4")
+  )
+  as_text <- function(table) as.data.frame(lapply(table, as.character))
+  lapply(
+    list(design = design, means = do.call(rbind, means), tests = tests,
+      counts = data.frame(variable = "sex", level = c("men", "women"),
+        arm = rep(levels(people$arm), each = 2), n = c(10, 14, 13, 13, 11, 11))),
+    as_text
+  )
+}
+
 test_that("an invented trial's tables are met, also by lm() and t.test()", {
   skip_on_cran()
   dir <- invented_tables()
@@ -142,14 +183,39 @@ test_that("arguments are checked", {
   expect_error(reconstruct(printed), "`sex` counts 116 people in arm \"control\"",
     class = "questrial_error_dimension")
   printed <- published(dir, repaired = TRUE)
-  printed$means <- printed$means[-10, ]
-  expect_error(reconstruct(printed), "mean of `change`", class = "questrial_error_no_data")
-  printed <- published(dir, repaired = TRUE)
   printed$model$variable[[4]] <- "gender"
   expect_error(reconstruct(printed), "model.csv, row 4: `gender`", class = "questrial_error_file")
-  printed <- published(dir, repaired = TRUE)
-  printed$tests$test[[6]] <- "manova"
-  expect_error(reconstruct(printed), "no test \"manova\"", class = "questrial_error_file")
+  printed <- published(small_tables())
+  printed$design <- printed$design[printed$design$key != "items", ]
+  expect_error(reconstruct(printed), "no questionnaire", class = "questrial_error_no_data")
+  printed <- published(small_tables())
+  printed$means$n <- ""
+  printed$counts <- printed$counts[0, ]
+  expect_error(reconstruct(printed), "arm \"usual\"", class = "questrial_error_no_data")
+})
+
+test_that("tables without model or change are met too, and what is not searched is named", {
+  printed <- published(small_tables())
+  cohort <- reconstruct(printed, seed = 2)
+  figures <- figures_met(cohort)
+  expect_true(all(figures$met, na.rm = TRUE))
+  expect_identical(sum(is.na(figures$met)), 9L) # six of age, its F, two limits
+  expect_match(figures$figure[is.na(figures$met)], "age|conf[.]")
+  expect_output(print(cohort), "9 were not searched")
+  total <- function(visit) {
+    10 * rowMeans(as.data.frame(cohort)[paste0(visit, "_", 1:10)], na.rm = TRUE)
+  }
+  prints <- function(x) formatC(as.vector(x), digits = 1, format = "f")
+  after <- split(total("t1"), cohort$arm)
+  before <- split(total("t0"), cohort$arm)
+  own <- printed$means[printed$means$outcome == "followup", ]
+  expect_identical(prints(vapply(after, mean, 0)), own$mean)
+  expect_identical(prints(vapply(after, stats::sd, 0)), own$sd)
+  welch <- stats::t.test(after$talks, after$usual)
+  expect_identical(prints(welch$statistic), printed$tests$statistic[[1]])
+  expect_identical(prints(mean(after$talks) - mean(after$usual)), printed$tests$estimate[[1]])
+  paired <- stats::t.test(after$talks, before$talks, paired = TRUE)
+  expect_identical(prints(paired$statistic), printed$tests$statistic[[2]])
 })
 
 test_that("the cohort says that it is synthetic", {

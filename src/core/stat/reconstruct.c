@@ -64,8 +64,9 @@ static bool is_figure(const qst_cohort_plan *plan, const qst_figure *f)
     if (f->kind == QST_FIGURE_F_LEVELS) {
         return f->arm >= 0 && f->covariate >= 0 && f->covariate < plan->n_covariates;
     }
-    if (f->kind == QST_FIGURE_T &&
-        (f->arm < 0 || f->reference < 0 || f->reference >= plan->n_arms)) {
+    const bool is_pair =
+        f->kind == QST_FIGURE_T || f->kind == QST_FIGURE_WELCH || f->kind == QST_FIGURE_DIFFERENCE;
+    if (is_pair && (f->arm < 0 || f->reference < 0 || f->reference >= plan->n_arms)) {
         return false;
     }
     return f->covariate < 0 || names_a_level(plan, f->covariate, f->level);
@@ -145,6 +146,20 @@ static qst_status find_scores(
     return status;
 }
 
+/* The quick way, which meets most tables. It may exchange levels, and if it fails they are put
+ * back: the design that was found is that of the slow way. */
+static qst_status approach(
+    qst__search *s, int32_t number, qst__ticker *ticker, double *misfit_out, qst_err *err)
+{
+    qst_rng rng;
+    qst_status status = stream(s->plan, number, QST__STAGE_APPROACH, &rng, err);
+    if (status == QST_OK) {
+        qst__draw_scores(s, &rng);
+        status = qst__approach_scores(s, &rng, ticker, misfit_out, err);
+    }
+    return status;
+}
+
 static qst_status attempt(
     qst__search *s, int32_t number, qst__ticker *ticker, double *misfit_out, qst_err *err)
 {
@@ -159,11 +174,16 @@ static qst_status attempt(
         qst__draw_scores(s, &rng);
         status = qst__search_design(s, &rng, ticker, &found, err);
     }
+    *misfit_out = HUGE_VAL;
+    if (status == QST_OK && found) {
+        status = approach(s, number, ticker, misfit_out, err);
+    }
     if (status == QST_OK) {
         status = stream(s->plan, number, QST__STAGE_SCORES, &rng, err);
     }
-    *misfit_out = HUGE_VAL;
-    return status == QST_OK && found ? find_scores(s, &rng, ticker, misfit_out, err) : status;
+    return status == QST_OK && found && *misfit_out > 0
+               ? find_scores(s, &rng, ticker, misfit_out, err)
+               : status;
 }
 
 qst_status qst_reconstruct(const qst_ctx *ctx, const qst_cohort_plan *plan, qst_cohort *people,

@@ -17,7 +17,13 @@
 /* The addresses of this subject's random numbers: replicate is the attempt, variable the stage. */
 #define QST__PURPOSE_RECONSTRUCT 20
 
-enum { QST__STAGE_SHUFFLE, QST__STAGE_DESIGN, QST__STAGE_SCORES, QST__STAGE_ITEMS };
+enum {
+    QST__STAGE_SHUFFLE,
+    QST__STAGE_DESIGN,
+    QST__STAGE_SCORES,
+    QST__STAGE_ITEMS,
+    QST__STAGE_APPROACH
+};
 
 /* Sums over the people of one arm and one level. Scores are in whole units: a total of t over n
  * answers is t * (unit / n), where unit is a multiple of every n that occurs. Who has no baseline
@@ -147,7 +153,9 @@ QST_MUST_USE qst_status qst__search_design(
  * SHIFT does so at both visits (which leaves the changes nearly as they were),
  * RECORDS exchanges all answers of two people, LEVEL their levels of a
  * covariate: one that the model does not hold, or any where the mix says so.
- * The two are of one arm.
+ * LIFT adds a point to one person at both visits. SKIPS exchanges the numbers
+ * of answers of two people at one visit, with the totals that leave their
+ * scores nearest to what they were. The two are of one arm.
  */
 typedef enum {
     QST__NUDGE,
@@ -155,21 +163,26 @@ typedef enum {
     QST__SHIFT,
     QST__RECORDS,
     QST__LEVEL,
+    QST__LIFT,
+    QST__SKIPS,
     QST__N_MOVES
 } qst__kind;
 
 typedef struct {
     qst__kind kind;
     int32_t i, j, visit, points, covariate;
+    int32_t other; /* SKIPS: points of the second */
 } qst__move;
 
 /* How moves are drawn: the chance of each kind in percent, and among how many partners the one is
- * taken whose change (PAIR: whose covariates) is most alike. */
+ * taken whose change (PAIR, SKIPS: whose covariates) is most alike; `sparse`: every second time the
+ * one who differs in one covariate alone. */
 typedef struct {
     int32_t percent[QST__N_MOVES];
     int32_t n_partners;
     bool followup_mostly;
     bool any_covariate;
+    bool sparse;
 } qst__mix;
 
 extern const qst__mix qst__baseline_mix, qst__full_mix, qst__polish_mix;
@@ -206,6 +219,13 @@ void qst__set_final_widths(qst__search *s);
 /* Tries all pairs of some thousand small moves, does the best pair, and begins again while that
  * helps. *misfit_out: what is left, in half-widths. */
 QST_MUST_USE qst_status qst__polish_scores(
+    qst__search *s, qst_rng *rng, qst__ticker *ticker, double *misfit_out, qst_err *err);
+
+/* ---- reconstruct_approach.c: the quick way ---- */
+
+/* From drawn scores to those that meet all figures, in few and large steps. *misfit_out: what is
+ * left, in half-widths; if anything is, levels are what they were. */
+QST_MUST_USE qst_status qst__approach_scores(
     qst__search *s, qst_rng *rng, qst__ticker *ticker, double *misfit_out, qst_err *err);
 
 /* ---- a standard bell from sums only, the same on every machine ---- */

@@ -367,6 +367,26 @@ static double student_t(const qst__search *s, const qst_figure *figure)
     return (a.sum / a.n - b.sum / b.n) / sqrt(variance * (1 / a.n + 1 / b.n));
 }
 
+/* The difference of two arms' means, or (WELCH) its ratio to the standard error without pooling. */
+static double contrast(const qst__search *s, const qst_figure *figure)
+{
+    const int32_t place = qst__place(s, figure->covariate, figure->level);
+    const qst__moments a = group(s, figure->arm, place, figure->outcome);
+    const qst__moments b = group(s, figure->reference, place, figure->outcome);
+    const double difference = a.sum / a.n - b.sum / b.n;
+    if (figure->kind == QST_FIGURE_DIFFERENCE) {
+        return difference * s->score_per_unit;
+    }
+    return difference / sqrt(within_ss(a) / (a.n - 1) / a.n + within_ss(b) / (b.n - 1) / b.n);
+}
+
+static double paired_t(const qst__search *s, const qst_figure *figure)
+{
+    const int32_t place = qst__place(s, figure->covariate, figure->level);
+    const qst__moments m = group(s, figure->arm, place, figure->outcome);
+    return m.sum / m.n / sqrt(within_ss(m) / (m.n - 1) / m.n);
+}
+
 /* Adds a cell of the additive model arm + covariate to its normal equations: column arm, and column
  * n_arms + level - 1 unless the level is the first. */
 static void add_additive(
@@ -440,6 +460,11 @@ static double figure_value(qst__search *s, const qst_figure *figure)
         return one_way(s, figure);
     case QST_FIGURE_T:
         return student_t(s, figure);
+    case QST_FIGURE_WELCH:
+    case QST_FIGURE_DIFFERENCE:
+        return contrast(s, figure);
+    case QST_FIGURE_PAIRED:
+        return paired_t(s, figure);
     case QST_FIGURE_F_INTERACTION:
         return interaction(s, figure);
     default:
