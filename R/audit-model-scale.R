@@ -5,16 +5,24 @@ row_flags <- c(ratio = 1, ratio_se = 2, square = 4)
 # list(q, df, flags, note): quantile of the limits, degrees of freedom of P, how errors and
 # statistics are printed. People less coefficients give the df, unless at least two rows that
 # contradict it agree with another (one, if the number of people is not known or coefficients are
-# left out): a misprint in one row must not be explained away.
+# left out): a misprint in one row must not be explained away. Another way of printing has nothing
+# to be fitted, so one row is enough if it makes all rows agree.
 found_scale <- function(tables, published, model) {
   expected <- expected_df(tables, published, model)
   first <- new_scale(model, if (is.na(expected)) Inf else expected)
   is_partial <- is.na(expected) || !"" %in% published$model$variable[model$rows]
   bad <- contradicted_rows(tables, published, model, list(first))
+  printed <- printed_scales(published, model, first)
+  if (bad > 0 && length(printed) > 0) {
+    fits <- contradicted_rows(tables, published, model, printed)
+    if (min(fits) == 0) {
+      return(noted_scale(printed, fits, expected))
+    }
+  }
   if (bad < 2 - is_partial) {
     return(first)
   }
-  rivals <- c(printed_scales(published, model, first), df_scales(published, model, expected))
+  rivals <- c(printed, df_scales(published, model, expected))
   fits <- contradicted_rows(tables, published, model, rivals)
   if (min(fits) > 0) {
     between <- between_scales(model, rivals, fits)

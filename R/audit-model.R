@@ -135,10 +135,10 @@ may_be_adjusted <- function(published, model) {
   all(published$model$variable[model$rows] == "arm")
 }
 
-# Unless two in three of the checks hold the model is another one, of which some figures come near.
+# If any of the checks fails the model may be another one, of which some figures come near.
 unless_adjusted <- function(tables, specs) {
   specs <- specs[!vapply(specs, is.null, NA)]
-  if (length(specs) > 0 && 3 * sum(contradictions(tables, specs)) <= length(specs)) specs
+  if (length(specs) > 0 && !any(contradictions(tables, specs))) specs
 }
 
 # Which of some checks are contradicted?

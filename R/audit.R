@@ -36,7 +36,7 @@
 #'
 #' This is asked of models with every level of each factor in `counts.csv`, numeric covariates in
 #' `means.csv`, and nobody left out; of others rows are checked and nothing else. Where only arms
-#' are printed, without a constant, and not two in three figures follow from the arms alone, the model
+#' are printed, without a constant, and some figure does not follow from the arms alone, the model
 #' is taken for one adjusted for terms that are not printed.
 #'
 #' @param published The printed tables, a [published()].

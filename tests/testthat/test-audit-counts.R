@@ -491,3 +491,20 @@ test_that("variables are of the people of the outcome that they fit", {
   found <- audit(published(wrong))
   expect_true("counts[5, percent]" %in% found$cell[found$verdict == "inconsistent"])
 })
+
+test_that("a statistic that both chi-squares print is that whose P is printed", {
+  n <- matrix(c(10, 10, 10, 11), 2)
+  p_of <- function(correct) sprintf("%.3f", chisq.test(n, correct = correct)$p.value)
+  for (p in c(p_of(TRUE), p_of(FALSE), "0.500")) {
+    found <- audit(published(list(
+      design = data.frame(key = "arms", value = "a; b"),
+      counts = data.frame(
+        variable = "sex", level = c("f", "m"), arm = c("a", "a", "b", "b"), n = as.character(n)
+      ),
+      tests = data.frame(
+        test = "chisq", outcome = "sex", by = "arm", statistic = "0.0", df = "1", p = p
+      )
+    )))
+    expect_identical("inconsistent" %in% found$verdict, p == "0.500")
+  }
+})

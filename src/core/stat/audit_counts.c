@@ -199,14 +199,25 @@ bool qst__range_chisq(const qst__audit *audit, const qst_check *check, qst__rang
     return true;
 }
 
-/* P of the statistic printed; of its interval unless the counts say which of its numbers it is. */
-static qst__range tail_of_statistic(chi_squares x, double value, qst__interval printed, double df)
+static bool prints_as(double x, qst__interval printed)
+{
+    return distance(x, printed) <= 1e-9 * fmax(1.0, x);
+}
+
+/* P of the statistic printed; of its interval unless the counts say which of its numbers it is, or
+ * which two: then that whose P comes nearer to the printed one. */
+static qst__range tail_of_statistic(
+    chi_squares x, double value, qst__interval printed, double df, qst__interval target)
 {
     if (isnan(value)) {
         return exactly(value);
     }
+    if (prints_as(x.plain, printed) && prints_as(x.corrected, printed)) {
+        const chi_squares p = {qst_tail_chisq(x.plain, df), qst_tail_chisq(x.corrected, df)};
+        return exactly(nearer(p, target));
+    }
     const double near = nearer(x, printed);
-    if (distance(near, printed) <= 1e-9 * fmax(1.0, near)) {
+    if (prints_as(near, printed)) {
         return exactly(qst_tail_chisq(near, df));
     }
     return (qst__range){qst_tail_chisq(fmax(value, 0.0), df), qst_tail_chisq(printed.high, df),
@@ -224,7 +235,7 @@ bool qst__range_chisq_p(const qst__audit *audit, const qst_check *check, qst__ra
     const int statistic = check->n_rows * check->n_cols;
     if (check->n > statistic) {
         *range_out = tail_of_statistic(x, qst__input_value(audit, check, statistic),
-            qst__input_interval(audit, check, statistic), df);
+            qst__input_interval(audit, check, statistic), df, target_interval(audit, check));
     } else {
         const chi_squares p = {qst_tail_chisq(x.plain, df), qst_tail_chisq(x.corrected, df)};
         *range_out = exactly(nearer(p, target_interval(audit, check)));
