@@ -40,6 +40,32 @@ new_scale <- function(model, df, flags = 0, note = "", q = stats::qt(0.5 + model
   list(q = q, df = df, flags = ratio + flags, note = note)
 }
 
+# Rows that contradict themselves, and do not when their estimates are read as ratios, are ratios:
+# so they are taken in models of odds or rates whose design does not say; elsewhere a note asks.
+found_ratio <- function(tables, published, model) {
+  rows <- published$model[model$rows, ]
+  numbers <- printed_number(c(rows$estimate, rows$conf.low, rows$conf.high))
+  if (model$is_ratio || any(numbers <= 0, na.rm = TRUE)) {
+    return(model)
+  }
+  as_ratio <- model
+  as_ratio$is_ratio <- TRUE
+  bad <- function(model) {
+    scale <- found_scale(tables, published, model)
+    contradicted_rows(tables, published, model, list(scale))
+  }
+  if (bad(model) == 0 || bad(as_ratio) > 0) {
+    return(model)
+  }
+  said <- nzchar(model_key(published, "model_exponentiated", model$name, ""))
+  if (said || model$family == "gaussian") {
+    model$note <- "agrees as a ratio: is model_exponentiated = yes in design.csv missing?"
+    return(model)
+  }
+  as_ratio$note <- "taken for ratios: model_exponentiated = yes"
+  as_ratio
+}
+
 # People less coefficients; Inf where P is of the normal distribution.
 expected_df <- function(tables, published, model) {
   if (model$family != "gaussian") {

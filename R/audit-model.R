@@ -3,6 +3,7 @@
 
 audit_model <- function(tables, published) {
   unlist(lapply(audited_models(published), function(model) {
+    model <- found_ratio(tables, published, model)
     c(
       row_checks(tables, published, model), ols_checks(tables, published, model),
       error_checks(tables, published, model), ratio_checks(tables, published, model)
@@ -24,7 +25,7 @@ audited_models <- function(published) {
       outcome = model_key(published, "model_outcome", own, ""), family = family,
       errors = model_key(published, "model_errors", own, unsaid[[1]]),
       offset = model_key(published, "model_offset", own, unsaid[[length(unsaid)]]),
-      is_ratio = model_key(published, "model_exponentiated", own, "no") == "yes",
+      is_ratio = model_key(published, "model_exponentiated", own, "no") == "yes", note = "",
       level = printed_number(model_key(published, "conf.level", own, "0.95")),
       n = printed_number(model_key(published, "model_n", own, ""))
     )
@@ -60,6 +61,7 @@ model_people <- function(tables, published, model) {
 
 row_checks <- function(tables, published, model) {
   scale <- found_scale(tables, published, model)
+  scale$note <- paste(c(scale$note, model$note)[nzchar(c(scale$note, model$note))], collapse = "; ")
   rows_under(tables, published, model, scale)
 }
 
@@ -68,6 +70,19 @@ rows_under <- function(tables, published, model, scale) {
   unlist(lapply(model$rows, function(row) {
     one_row(tables, published, row, scale, unsigned)
   }), recursive = FALSE)
+}
+
+# A row in words: as printed or, where that was not typed, "sex: female against male".
+model_figure <- function(published, row) {
+  row <- published$model[row, ]
+  if (nzchar(row$term)) {
+    return(row$term)
+  }
+  paste0(
+    if (nzchar(row$variable)) row$variable else "Constant",
+    if (nzchar(row$level)) paste0(": ", row$level),
+    if (nzchar(row$reference)) paste(" against", row$reference)
+  )
 }
 
 # Signs are left out of statistics if none is negative though estimates are.
@@ -87,7 +102,7 @@ one_row <- function(tables, published, row, scale, unsigned) {
       kind, target, ifelse(seq_along(inputs) %in% used, inputs, 1L),
       check = "regression row", par = c(scale$q, scale$df, scale$flags),
       without_sign = kind == "row_statistic" && unsigned,
-      figure = published$model$term[[row]], note = scale$note
+      figure = model_figure(published, row), note = scale$note
     )
   }
   list(
@@ -241,7 +256,7 @@ error_checks <- function(tables, published, model) {
     new_check(
       if (is.na(error)) "ols_limit" else "ols_error", if (is.na(error)) limit else error, inputs,
       check = "group sizes", par = c(target, length(outcome), q),
-      figure = published$model$term[[row]]
+      figure = model_figure(published, row)
     )
   }, model$rows, targets)
 }
@@ -311,7 +326,7 @@ ratio_rows <- function(pair, tables, published, model) {
       new_check(
         paste0(kind, suffix), cell_of(tables, "model", row, column),
         c(level, reference, pair[[1]], pair[[2]]),
-        check = "model of counts", par = par, figure = published$model$term[[row]]
+        check = "model of counts", par = par, figure = model_figure(published, row)
       )
     }
     by_error <- !model$is_ratio && !is.na(cell_of(tables, "model", row, "std.error"))

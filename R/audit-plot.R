@@ -30,6 +30,9 @@
 plot.audit <- function(x, repair = NULL, tables = NULL, fontsize = NULL, newpage = TRUE, ...) {
   check_no_dots(...)
   sheets <- audit_sheets(x, repair, tables)
+  if (length(sheets$sheets) == 0) {
+    qst_abort("no_data", "The tables hold no figures to draw. Type some of what is printed first.")
+  }
   if (check_flag(newpage, "newpage")) {
     for (page in sheet_pages(sheets, fontsize)) {
       draw_picture(page, fontsize, TRUE)

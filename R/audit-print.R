@@ -32,6 +32,9 @@ print.audit <- function(x, n = 20, ...) {
   check_number(n, "n", min = 0, whole = TRUE)
   width <- getOption("width")
   cat(wrap_text(audit_title(x), width), wrap_text(verdict_words(x), width), sep = "\n")
+  if (nrow(x) == 0 && nrow(attr(x, "tables")$checks) == 0) {
+    cat(wrap_text(unchecked_words, width), sep = "\n")
+  }
   wrong <- inconsistent_rows(x)
   if (nrow(wrong) > 0) {
     shown <- utils::head(wrong, n)
@@ -104,6 +107,11 @@ verdict_words <- function(audit) {
 blame_words <- paste(
   "A figure is inconsistent with what it was computed from: either may be the misprint.",
   "repair() looks for it."
+)
+
+unchecked_words <- paste(
+  "No figure that is typed follows from others, so there was nothing to check.",
+  "?audit says what follows from what; names must be the same in all files."
 )
 
 inconsistent_rows <- function(audit) {

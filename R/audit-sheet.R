@@ -16,6 +16,12 @@ audit_sheets <- function(audit, repair = NULL, tables = NULL, proposal = 1) {
     f(printed)
   })
   sheets <- Filter(function(sheet) nrow(sheet$cells) > 0, do.call(c, unname(sheets)))
+  if (length(sheets) == 0 && !is.null(tables)) {
+    qst_abort("no_data", sprintf(
+      "Nothing is printed in %s. Ask for another of the `tables`, or leave the argument out.",
+      enumerate(paste0(tables, ".csv"))
+    ))
+  }
   found <- cell_findings(audit)
   new <- proposed_tables(repair, proposal)
   sheets <- lapply(sheets, function(sheet) short_sheet(mark_sheet(sheet, found, new)))

@@ -23,16 +23,26 @@
 #' * `p` of a printed statistic: where the counts give that statistic, they say it more exactly.
 #' * `stratum`, `analysed`: the same people, counted in two tables.
 #'
+#' @section Means and their tests:
+#' * `student`, `welch`, `anova`: the statistic from n, mean and SD of the groups; `paired`: from
+#'   the printed change or, without it, within what any correlation of the visits allows.
+#' * `p`: from the statistic and its degrees of freedom or, where no statistic is printed, from the
+#'   means and SDs. `df`: from the numbers of people. `difference`, `interval`: of two means.
+#' * `change`: follow-up less baseline, its SD between the limits that any correlation allows.
+#' * `total`: strata and arms, pooled, give the mean and SD of all.
+#' * `sem`: of Cronbach's alpha and the SD. `grim`, `grimmer`: see [grim()]; only where
+#'   the design gives the `grid`.
+#'
 #' @section Regression tables:
 #' The figures of a row follow from its estimate and standard error, by the t distribution with as
 #' many degrees of freedom as people less coefficients; if several rows follow other degrees of
-#' freedom, or statistics are Wald's chi-square, the note says so. Residuals of a linear model with
-#' arms as a factor sum to zero in each, so the constant and the coefficients, times the shares of
-#' their levels, give the arms' means: wrong labels show there. The outcome's standard deviations
-#' and the group sizes bound the standard errors from below, and give them where the arm and one
-#' covariate are all there is; not with `model_errors` `robust`. Models of odds and rates
-#' (`model_family`: `binomial`, `poisson`) by arm alone follow from the counts and means; of rates,
-#' only where the design says so: `model_offset` `no`, and for errors `model_errors` `model`.
+#' freedom, statistics are Wald's chi-square or estimates ratios, the note says so. Residuals of a
+#' linear model with arms as a factor sum to zero in each, so the constant and the coefficients,
+#' times the shares of their levels, give the arms' means: wrong labels show there. The outcome's
+#' standard deviations and the group sizes bound the standard errors from below, and give them where
+#' the arm and one covariate are all there is; not with `model_errors` `robust`. Models of odds and
+#' rates (`model_family`: `binomial`, `poisson`) by arm alone follow from the counts and means; of
+#' rates, only where the design says so: `model_offset` `no`, and for errors `model_errors` `model`.
 #'
 #' This is asked of models with every level of each factor in `counts.csv`, numeric covariates in
 #' `means.csv`, and nobody left out; of others rows are checked and nothing else. Where only arms

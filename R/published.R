@@ -334,8 +334,8 @@ print.published <- function(x, ...) {
     if (length(arms) > 0) sprintf("Arms: %s.", join_words(arms)),
     sprintf("Printed: %s.", if (length(words) > 0) join_words(words) else "nothing yet"),
     if (nrow(x$repairs) > 0) {
-      sprintf("%d cells contradict the rest; they are %s.", nrow(x$repairs),
-        if (isTRUE(attr(x, "repaired"))) "repaired here" else "as printed here")
+      sprintf("Cells that contradict the rest: %d, %s here.", nrow(x$repairs),
+        if (isTRUE(attr(x, "repaired"))) "repaired" else "as printed")
     }
   )
   cat(unlist(lapply(said, wrap_text, getOption("width"))), sep = "\n")

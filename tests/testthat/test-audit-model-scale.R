@@ -93,3 +93,29 @@ test_that("other levels of confidence are taken from the design", {
   expect_identical(wrong_rows(audit_rows(rows, model_n = "25", conf.level = "0.90")), character())
   expect_gt(length(wrong_rows(audit_rows(rows, model_n = "25"))), 0)
 })
+
+test_that("ratios are known for ratios where the design does not say", {
+  # From glm() of synthetic counts: 31 of 60 against 18 of 62, Wald's limits.
+  fit <- glm(cbind(c(31, 18), c(29, 44)) ~ factor(c("b", "a")), family = binomial)
+  row <- coef(summary(fit))[2, ]
+  ratio <- exp(row[[1]] + c(0, -1, 1) * qnorm(0.975) * row[[2]])
+  rows <- data.frame(
+    variable = "arm", level = "b", reference = "a", estimate = sprintf("%.2f", ratio[[1]]),
+    conf.low = sprintf("%.2f", ratio[[2]]), conf.high = sprintf("%.2f", ratio[[3]]),
+    p = sprintf("%.3f", row[[4]])
+  )
+  found <- audit_rows(rows, model_family = "binomial")
+  expect_length(wrong_rows(found), 0)
+  expect_match(found$note, "taken for ratios")
+  expect_match(found$figure, "arm: b against a", fixed = TRUE)
+  # What the design says is believed, and asked about.
+  for (found in list(
+    audit_rows(rows, model_family = "binomial", model_exponentiated = "no"), audit_rows(rows)
+  )) {
+    expect_gt(length(wrong_rows(found)), 0)
+    expect_match(found$note, "is model_exponentiated = yes")
+  }
+  # A misprint of coefficients that are no ratios is none of ratios either.
+  rows$p <- "0.900"
+  expect_no_match(audit_rows(rows, model_family = "binomial")$note, "ratio")
+})

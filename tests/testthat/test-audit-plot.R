@@ -145,3 +145,14 @@ test_that("tables that are not printed have no sheet, pools have their names", {
   expect_identical(lengths(list(sheets)), 1L)
   expect_identical(sheets[[1]]$cells[1, 1], "Alpha, sleep")
 })
+
+test_that("what is not printed cannot be drawn, and says so", {
+  empty <- audit(published(list(
+    design = data.frame(key = "arms", value = "a; b"),
+    counts = data.frame(variable = "sex", level = "f", arm = "a", n = "3")
+  )))
+  expect_error(plot(empty, tables = "model"), "Nothing is printed in `model.csv`",
+    class = "questrial_error_no_data")
+  nothing <- audit(published(list(design = data.frame(key = "arms", value = "a; b"))))
+  expect_error(plot(nothing), "no figures to draw", class = "questrial_error_no_data")
+})

@@ -24,6 +24,11 @@ test_that("an audit of nothing, or of nothing wrong, prints", {
   found <- broken_audit()
   expect_output(print(found[0, ]), "0 checks")
   expect_output(print(found[found$verdict == "exact", ]), "0 inconsistent")
+  expect_no_match(paste(capture.output(print(found[0, ])), collapse = " "), "nothing to check")
+  means <- data.frame(outcome = "age", arm = c("a", "b"), mean = c("20.1", "20.4"))
+  design <- data.frame(key = "arms", value = "a; b")
+  expect_output(print(audit(published(list(design = design, means = means)))),
+    "nothing to check")
 })
 
 test_that("the summary counts each kind of check and all of them", {

@@ -179,6 +179,9 @@ test_that("arguments are checked", {
   expect_error(reconstruct(printed, skip = 2), "skip", class = "questrial_error_argument")
   expect_error(reconstruct(printed, attempts = 0), "attempts", class = "questrial_error_argument")
   expect_error(figures_met(mtcars), "reconstruct()", class = "questrial_error_argument")
+  unnamed <- printed
+  unnamed$design <- unnamed$design[unnamed$design$key != "instrument", ]
+  expect_error(reconstruct(unnamed), "names no questionnaire", class = "questrial_error_no_data")
   printed$counts$n[[1]] <- "41"
   expect_error(reconstruct(printed), "`sex` counts 116 people in arm \"control\"",
     class = "questrial_error_dimension")
