@@ -1,6 +1,6 @@
 # How the rows of a regression table are printed, where the tables do not say: found from the rows.
 
-row_flags <- c(ratio = 1, ratio_se = 2, square = 4)
+row_flags <- c(ratio = 1, ratio_se = 2, square = 4, own_limits = 8, near_limits = 16)
 
 # list(q, df, flags, note): quantile of the limits, degrees of freedom of P, how errors and
 # statistics are printed. People less coefficients give the df, unless at least two rows that
@@ -36,8 +36,8 @@ found_scale <- function(tables, published, model) {
 }
 
 new_scale <- function(model, df, flags = 0, note = "", q = stats::qt(0.5 + model$level / 2, df)) {
-  ratio <- if (model$is_ratio) row_flags[["ratio"]] else 0
-  list(q = q, df = df, flags = ratio + flags, note = note)
+  said <- c(ratio = model$is_ratio, own_limits = model$limits == "profile")
+  list(q = q, df = df, flags = sum(row_flags[names(which(said))]) + flags, note = note)
 }
 
 # Rows that contradict themselves, and do not when their estimates are read as ratios, are ratios:
@@ -76,22 +76,24 @@ expected_df <- function(tables, published, model) {
   if (is.na(df) || df < 1) NA else df
 }
 
-# Wald's chi-square for z, errors of the ratios for those of their logarithms, 1.96 for 1.95996.
+# Wald's chi-square for z, errors of the ratios for those of their logarithms, 1.96 for 1.95996;
+# limits of the profile likelihood, as R gives them of odds and rates, near those of Wald.
 printed_scales <- function(published, model, first) {
-  statistic <- printed_number(published$model$statistic[model$rows])
-  square <- any(!is.na(statistic)) && !any(statistic < 0, na.rm = TRUE)
-  error <- any(nzchar(published$model$std.error[model$rows]))
-  flags <- expand.grid(
-    square = c(0, if (square) row_flags[["square"]]),
-    ratio_se = c(0, if (model$is_ratio && error) row_flags[["ratio_se"]])
+  rows <- published$model[model$rows, ]
+  statistic <- printed_number(rows$statistic)
+  may <- c(
+    square = any(!is.na(statistic)) && !any(statistic < 0, na.rm = TRUE),
+    ratio_se = model$is_ratio && any(nzchar(rows$std.error)),
+    near_limits = model$limits == "" && any(nzchar(rows$conf.low))
   )
-  words <- paste0(
-    ifelse(flags$square > 0, "statistics are Wald's chi-square", ""),
-    ifelse(flags$square > 0 & flags$ratio_se > 0, "; ", ""),
-    ifelse(flags$ratio_se > 0, "errors are those of the ratios", "")
+  words <- c(
+    square = "statistics are Wald's chi-square", ratio_se = "errors are those of the ratios",
+    near_limits = "limits are only near Wald's: of the profile likelihood?"
   )
-  lapply(which(rowSums(flags) > 0), function(k) {
-    new_scale(model, first$df, sum(flags[k, ]), words[[k]])
+  ways <- expand.grid(lapply(may, function(x) c(FALSE, if (x) TRUE)))
+  lapply(which(rowSums(ways) > 0), function(k) {
+    own <- names(may)[unlist(ways[k, ])]
+    new_scale(model, first$df, sum(row_flags[own]), paste(words[own], collapse = "; "))
   })
 }
 

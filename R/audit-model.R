@@ -13,8 +13,9 @@ audit_model <- function(tables, published) {
 
 # ---- Models ----
 
-# list(name, rows, outcome, family, is_ratio, level, n, errors, offset) a model; `rows` are those of
-# model.csv. Poisson models often have an offset or robust errors that no table shows.
+# list(name, rows, outcome, family, is_ratio, level, n, errors, offset, limits) a model; `rows` are
+# those of model.csv. Poisson models often have an offset or robust errors that no table shows, and
+# limits of models of odds and rates are often those of the profile likelihood.
 audited_models <- function(published) {
   name <- model_names(published)
   lapply(unique(name), function(own) {
@@ -25,6 +26,7 @@ audited_models <- function(published) {
       outcome = model_key(published, "model_outcome", own, ""), family = family,
       errors = model_key(published, "model_errors", own, unsaid[[1]]),
       offset = model_key(published, "model_offset", own, unsaid[[length(unsaid)]]),
+      limits = model_key(published, "model_limits", own, if (family == "gaussian") "wald" else ""),
       is_ratio = model_key(published, "model_exponentiated", own, "no") == "yes", note = "",
       level = printed_number(model_key(published, "conf.level", own, "0.95")),
       n = printed_number(model_key(published, "model_n", own, ""))

@@ -36,7 +36,10 @@
 #' @section Regression tables:
 #' The figures of a row follow from its estimate and standard error, by the t distribution with as
 #' many degrees of freedom as people less coefficients; if several rows follow other degrees of
-#' freedom, statistics are Wald's chi-square or estimates ratios, the note says so. Residuals of a
+#' freedom, statistics are Wald's chi-square or estimates ratios, the note says so. Limits of odds
+#' and rates may be of the profile likelihood, as R gives them: where rows agree so, limits are
+#' asked only to lie near those of estimate and standard error, within a fifth of half the interval;
+#' the design's `model_limits` `wald` or `profile` (not asked at all) decides. Residuals of a
 #' linear model with arms as a factor sum to zero in each, so the constant and the coefficients,
 #' times the shares of their levels, give the arms' means: wrong labels show there. The outcome's
 #' standard deviations and the group sizes bound the standard errors from below, and give them where

@@ -168,7 +168,7 @@ design_keys <- c(
   rounding = "^(rounded|truncated)$",
   conf.level = "^0?[.][0-9]+$", model_outcome = "", model_family = "^(gaussian|binomial|poisson)$",
   model_exponentiated = "^(yes|no)$", model_n = "^[0-9]+$", model_errors = "^(model|robust)$",
-  model_offset = "^(yes|no)$"
+  model_offset = "^(yes|no)$", model_limits = "^(wald|profile)$"
 )
 model_keys <- c("conf.level", grep("^model_", names(design_keys), value = TRUE))
 
@@ -218,7 +218,7 @@ check_design_values <- function(tables, keys) {
       "`%s` is %s. Write %s.", keys[[row]], describe(tables$design$value[[row]]),
       switch(base[[row]], rounding = "`rounded` or `truncated`", conf.level = "a share, as 0.95",
         model_family = "`gaussian`, `binomial` or `poisson`", model_n = "a whole number",
-        model_errors = "`model` or `robust`",
+        model_errors = "`model` or `robust`", model_limits = "`wald` or `profile`",
         grid = "a step, as 1 or 20/19, or outcomes with theirs, as baseline 1; change 20/19",
         flow_sums = "sums of steps, as randomised = lost + analysed, separated by semicolons",
         "`yes` or `no`")

@@ -71,8 +71,10 @@
 #'   they were excluded.
 #' * `model_outcome`; `model_family`: `gaussian` (as when it is missing), `binomial`, `poisson`;
 #'   `model_exponentiated`: `yes` if estimates are ratios; `model_errors`: `robust`, or `model` (as
-#'   when it is missing, but not of `poisson`); `model_offset`: `yes`, or `no` (alike); `model_n`;
-#'   `conf.level`: 0.95 when it is missing. `model_n_adjusted` is of the model called `adjusted`, and so are the others.
+#'   when it is missing, but not of `poisson`); `model_offset`: `yes`, or `no` (alike);
+#'   `model_limits`: `wald` (estimate and standard error's, as when it is missing, but not of
+#'   `binomial` and `poisson`) or `profile`; `model_n`; `conf.level`: 0.95 when it is missing.
+#'   `model_n_adjusted` is of the model called `adjusted`, and so are the others.
 #' * `rounding`: `rounded`, or `truncated` for numbers cut off. `grid`: the step of the scores for
 #'   [grim()], `1` or `20/19`, or `baseline 1; change 20/19`.
 #' * `instrument`: its id, or a file in the folder; `items_not_asked`; `baseline_missing`: `mean` if

@@ -119,3 +119,29 @@ test_that("ratios are known for ratios where the design does not say", {
   rows$p <- "0.900"
   expect_no_match(audit_rows(rows, model_family = "binomial")$note, "ratio")
 })
+
+test_that("limits of the profile likelihood are not blamed on odds, wrong ones are", {
+  withr::local_seed(5)
+  for (n in c(60, 90, 140)) {
+    data <- data.frame(
+      arm = factor(rep(c("a", "b"), n / 2)), sex = factor(sample(c("f", "m"), n, TRUE)),
+      site = factor(sample(c("x", "y", "z"), n, TRUE))
+    )
+    data$y <- stats::rbinom(n, 1, stats::plogis(-0.8 + 0.9 * (data$arm == "b")))
+    fit <- glm(y ~ arm + sex + site, binomial, data)
+    limits <- exp(suppressMessages(confint(fit)))
+    each <- coef(summary(fit))
+    rows <- data.frame(
+      variable = c("", "arm", "sex", "site", "site"), level = c("", "b", "m", "y", "z"),
+      reference = c("", "a", "f", "x", "x"), estimate = sprintf("%.2f", exp(each[, 1])),
+      conf.low = sprintf("%.2f", limits[, 1]), conf.high = sprintf("%.2f", limits[, 2]),
+      p = sprintf("%.3f", each[, 4])
+    )
+    keys <- c(model_family = "binomial", model_exponentiated = "yes")
+    expect_length(wrong_rows(audit_rows(rows, keys)), 0)
+    rows$conf.high[[2]] <- sprintf("%.2f", 1.5 * limits[2, 2])
+    expect_gt(length(wrong_rows(audit_rows(rows, keys))), 0)
+    rows$statistic <- sprintf("%.2f", each[, 3])
+    expect_length(wrong_rows(audit_rows(rows, c(keys, model_limits = "profile"))), 0)
+  }
+})

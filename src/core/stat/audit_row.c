@@ -15,7 +15,9 @@ enum { STATISTIC = N_STRIPS, N_FIGURES };
 enum {
     IS_RATIO = 1,    /* estimate and limits are exp() of the model's */
     IS_RATIO_SE = 2, /* the error printed is the ratio's: ratio times s */
-    IS_SQUARE = 4    /* the statistic is Wald's chi-square, (b / s)^2 */
+    IS_SQUARE = 4,   /* the statistic is Wald's chi-square, (b / s)^2 */
+    OWN_LIMITS = 8,  /* limits are of the profile likelihood: not b -+ q s */
+    NEAR_LIMITS = 16 /* they may be: b -+ q s only about */
 };
 
 /* ---- Polygons ---- */
@@ -113,6 +115,19 @@ static void take_logarithms(figures *row, bool is_ratio_se)
     }
 }
 
+/* Limits of the profile likelihood lie about those of Wald, by some per cent of half the interval
+ * unless people are few (Venzon & Moolgavkar 1988, Appl. Stat. 37:87-94). No bound holds for all
+ * data; what lies farther off than this share is a misprint or calls for the design's word. */
+static const double nearness = 0.2;
+
+static void widen_limits(figures *row)
+{
+    const double by = nearness * 0.5 * (row->value[HIGH] - row->value[LOW]);
+    for (int k = LOW; k <= HIGH; k++) {
+        row->x[k] = (qst__interval){row->x[k].low - by, row->x[k].high + by};
+    }
+}
+
 /* The inputs: estimate, error, lower and upper limit, statistic; those empty are not printed, or
  * not to be used. */
 static figures read_figures(const qst__audit *audit, const qst_check *check)
@@ -123,8 +138,14 @@ static figures read_figures(const qst__audit *audit, const qst_check *check)
         row.x[k] = qst__input_interval(audit, check, k);
     }
     row.x[SE].low = fmax(row.x[SE].low, 0.0);
+    if (has_flag(check, OWN_LIMITS)) {
+        row.x[LOW] = row.x[HIGH] = (qst__interval){(double)NAN, (double)NAN};
+    }
     if (has_flag(check, IS_RATIO)) {
         take_logarithms(&row, has_flag(check, IS_RATIO_SE));
+    }
+    if (has_flag(check, NEAR_LIMITS) && row.value[HIGH] >= row.value[LOW]) {
+        widen_limits(&row);
     }
     return row;
 }
@@ -185,16 +206,21 @@ static bool give(double value, qst__interval x, qst__range *range_out)
 static bool range_limit(
     const qst__audit *audit, const qst_check *check, double side, qst__range *range_out)
 {
-    if (check->n != N_FIGURES) {
+    if (check->n != N_FIGURES || has_flag(check, OWN_LIMITS)) {
         return false;
     }
     const double q = check->par[0];
     const figures row = read_figures(audit, check);
     const polygon shape = row_polygon(&row, q);
     qst__interval x = {(double)INFINITY, -(double)INFINITY};
+    double largest = 0.0;
     for (int i = 0; i < shape.n; i++) {
         const double limit = shape.corner[i].b + side * q * shape.corner[i].s;
         x = (qst__interval){fmin(x.low, limit), fmax(x.high, limit)};
+        largest = fmax(largest, shape.corner[i].s);
+    }
+    if (has_flag(check, NEAR_LIMITS)) {
+        x = (qst__interval){x.low - nearness * q * largest, x.high + nearness * q * largest};
     }
     double value = estimate_value(&row) + side * q * error_value(&row, q);
     if (has_flag(check, IS_RATIO)) {
