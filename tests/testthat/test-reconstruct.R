@@ -143,9 +143,6 @@ test_that("an invented trial's tables are met, also by lm() and t.test()", {
   expect_identical(prints(t$statistic), printed$tests$statistic)
   expect_identical(as.vector(table(people$sex, people$arm)), as.integer(printed$counts$n[1:4]))
   expect_true(all(table(cohort$group) %in% 7:8))
-
-  expect_identical(reconstruct(printed, seed = 5), cohort)
-  expect_false(identical(reconstruct(printed, seed = 6)$t1_1, cohort$t1_1))
 })
 
 test_that("tables that contradict themselves are refused before any search", {
@@ -219,6 +216,9 @@ test_that("tables without model or change are met too, and what is not searched 
   expect_identical(prints(mean(after$talks) - mean(after$usual)), printed$tests$estimate[[1]])
   paired <- stats::t.test(after$talks, before$talks, paired = TRUE)
   expect_identical(prints(paired$statistic), printed$tests$statistic[[2]])
+
+  expect_identical(reconstruct(printed, seed = 2), cohort)
+  expect_false(identical(reconstruct(printed, seed = 3)$t1_1, cohort$t1_1))
 })
 
 test_that("the cohort says that it is synthetic", {
