@@ -2,7 +2,7 @@
 # the package's own, and what was read must be audited without any other error.
 #
 # Rscript tests/fuzz/fuzz_published.R SECONDS [SEED]: prints how many inputs there were and stops at
-# those that failed, each named by its seed. tests/testthat/test-published.R runs a few.
+# those that failed, each named by its seed. `make test` runs a few.
 
 fuzz_published <- function(seeds, seconds = Inf, seed_folder = "tests/fuzz/published") {
   start <- proc.time()[["elapsed"]]

@@ -215,7 +215,7 @@ test_that("grids of scores are read as whole steps, fractions and by outcome", {
   named <- grim_rows_of("change 20/19; age 1")
   expect_identical(named$cell, c("means[2, mean]", "means[3, mean]"))
   expect_identical(named$verdict, c("exact", "inconsistent"))
-  expect_identical(nrow(grim_rows_of("nothing")), 0L)
+  expect_error(grim_rows_of("nothing"), "row 2, column `value`", class = "questrial_error_file")
 })
 
 test_that("strata that are not everybody are let alone", {

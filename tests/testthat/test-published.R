@@ -373,13 +373,3 @@ test_that("a template is read as it is, and no typed file is overwritten", {
   expect_error(write_published_template(tempfile(), "a", list(sex = "male")), "two or more",
     class = "questrial_error_argument")
 })
-
-# ---- Damaged files ----
-
-test_that("whatever is done to a file, it is read or refused by name", {
-  script <- test_path("..", "fuzz", "fuzz_published.R")
-  skip_if_not(file.exists(script), "the fuzzer is not in the built package")
-  source(script, local = TRUE)
-  failed <- fuzz_published(1:40, seed_folder = test_path("..", "fuzz", "published"))
-  expect_equal(failed, character(), ignore_attr = TRUE)
-})
