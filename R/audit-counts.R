@@ -172,20 +172,24 @@ sums_by <- function(x, by) {
 # nothing fits. `is_whole`: the levels take in the whole arm, at least in half of the arms.
 # `all_fit`: each level of the group has a percentage, and it is of the arm.
 find_wholes <- function(tables, published, counted) {
-  sizes <- arm_sizes(tables, published, counted)
-  counted$size <- sizes$n
-  counted$size_at <- sizes$at
   in_arm <- counted$arm != ""
   line_sum <- sums_by(ifelse(in_arm, counted$n, 0), counted$line)
   fits <- function(whole) rounds_to(tables, 100 * counted$n / whole, counted$percent_at) %in% TRUE
-  by_arm <- sums_by(fits(counted$size), counted$group)
   by_sum <- sums_by(fits(counted$sum), counted$group)
   by_row <- sums_by(fits(line_sum) & in_arm, counted$variable)
+  n_percents <- sums_by(!is.na(counted$percent_at + counted$n), counted$variable)
+  counted$n_percents <- n_percents
+  told <- ifelse(by_row == n_percents, Inf, by_sum)
+  sizes <- arm_sizes(size_candidates(tables, published), counted, fits, told)
+  counted$size <- sizes$n
+  counted$size_at <- sizes$at
+  counted$n_printed <- sizes$n_printed
+  counted$is_sure <- sizes$is_sure
+  by_arm <- sums_by(fits(counted$size), counted$group)
   counted$of <- ifelse(is.na(counted$size) | by_sum > by_arm, "counted", "arm")
   best <- sums_by(
     ifelse(counted$of == "arm", fits(counted$size), fits(counted$sum)), counted$variable
   )
-  n_percents <- sums_by(!is.na(counted$percent_at + counted$n), counted$variable)
   counted$of[n_percents >= 4 & best < n_percents / 4] <- NA
   counted$of[by_row > best] <- "row"
   counted$all_fit <- by_arm == tabulate(counted$group)[counted$group]
@@ -196,22 +200,35 @@ find_wholes <- function(tables, published, counted) {
 }
 
 # The sizes of the arms that the counts are of: n of an outcome's means or of a step of the flow,
-# whichever fits the counts and percentages of all variables best, or better those of one. list(n,
-# at) by row of `counted`; `at` is 0 where the number is a sum of the arms that is not printed.
-arm_sizes <- function(tables, published, counted) {
-  candidates <- size_candidates(tables, published)
+# whichever fits the percentages of all variables best, or better those of one; where percentages
+# do not tell, the sums of the levels. A sum above the size is a contradiction like a percentage
+# that does not fit; one below it is not, for some people may have no level. `told`: how many
+# percentages of the group fit whatever its size. list(n, at, n_printed, is_sure) by row of
+# `counted`; `at` is 0 where the number is a sum of the arms that is not printed, `n_printed` how
+# often it is, `is_sure` whether no other fits the variable as well.
+arm_sizes <- function(candidates, counted, fits, told) {
   place <- match(counted$arm, colnames(candidates$n))
-  fits <- apply(candidates$n, 1, function(n) {
+  first <- !duplicated(counted$group)
+  n_groups <- sum(first)
+  sum <- ifelse(counted$n_levels > 1, counted$sum, NA)
+  score <- apply(candidates$n, 1, function(n) {
     size <- n[place]
-    (counted$sum == size) %in% TRUE +
-      rounds_to(tables, 100 * counted$n / size, counted$percent_at) %in% TRUE
+    percents <- ifelse(is.infinite(told), 0, pmax(sums_by(fits(size), counted$group), told))
+    is_sum <- (sum == size) %in% TRUE
+    is_above <- (sum > size) %in% TRUE
+    first * ((percents - is_above) * (1 + n_groups) + is_sum)
   })
-  fits <- matrix(fits, nrow(counted))
-  all <- which.max(colSums(fits))
-  own <- rowsum(fits, counted$variable, reorder = FALSE)
-  best <- ifelse(own[, all] == apply(own, 1, max), all, max.col(own, "first"))
-  at <- cbind(best[match(counted$variable, rownames(own))], place)
-  list(n = candidates$n[at], at = candidates$at[at])
+  score <- matrix(score, nrow(counted))
+  all <- which.max(colSums(score))
+  own <- rowsum(score, counted$variable, reorder = FALSE)
+  most <- apply(own, 1, max)
+  best <- ifelse(own[, all] == most, all, max.col(own, "first"))
+  variable <- match(counted$variable, rownames(own))
+  at <- cbind(best[variable], place)
+  list(
+    n = candidates$n[at], at = candidates$at[at], n_printed = candidates$n_printed[at],
+    is_sure = (rowSums(own == most) == 1)[variable]
+  )
 }
 
 # A row a candidate, of those with the same numbers the first, and no more than 50; a column an arm.
@@ -229,12 +246,17 @@ size_candidates <- function(tables, published) {
   at[cbind(match(what, unique(what)), match(arm, columns))] <- cells
   n <- at
   n[] <- exact_counts(tables, at)
+  n_printed <- apply(n, 2, function(x) tabulate(match(x, x), length(x))[match(x, x)])
+  n_printed <- matrix(n_printed, nrow(n))
   total <- length(columns)
   summed <- is.na(n[, total])
   n[summed, total] <- rowSums(n[summed, -total, drop = FALSE])
   at[summed, total] <- 0L
   kept <- utils::head(which(!duplicated(n)), 50)
-  list(n = n[kept, , drop = FALSE], at = at[kept, , drop = FALSE])
+  list(
+    n = n[kept, , drop = FALSE], at = at[kept, , drop = FALSE],
+    n_printed = n_printed[kept, , drop = FALSE]
+  )
 }
 
 count_figure <- function(counted, with_level = TRUE) {
@@ -263,23 +285,36 @@ percent_checks <- function(counted) {
   )
 }
 
-# The levels add up to the arm. Where percentages show that they are of fewer people, or are all of
-# the arm and right, or do not tell (of the row), some may have no level; unless the percentages are
-# of fewer and all variables miss the same number, when the size is more likely the misprint.
+# The levels add up to the arm, as far as the tables tell that they must.
 level_sum_checks <- function(counted) {
-  groups <- counted[!duplicated(counted$group), ]
-  groups <- groups[which(groups$is_whole & groups$size_at > 0 & !is.na(groups$sum)), ]
-  same <- paste(groups$arm, groups$sum)
-  n_same <- tabulate(match(same, same), nrow(groups))[match(same, same)]
-  n_groups <- sums_by(rep(1, nrow(groups)), groups$arm)
-  is_misprint <- n_same > 1 & 2 * n_same > n_groups
-  lacks_some <- groups$sum < groups$size &
-    (groups$all_fit | groups$of %in% c("row", NA) | (groups$of %in% "counted" & !is_misprint))
-  groups <- groups[!lacks_some, ]
+  groups <- counted[!duplicated(counted$group) & !is.na(counted$sum) & counted$n_levels > 1, ]
+  groups <- groups[which(groups$is_whole & groups$size_at > 0 & !may_differ(groups)), ]
   levels <- split(counted$n_at, counted$group)[groups$group]
   Map(new_check, "sum", groups$size_at, levels,
     check = "total", par = lengths(levels), figure = count_figure(groups, FALSE)
   )
+}
+
+# Where may the levels be of other people than the arm's size? Of fewer, without those who have no
+# level, where percentages are of them, or are all of the arm and right, or do not tell (of the row,
+# or none); of more, before some were lost, where percentages or most variables say so. But where
+# the size is printed once and the variables agree on another one, it is more likely a misprint.
+may_differ <- function(groups) {
+  key <- paste(groups$arm, groups$size)
+  variables <- function(compare) {
+    vapply(which(!duplicated(key)), function(k) {
+      sum(compare(groups$sum[groups$arm == groups$arm[[k]]], groups$size[[k]]) %in% TRUE)
+    }, 0L)[match(key, unique(key))]
+  }
+  more_above <- variables(`>`) > variables(`==`)
+  same <- paste(groups$arm, groups$sum, groups$size, groups$is_whole)
+  n_same <- tabulate(match(same, same), nrow(groups))[match(same, same)]
+  is_misprint <- groups$n_printed == 1 & n_same > 1 & 2 * n_same > sums_by(groups$is_whole, groups$arm)
+  is_unsaid <- groups$of %in% "counted" | groups$n_percents == 0
+  of_fewer <- groups$sum < groups$size &
+    (groups$all_fit | groups$of %in% c("row", NA) | (is_unsaid & !is_misprint))
+  of_more <- groups$sum > groups$size & (groups$of %in% "counted" | more_above) & !is_misprint
+  (of_fewer | of_more) %in% TRUE
 }
 
 # The arms add up to the total column; an arm that has no rows of a variable has no part in it.
@@ -299,7 +334,8 @@ column_sum_checks <- function(counted) {
   )
 }
 
-# Where an outcome is of the whole arm and a variable takes in the whole arm, so are its strata.
+# Where an outcome is of everybody in the arm and a variable takes in the whole arm, so are its
+# strata.
 stratum_size_checks <- function(tables, published, counted) {
   means <- published$means
   rows <- which(means$variable != "" & means$level != "" & !is.na(tables$at$means[, "n"]))
@@ -313,7 +349,8 @@ stratum_size_checks <- function(tables, published, counted) {
     key(means$outcome, means$variable, means$level, means$arm)
   )
   n <- exact_counts(tables, tables$at$means[all, "n"])
-  is_whole <- which(counted$sum[line] == counted$size[line] & n == counted$size[line])
+  is_whole <- which(counted$sum[line] == counted$size[line] & n == counted$size[line] &
+    n == tables$everybody(means$arm[rows]))
   rows <- rows[is_whole]
   Map(new_check, "sum", tables$at$means[rows, "n"], counted$n_at[line[is_whole]],
     check = "stratum", par = 1,
@@ -332,7 +369,7 @@ count_test_checks <- function(tables, published, counted) {
     test$margin <- margins[[row]]
     at <- tables$at$tests[row, ]
     own <- counted[counted$variable == test$outcome, ]
-    sizes <- own$size_at[match(design_values(published, "arms"), own$arm)]
+    sizes <- ifelse(own$is_sure, own$size_at, NA)[match(design_values(published, "arms"), own$arm)]
     counts <- tested_counts(tables, published, test, at, sizes)
     figure <- paste0(
       test$outcome, if (nzchar(test$level)) paste0(" (", test$level, ")"), " by ",

@@ -57,7 +57,6 @@ mean_figure <- function(means, row) {
 # Arms into all arms together, and levels into everybody of an arm, where no part is missing.
 audit_totals <- function(tables, published, index) {
   means <- published$means
-  counted <- counted_people(tables, published)
   arms <- design_values(published, "arms")
   of_arms <- which(means$arm == "")
   parts <- index$group(group_key(
@@ -69,49 +68,39 @@ audit_totals <- function(tables, published, index) {
         total_checks(tables, means, total, parts)
       }
     }, of_arms, parts), recursive = FALSE, use.names = FALSE),
-    unlist(lapply(counted$stratified, function(variable) {
-      level_totals(tables, means, variable, index, counted$levels[[variable]])
-    }), recursive = FALSE)
+    unlist(lapply(setdiff(means$variable, ""), level_totals,
+      tables = tables, means = means, index = index
+    ), recursive = FALSE)
   )
 }
 
-level_totals <- function(tables, means, variable, index, levels) {
+level_totals <- function(tables, means, variable, index) {
   totals <- which(means$variable == "")
   parts <- index$group(group_key("level", means$outcome[totals], variable, means$arm[totals]))
   given <- which(lengths(parts) > 0)
   unlist(lapply(given, function(k) {
-    if (is_everybody(tables, means, totals[[k]], parts[[k]], levels)) {
+    if (is_everybody(tables, means, totals[[k]], parts[[k]])) {
       total_checks(tables, means, totals[[k]], parts[[k]])
     }
   }), recursive = FALSE)
 }
 
 # Levels are everybody if their people add up; or, so that a misprinted n is seen, if they are all
-# the levels of Table 1.
-is_everybody <- function(tables, means, total, parts, levels) {
+# the levels of Table 1 and nobody there has none.
+is_everybody <- function(tables, means, total, parts) {
   n <- cell_values(tables, tables$at$means[c(total, parts), "n"])
-  isTRUE(n[[1]] == sum(n[-1])) || (length(levels) > 0 && setequal(means$level[parts], levels))
+  margin <- tables$margins[[means$variable[[parts[[1]]]]]]
+  isTRUE(n[[1]] == sum(n[-1])) || (
+    is.matrix(margin) && setequal(means$level[parts], colnames(margin)) &&
+      is_counted(tables, margin, means$arm[[total]])
+  )
 }
 
-# The variables that means are given by, and the levels of each that Table 1 counts, if they are
-# everybody there.
-counted_people <- function(tables, published) {
-  stratified <- unique(published$means$variable[published$means$variable != ""])
-  levels <- lapply(stats::setNames(stratified, stratified), function(variable) {
-    margin <- tables$margins[[variable]]
-    if (is.matrix(margin) && all_counted(tables, published, margin)) colnames(margin)
-  })
-  list(stratified = stratified, levels = levels)
-}
-
-# Counts by arm add up to an n that is printed for the arm, in more than half of the arms.
-all_counted <- function(tables, published, margin) {
-  means <- published$means
-  n <- rowSums(matrix(cell_values(tables, margin), nrow(margin)))
-  printed <- cell_values(tables, tables$at$means[, "n"])
-  whole <- means$variable == ""
-  met <- paste(rownames(margin), n) %in% paste(means$arm, printed)[whole]
-  mean(met) > 0.5
+# Does everybody in an arm, or in all for "", have a level?
+is_counted <- function(tables, margin, arm) {
+  arms <- if (nzchar(arm)) intersect(arm, rownames(margin)) else rownames(margin)
+  n <- exact_counts(tables, margin[arms, ])
+  length(n) > 0 && isTRUE(sum(n) == sum(tables$everybody(arms)))
 }
 
 total_checks <- function(tables, means, total, parts) {

@@ -4,13 +4,14 @@ row_flags <- c(ratio = 1, ratio_se = 2, square = 4, own_limits = 8, near_limits 
 
 # list(q, df, flags, note): quantile of the limits, degrees of freedom of P, how errors and
 # statistics are printed. People less coefficients give the df, unless at least two rows that
-# contradict it agree with another (one, if the number of people is not known or coefficients are
+# contradict it agree with another (one, if the number of people is not sure or coefficients are
 # left out): a misprint in one row must not be explained away. Another way of printing has nothing
 # to be fitted, so one row is enough if it makes all rows agree.
 found_scale <- function(tables, published, model) {
   expected <- expected_df(tables, published, model)
   first <- new_scale(model, if (is.na(expected)) Inf else expected)
-  is_partial <- is.na(expected) || !"" %in% published$model$variable[model$rows]
+  is_partial <- is.na(expected) || !"" %in% published$model$variable[model$rows] ||
+    !is_of_all(tables, published, model) || !has_whole_covariates(tables, published, model)
   bad <- contradicted_rows(tables, published, model, list(first))
   printed <- printed_scales(published, model, first)
   if (bad > 0 && length(printed) > 0) {

@@ -55,8 +55,7 @@ model_people <- function(tables, published, model) {
   if (!is.na(model$n)) {
     return(model$n)
   }
-  rows <- outcome_rows(published, model$outcome, design_values(published, "arms"))
-  sum(printed_number(published$means$n[rows]))
+  sum(outcome_n(published, model$outcome))
 }
 
 # ---- Rows ----
@@ -68,7 +67,10 @@ row_checks <- function(tables, published, model) {
 }
 
 rows_under <- function(tables, published, model, scale) {
-  unsigned <- unsigned_statistics(published$model[model$rows, ], model$is_ratio)
+  printed <- published$model[model$rows, ]
+  unsigned <- !prints_signs(
+    printed_number(printed$statistic), printed_number(printed$estimate) - model$is_ratio
+  )
   unlist(lapply(model$rows, function(row) {
     one_row(tables, published, row, scale, unsigned)
   }), recursive = FALSE)
@@ -85,13 +87,6 @@ model_figure <- function(published, row) {
     if (nzchar(row$level)) paste0(": ", row$level),
     if (nzchar(row$reference)) paste(" against", row$reference)
   )
-}
-
-# Signs are left out of statistics if none is negative though estimates are.
-unsigned_statistics <- function(rows, is_ratio) {
-  statistic <- printed_number(rows$statistic)
-  estimate <- printed_number(rows$estimate) - is_ratio
-  !any(statistic < 0, na.rm = TRUE) && any(estimate < 0 & !is.na(statistic), na.rm = TRUE)
 }
 
 # Each figure is made of those before it: error, limits, statistic, P.
@@ -168,9 +163,6 @@ contradictions <- function(tables, specs) {
 # printed means? And nobody left out, as far as is said.
 is_whole_model <- function(tables, published, model) {
   rows <- published$model[model$rows, ]
-  people <- model_people(tables, published, model)
-  outcome <- outcome_rows(published, model$outcome, design_values(published, "arms"))
-  in_means <- sum(printed_number(published$means$n[outcome]))
   variables <- unique(rows$variable[rows$variable != ""])
   is_whole <- vapply(variables, function(variable) {
     own <- model$rows[rows$variable == variable]
@@ -182,15 +174,45 @@ is_whole_model <- function(tables, published, model) {
       length(own) == 1 && is_same_people(published, variable, model$outcome)
     }
   }, NA)
-  all(is_whole) && sum(rows$variable == "") <= 1 && (is.na(in_means) || in_means == people)
+  all(is_whole) && sum(rows$variable == "") <= 1 && is_of_all(tables, published, model)
+}
+
+# Are those in the model the ones in the outcome's means? Where the model's n does not say so they
+# must be everybody: where some lack the outcome, as many others may lack a covariate.
+is_of_all <- function(tables, published, model) {
+  n <- outcome_n(published, model$outcome)
+  if (anyNA(n) || !is.na(model$n)) {
+    return(anyNA(n) || sum(n) == model$n)
+  }
+  all(published$model$variable[model$rows] %in% c("", "arm")) ||
+    all(n >= tables$everybody(names(n)))
+}
+
+# Is each covariate of as many people in each arm as the outcome is, as far as n is printed?
+has_whole_covariates <- function(tables, published, model) {
+  n <- outcome_n(published, model$outcome)
+  of_all <- vapply(setdiff(published$model$variable[model$rows], c("", "arm")), function(variable) {
+    margin <- tables$margins[[variable]]
+    own <- if (is.null(margin)) {
+      outcome_n(published, variable)
+    } else {
+      rowSums(matrix(exact_counts(tables, margin), nrow(margin)))
+    }
+    isTRUE(all(own == n))
+  }, NA)
+  !is.na(model$n) || all(of_all)
+}
+
+# People in the outcome's means, by arm; NA where that is not printed.
+outcome_n <- function(published, outcome) {
+  arms <- design_values(published, "arms")
+  stats::setNames(printed_number(published$means$n[outcome_rows(published, outcome, arms)]), arms)
 }
 
 # The covariate's means are of as many people as the outcome's.
 is_same_people <- function(published, variable, outcome) {
-  arms <- design_values(published, "arms")
-  n <- function(name) printed_number(published$means$n[outcome_rows(published, name, arms)])
-  own <- n(variable)
-  any(published$means$outcome == variable) && !any(own != n(outcome), na.rm = TRUE)
+  differs <- outcome_n(published, variable) != outcome_n(published, outcome)
+  any(published$means$outcome == variable) && !any(differs, na.rm = TRUE)
 }
 
 reference_cell <- function(tables, rows) {

@@ -5,7 +5,7 @@ audit_mean_tests <- function(tables, published, index) {
   tests$row <- seq_len(nrow(tests))
   pairs <- tests[tests$test %in% c("student", "welch"), ]
   paired <- tests[tests$test == "paired", ]
-  unsigned <- !prints_signs(tables, pairs, paired, index)
+  unsigned <- !signs_of_t(tables, pairs, paired, index)
   level <- interval_level(published)
   rows_of <- function(tests, outcome, arm) {
     index$rows(outcome, tests$variable, tests$level, arm)
@@ -38,21 +38,23 @@ interval_level <- function(published) {
   if (length(level) == 1 && !is.na(level) && level > 0 && level < 1) level else 0.95
 }
 
-# Some print t without its sign: none is negative then. Whether a negative t agrees with the means
-# is not asked, for a wrong mean would turn the habit of the whole table; but where more t are
-# positive though their difference is negative, it is the negative t that is the misprint.
-prints_signs <- function(tables, pairs, paired, index) {
+signs_of_t <- function(tables, pairs, paired, index) {
   mean_of <- function(tests, arm) {
     rows <- index$rows(tests$outcome, tests$variable, tests$level, arm)
     cell_values(tables, tables$at$means[rows, "mean"])
   }
-  tests <- c(pairs$row, paired$row)
-  statistic <- cell_values(tables, tables$at$tests[tests, "statistic"])
-  difference <- c(
+  statistic <- cell_values(tables, tables$at$tests[c(pairs$row, paired$row), "statistic"])
+  prints_signs(statistic, c(
     mean_of(pairs, pairs$arm) - mean_of(pairs, pairs$reference), mean_of(paired, paired$arm)
-  )
+  ))
+}
+
+# Some print t without its sign: none is negative then. Whether a negative t agrees with its effect
+# is not asked, for a wrong mean would turn the habit of the whole table; but where more t are
+# positive though their effect is negative, it is the negative t that is the misprint.
+prints_signs <- function(statistic, effect) {
   negative <- sum(statistic < 0, na.rm = TRUE)
-  negative > 0 && negative >= sum(statistic > 0 & difference < 0, na.rm = TRUE)
+  negative > 0 && negative >= sum(statistic > 0 & effect < 0, na.rm = TRUE)
 }
 
 mean_test_figure <- function(test) {
@@ -102,7 +104,7 @@ pair_checks <- function(tables, test, rows, unsigned, level) {
   c(t_checks(at, test$test, inputs, inputs[c(2, 5)], unsigned, level, figure), list(df))
 }
 
-# Of the change that is printed; or of two visits by as many people, whose correlation is not known.
+# Of the change that is printed; or of two visits by everybody, whose correlation is not known.
 # `rows` are those of change, baseline and follow-up.
 paired_checks <- function(tables, test, rows, unsigned, level) {
   at <- tables$at$tests[test$row, ]
@@ -112,7 +114,7 @@ paired_checks <- function(tables, test, rows, unsigned, level) {
   if (anyNA(inputs)) {
     inputs <- sample_cells(tables, rows[2:3])
     means <- inputs[c(5, 2)]
-    if (!isTRUE(cell_values(tables, inputs[[1]]) == cell_values(tables, inputs[[4]]))) {
+    if (!all(cell_values(tables, inputs[c(1, 4)]) %in% tables$everybody(test$arm))) {
       inputs[] <- NA
     }
   }

@@ -3,6 +3,9 @@
 #' Recomputes every printed figure that follows from others and says whether it
 #' can be right: exactly, only by rounding, or not at all.
 #'
+#' Figures that nothing can be, as a percentage above 100, a negative SD or a P above 1, are
+#' inconsistent by themselves: `possible`.
+#'
 #' Each printed number stands for all that rounds to it, so what follows from
 #' several is an interval, by interval arithmetic. A figure is called
 #' inconsistent only when nothing that its inputs allow rounds to what is
@@ -97,15 +100,16 @@ dress_audit <- function(tables, found, published) {
 
 # ---- Tables as cells, margins and checks ----
 
-# list(cells, margins, checks, inputs, truncated). `cells` has a row a printed number or label:
-# table, row, column, text, digits, decimals, kind; row 1 is the empty cell. `checks` has a row a
+# list(cells, margins, everybody, checks, inputs, truncated). `cells` has a row a printed number or
+# label: table, row, column, text, digits, decimals, kind; row 1 is the empty cell. `checks` has a row a
 # check. Cells are counted from 1 here, from 0 in the core.
 audit_tables <- function(published, truncated) {
   tables <- printed_cells(published)
   tables$truncated <- truncated
   specs <- c(
     audit_flow(tables, published), audit_counts(tables, published),
-    audit_means(tables, published), audit_model(tables, published)
+    audit_means(tables, published), audit_model(tables, published),
+    audit_possible(tables, published)
   )
   with_checks(tables, specs)
 }
@@ -156,7 +160,9 @@ printed_cells <- function(published) {
   })
   cells <- join_cells(c(list(empty), unlist(parts, recursive = FALSE)))
   margins <- printed_margins(cells, published)
-  tables <- list(cells = cells, at = cell_places(cells, published), margins = margins)
+  at <- cell_places(cells, published)
+  everybody <- most_people(cells, at, published$means)
+  tables <- list(cells = cells, at = at, margins = margins, everybody = everybody)
   add_labels(tables, published)
 }
 
@@ -222,6 +228,14 @@ printed_margins <- function(cells, published) {
       margin
     })
   c(list(arm = max(1L, length(arms))), margins)
+}
+
+# A function of arms: the most people that any overall mean of theirs is of. Two figures of fewer
+# people may be of different ones, though these are as many.
+most_people <- function(cells, at, means) {
+  overall <- which(means$variable == "" & means$level == "")
+  n <- exact_counts(list(cells = cells), at$means[overall, "n"])
+  function(arms) vapply(arms, function(arm) max(0, n[means$arm[overall] == arm], na.rm = TRUE), 0)
 }
 
 margin_levels <- function(tables, published, variable) {

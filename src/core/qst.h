@@ -1689,6 +1689,7 @@ typedef struct {
  */
 /* audit_counts.c. Lines of tables of counts (n_rows, n_cols) that hold nobody are left out; with
  * par[0] the last row is of totals and stands for what the rows above leave of them.
+ *   bounds      target is not below par[0] nor above par[1]; no inputs
  *   sum         target = sum of par[0] inputs less the sum of the others
  *   percent     part, ...: the part of the sum of the others; with par[0] of the sum of all
  *   chisq       table: Pearson's statistic; 2 x 2: with Yates's correction or without, whichever
@@ -1700,6 +1701,7 @@ typedef struct {
  *               one (Freeman & Halton 1951 beyond 2 x 2); none where that takes too long
  */
 #define QST_COUNT_CHECKS(X)                                                                        \
+    X(BOUNDS, bounds)                                                                              \
     X(SUM, sum)                                                                                    \
     X(PERCENT, percent)                                                                            \
     X(CHISQ, chisq)                                                                                \

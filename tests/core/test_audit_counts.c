@@ -2,6 +2,33 @@
  * versions that follow the definitions. */
 #include "check_case.h"
 
+/* ---- Bounds ---- */
+
+static qst_finding bounded(const char *target, double low, double high)
+{
+    audit_case c;
+    case_init(&c, QST_CHECK_BOUNDS, target);
+    c.check.par[0] = low;
+    c.check.par[1] = high;
+    return case_audit(&c);
+}
+
+static void test_bounds(void **state)
+{
+    (void)state;
+    qst_finding found = bounded("112.5", 0, 100);
+    assert_int_equal(found.verdict, QST_VERDICT_INCONSISTENT);
+    assert_close(found.value, 100, 0, 0);
+    assert_close(found.spread, 0.1 / sqrt(12), 1e-12, 0);
+    found = bounded("-0.1", 0, (double)INFINITY);
+    assert_int_equal(found.verdict, QST_VERDICT_INCONSISTENT);
+    assert_close(found.value, 0, 0, 0);
+    assert_int_equal(bounded("0.0", 0, 1).verdict, QST_VERDICT_EXACT);
+    assert_int_equal(bounded("<0.001", 0, 1).verdict, QST_VERDICT_EXACT);
+    assert_int_equal(bounded(">0.99", 0, 1).verdict, QST_VERDICT_EXACT);
+    assert_int_equal(bounded("", 0, 1).verdict, QST_VERDICT_NONE);
+}
+
 /* ---- Sums ---- */
 
 static qst_finding sum_of(const char *target, const char *inputs, int n_added)
@@ -325,6 +352,7 @@ static void test_fisher_gives_up(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_sums),
         cmocka_unit_test(test_percentages),
         cmocka_unit_test(test_percentages_of_hidden_counts),

@@ -508,3 +508,87 @@ test_that("a statistic that both chi-squares print is that whose P is printed", 
     expect_identical("inconsistent" %in% found$verdict, p == "0.500")
   }
 })
+
+# Of a and b, `n` a list of matrices of counts with rows named by levels; outcomes with n by arm.
+two_arms <- function(n, outcomes, percent = NULL, ...) {
+  counts <- do.call(rbind, lapply(names(n), function(variable) {
+    x <- n[[variable]]
+    data.frame(
+      variable = variable, level = rep(rownames(x), 2), arm = rep(c("a", "b"), each = nrow(x)),
+      n = as.character(x)
+    )
+  }))
+  counts$percent <- if (is.null(percent)) "" else percent
+  published(list(
+    design = data.frame(key = "arms", value = "a; b"), counts = counts,
+    means = data.frame(
+      outcome = rep(names(outcomes), each = 2), arm = c("a", "b"),
+      n = as.character(unlist(outcomes)), mean = "3.1"
+    ), ...
+  ))
+}
+
+sex_of <- function(a, b) cbind(a = c(f = a[[1]], m = a[[2]]), b = c(b[[1]], b[[2]]))
+
+test_that("percentages say how large an arm is before sums of levels do", {
+  # One of b's three has no job, another one no follow-up.
+  job <- cbind(a = c(x = 4, y = 0, z = 2), b = c(1, 0, 1))
+  found <- audit(two_arms(list(job = job), list(age = c(6, 3), followup = c(6, 2)),
+    c("67", "0", "33", "33", "0", "33")
+  ))
+  expect_identical(wrong(found), character())
+  expect_equal(of_check(found, "percent")$recomputed[[4]], 100 / 3)
+})
+
+test_that("without percentages, people without a level are no contradiction", {
+  n <- list(sex = sex_of(c(20, 30), c(25, 31)), job = sex_of(c(20, 29), c(30, 26)))
+  expect_identical(wrong(audit(two_arms(n, list(age = c(50, 56), y = c(50, 56))))), character())
+  n$job[["m", "a"]] <- 31
+  found <- audit(two_arms(n, list(age = c(50, 56))))
+  expect_identical(wrong(found), "means[1, n]")
+})
+
+test_that("a Table 1 of more people than are printed elsewhere is of those before some were lost", {
+  n <- list(
+    sex = sex_of(c(8, 6), c(7, 3)), job = sex_of(c(5, 9), c(4, 4)), y = sex_of(c(6, 7), c(2, 6))
+  )
+  outcomes <- list(y = c(13, 8), followup = c(13, 8))
+  expect_identical(wrong(audit(two_arms(n, outcomes))), character())
+})
+
+test_that("one level is tested against the rest of an arm only if it is sure how large that is", {
+  n <- matrix(c(11, 8), 1, dimnames = list("f", c("a", "b")))
+  rest <- rbind(n, c(13, 12) - n)
+  test <- suppressWarnings(chisq.test(rest, correct = FALSE))
+  tests <- count_test(statistic = sprintf("%.3f", test$statistic), p = sprintf("%.4f", test$p.value))
+  of <- function(...) audit(two_arms(list(sex = n), list(...), tests = tests))
+  expect_identical(of_check(of(age = c(13, 12)), "chisq")$verdict, "exact")
+  expect_identical(wrong(of(age = c(13, 12), baseline = c(11, 11))), character())
+})
+
+test_that("strata of an outcome that some lack may be of other people than Table 1", {
+  # One of 50 has no job, another one no y: 49 of each.
+  job <- cbind(a = c(x = 20, z = 29), b = c(30, 20))
+  printed <- two_arms(list(job = job), list(age = c(50, 50), y = c(49, 50)))
+  strata <- data.frame(
+    outcome = "y", variable = "job", level = c("x", "z"), arm = "a", n = c("19", "29"),
+    mean = "3.1", sd = ""
+  )
+  printed$means <- rbind(printed$means[names(strata)], strata)
+  expect_identical(wrong(audit(published(unclass(printed)))), character())
+})
+
+test_that("a chi-square that Yates's correction makes 0 has P 1", {
+  n <- sex_of(c(20, 30), c(21, 31))
+  test <- chisq.test(n)
+  expect_lt(max(abs(n - test$expected)), 0.5)
+  expect_identical(sprintf("%.2f", test$statistic), "0.00")
+  for (p in c("1.000", "1", "1.0", ">0.99")) {
+    tests <- count_test(statistic = "0.00", df = "1", p = p)
+    found <- audit(two_arms(list(sex = n), list(age = c(50, 52)), tests = tests))
+    expect_identical(wrong(found), character())
+    tests$statistic <- ""
+    found <- audit(two_arms(list(sex = n), list(age = c(50, 52)), tests = tests))
+    expect_identical(wrong(found), character())
+  }
+})

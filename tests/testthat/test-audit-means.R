@@ -255,3 +255,20 @@ test_that("many rows go through in time that grows with them", {
   found <- audit(published(tables))
   expect_identical(sum(found$check == "student"), as.integer(n))
 })
+
+test_that("two visits of as many people are of the same ones only if nobody is missing", {
+  tables <- function(n_all) list(
+    design = data.frame(key = "arms", value = "a; b"),
+    means = data.frame(
+      outcome = c("baseline", "followup", "age"), arm = "a", n = c("40", "40", n_all),
+      mean = c("10.0", "12.0", "31.0"), sd = c("4.0", "4.0", "8.0")
+    ),
+    tests = data.frame(test = "paired", outcome = "change", arm = "a", statistic = "1.00", df = "38")
+  )
+  verdicts <- function(n_all) {
+    found <- audit(published(tables(n_all)))
+    found$verdict[startsWith(found$cell, "tests")]
+  }
+  expect_identical(verdicts("40"), c("inconsistent", "inconsistent"))
+  expect_identical(verdicts("41"), character())
+})

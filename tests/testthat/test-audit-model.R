@@ -311,3 +311,44 @@ test_that("a coefficient beside the wrong arm is found", {
   tables$design$value[tables$design$key == "model_outcome"] <- "well: no"
   expect_true("model[1, estimate]" %in% wrong_cells(tables))
 })
+
+# ---- People who lack a covariate ----
+
+# Some in arm a lack the outcome, as many others the school: the model has neither.
+lacking_trial <- function(seed, n_lacking = 1) {
+  data <- audited_trial(seed, n = 12)
+  of_a <- which(data$arm == "a")
+  lacks_outcome <- seq_along(data$arm) %in% of_a[seq_len(n_lacking)]
+  lacks_school <- seq_along(data$arm) %in% of_a[n_lacking + seq_len(n_lacking)]
+  complete <- data[!lacks_outcome & !lacks_school, ]
+  variables <- c("arm", "school")
+  tables <- printed_trial(data, variables, fit = lm(change ~ arm + school, complete))
+  tables$counts <- printed_counts_of(data[!lacks_school, ], "school")
+  tables$means <- rbind(
+    printed_means_of(data[!lacks_outcome, ], "change", 2), printed_means_of(data, "age", 2)
+  )
+  tables
+}
+
+test_that("as many without outcome as without covariate are not taken for the same people", {
+  for (seed in 1:5) {
+    for (n in 1:3) {
+      expect_identical(wrong_cells(lacking_trial(seed, n)), character())
+    }
+  }
+})
+
+test_that("statistics without sign are known where a negative estimate rounds to 0", {
+  row <- data.frame(
+    term = c("Constant", "b", "c"), variable = c("", "arm", "arm"), level = c("", "b", "c"),
+    reference = c("", "a", "a"), estimate = c("3.0", "0.0", "2.0"),
+    conf.low = c("2.02", "-1.02", "1.02"), conf.high = c("3.98", "0.94", "3.98"),
+    statistic = c("6.00", "0.08", "5.00")
+  )
+  row$statistic[[3]] <- "4.00"
+  row$conf.high[[3]] <- "2.98"
+  tables <- list(design = data.frame(key = "arms", value = "a; b; c"), model = row)
+  expect_identical(wrong_cells(tables), character())
+  tables$model$statistic[1:2] <- c("-6.00", "-0.08")
+  expect_identical(wrong_cells(tables), "model[1, statistic]")
+})

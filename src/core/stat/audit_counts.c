@@ -1,5 +1,20 @@
 #include "stat/audit.h"
 
+/* The possible number nearest to the target; its surprise is measured by the target's rounding
+ * alone, for the bounds may be infinite. */
+bool qst__range_bounds(const qst__audit *audit, const qst_check *check, qst__range *range_out)
+{
+    if (check->n != 0) {
+        return false;
+    }
+    const qst_printed *target = &audit->cells[check->target];
+    const qst__interval x = qst__printed_interval(target, audit->tables->truncated);
+    const double low = check->par[0], high = check->par[1];
+    const double value = fmin(fmax(qst__printed_value(target), low), high);
+    *range_out = (qst__range){value, low, high, (x.high - x.low) / sqrt(12.0)};
+    return true;
+}
+
 /* The first par[0] inputs are added, the others taken away. */
 bool qst__range_sum(const qst__audit *audit, const qst_check *check, qst__range *range_out)
 {
