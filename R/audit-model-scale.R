@@ -11,7 +11,7 @@ found_scale <- function(tables, published, model) {
   expected <- expected_df(tables, published, model)
   first <- new_scale(model, if (is.na(expected)) Inf else expected)
   is_partial <- is.na(expected) || !"" %in% published$model$variable[model$rows] ||
-    !is_of_all(tables, published, model) || !has_whole_covariates(tables, published, model)
+    !all(arms_of_all(tables, published, model)) || !has_whole_covariates(tables, published, model)
   bad <- contradicted_rows(tables, published, model, list(first))
   printed <- printed_scales(published, model, first)
   if (bad > 0 && length(printed) > 0) {

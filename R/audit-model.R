@@ -135,8 +135,10 @@ ols_means <- function(tables, published, model, base) {
   arms <- design_values(published, "arms")
   target <- cell_of(tables, "means", outcome_rows(published, model$outcome, c(arms, "")), "mean")
   has_arms <- "arm" %in% published$model$variable[model$rows]
-  others <- if (has_arms) which(is.na(base) | arms != base) else NULL
-  specs <- lapply(c(others, if (is.na(base)) length(arms) + 1), function(k) {
+  of_all <- arms_of_all(tables, published, model)
+  is_sure <- of_all & (is.na(base) | (arms != base & of_all[match(base, arms)] %in% TRUE))
+  others <- if (has_arms) which(is_sure)
+  specs <- lapply(c(others, if (is.na(base) && all(of_all)) length(arms) + 1), function(k) {
     ols_check(tables, published, model, c(arms, "")[[k]], target[[k]], base)
   })
   specs[!vapply(specs, is.null, NA)]
@@ -160,7 +162,7 @@ contradictions <- function(tables, specs) {
 }
 
 # Is each variable a factor with all of its levels but one in the rows, or a numeric covariate with
-# printed means? And nobody left out, as far as is said.
+# printed means?
 is_whole_model <- function(tables, published, model) {
   rows <- published$model[model$rows, ]
   variables <- unique(rows$variable[rows$variable != ""])
@@ -174,18 +176,19 @@ is_whole_model <- function(tables, published, model) {
       length(own) == 1 && is_same_people(published, variable, model$outcome)
     }
   }, NA)
-  all(is_whole) && sum(rows$variable == "") <= 1 && is_of_all(tables, published, model)
+  all(is_whole) && sum(rows$variable == "") <= 1
 }
 
-# Are those in the model the ones in the outcome's means? Where the model's n does not say so they
-# must be everybody: where some lack the outcome, as many others may lack a covariate.
-is_of_all <- function(tables, published, model) {
+# In which arms are those in the model the ones in the outcome's means? Where the model's n does not
+# say so they must be everybody: where some lack the outcome, as many others may lack a covariate.
+arms_of_all <- function(tables, published, model) {
   n <- outcome_n(published, model$outcome)
-  if (anyNA(n) || !is.na(model$n)) {
-    return(anyNA(n) || sum(n) == model$n)
+  variables <- published$model$variable[model$rows]
+  if (!is.na(model$n) && !anyNA(n)) {
+    n[] <- sum(n) == model$n
+    return(n == 1)
   }
-  all(published$model$variable[model$rows] %in% c("", "arm")) ||
-    all(n >= tables$everybody(names(n)))
+  is.na(n) | n >= tables$everybody(names(n)) | all(variables %in% c("", "arm"))
 }
 
 # Is each covariate of as many people in each arm as the outcome is, as far as n is printed?
@@ -262,7 +265,7 @@ error_checks <- function(tables, published, model) {
   rows <- published$model[model$rows, ]
   if (model$family != "gaussian" || model$errors != "model" || model$is_ratio ||
     !"arm" %in% rows$variable || may_be_adjusted(published, model) ||
-    !is_whole_model(tables, published, model)) {
+    !is_whole_model(tables, published, model) || !all(arms_of_all(tables, published, model))) {
     return(NULL)
   }
   outcome <- outcome_rows(published, model$outcome, design_values(published, "arms"))

@@ -352,3 +352,20 @@ test_that("statistics without sign are known where a negative estimate rounds to
   tables$model$statistic[1:2] <- c("-6.00", "-0.08")
   expect_identical(wrong_cells(tables), "model[1, statistic]")
 })
+
+test_that("where some of an arm lack the outcome, the means of the other arms are still checked", {
+  data <- audited_trial(4)
+  lost <- match("a", data$arm)
+  variables <- c("arm", "school")
+  tables <- printed_trial(data, variables, fit = lm(change ~ arm + school, data[-lost, ]))
+  tables$counts <- printed_counts_of(data, "school")
+  tables$means <- rbind(
+    printed_means_of(data[-lost, ], "change", 2), printed_means_of(data, "age", 2)
+  )
+  found <- audit_list(tables)
+  expect_identical(
+    found$figure[found$check == "model mean"], c("Mean change, b", "Mean change, c")
+  )
+  tables$model$level[4:5] <- tables$model$level[5:4]
+  expect_identical(wrong_cells(tables), c("means[2, mean]", "means[3, mean]"))
+})
