@@ -15,6 +15,7 @@ check_published <- function(tables) {
   check_power_rows(tables)
   check_pool_rows(tables)
   check_repairs(tables)
+  warn_near_names(tables)
   lapply(tables, function(table) structure(table, line = NULL))
 }
 
