@@ -184,7 +184,7 @@ find_wholes <- function(tables, published, counted) {
   counted$size <- sizes$n
   counted$size_at <- sizes$at
   counted$n_printed <- sizes$n_printed
-  counted$is_sure <- sizes$is_sure
+  counted[c("is_sure", "is_printed", "n_sizes")] <- sizes[c("is_sure", "is_printed", "n_sizes")]
   by_arm <- sums_by(fits(counted$size), counted$group)
   counted$of <- ifelse(is.na(counted$size) | by_sum > by_arm, "counted", "arm")
   best <- sums_by(
@@ -203,9 +203,10 @@ find_wholes <- function(tables, published, counted) {
 # whichever fits the percentages of all variables best, or better those of one; where percentages
 # do not tell, the sums of the levels. A sum above the size is a contradiction like a percentage
 # that does not fit; one below it is not, for some people may have no level. `told`: how many
-# percentages of the group fit whatever its size. list(n, at, n_printed, is_sure) by row of
-# `counted`; `at` is 0 where the number is a sum of the arms that is not printed, `n_printed` how
-# often it is, `is_sure` whether no other fits the variable as well.
+# percentages of the group fit whatever its size. A list by row of `counted`: `n` and its cell `at`,
+# 0 where it is a sum of the arms that is not printed; `n_printed`, how often it is; `n_sizes`, how
+# many numbers are printed for the arm; `is_printed`, whether the sum of levels is one of them;
+# `is_sure`, whether no other size fits the variable as well.
 arm_sizes <- function(candidates, counted, fits, told) {
   place <- match(counted$arm, colnames(candidates$n))
   first <- !duplicated(counted$group)
@@ -227,7 +228,9 @@ arm_sizes <- function(candidates, counted, fits, told) {
   at <- cbind(best[variable], place)
   list(
     n = candidates$n[at], at = candidates$at[at], n_printed = candidates$n_printed[at],
-    is_sure = (rowSums(own == most) == 1)[variable]
+    is_sure = (rowSums(own == most) == 1)[variable],
+    is_printed = paste(place, counted$sum) %in% paste(col(candidates$n), candidates$n),
+    n_sizes = apply(candidates$n, 2, function(n) length(unique(n[!is.na(n)])))[place]
   )
 }
 
@@ -297,8 +300,9 @@ level_sum_checks <- function(counted) {
 
 # Where may the levels be of other people than the arm's size? Of fewer, without those who have no
 # level, where percentages are of them, or are all of the arm and right, or do not tell (of the row,
-# or none); of more, before some were lost, where percentages or most variables say so. But where
-# the size is printed once and the variables agree on another one, it is more likely a misprint.
+# or none); of more, before some were lost, where percentages or most variables say so, or another
+# table. But where the size is printed once (and for more people, nothing else) and the variables
+# agree on another one, it is more likely a misprint. All arms together are as each of them.
 may_differ <- function(groups) {
   key <- paste(groups$arm, groups$size)
   variables <- function(compare) {
@@ -313,8 +317,10 @@ may_differ <- function(groups) {
   is_unsaid <- groups$of %in% "counted" | groups$n_percents == 0
   of_fewer <- groups$sum < groups$size &
     (groups$all_fit | groups$of %in% c("row", NA) | (is_unsaid & !is_misprint))
-  of_more <- groups$sum > groups$size & (groups$of %in% "counted" | more_above) & !is_misprint
-  (of_fewer | of_more) %in% TRUE
+  is_said <- (groups$of %in% "counted" | more_above) & !(is_misprint & groups$n_sizes == 1)
+  of_more <- groups$sum > groups$size & (is_said | groups$is_printed)
+  differs <- (of_fewer | of_more) %in% TRUE
+  differs | (groups$arm == "" & groups$variable %in% groups$variable[differs])
 }
 
 # The arms add up to the total column; an arm that has no rows of a variable has no part in it.

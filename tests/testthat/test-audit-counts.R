@@ -592,3 +592,14 @@ test_that("a chi-square that Yates's correction makes 0 has P 1", {
     expect_identical(wrong(found), character())
   }
 })
+
+test_that("levels of as many as another table has, or of more than all tables, are no contradiction", {
+  n <- list(sex = sex_of(c(8, 10), c(17, 19)), job = sex_of(c(9, 9), c(20, 16)))
+  outcomes <- list(age = c(18, 35), baseline = c(17, 30), y = c(17, 31))
+  expect_identical(wrong(audit(two_arms(n, outcomes))), character())
+  n <- list(
+    sex = sex_of(c(1, 7), c(2, 6)), job = sex_of(c(3, 4), c(1, 7)), well = sex_of(c(5, 2), c(5, 3))
+  )
+  outcomes <- list(baseline = c(8, 7), followup = c(7, 8), y = c(7, 8))
+  expect_identical(wrong(audit(two_arms(n, outcomes))), character())
+})
