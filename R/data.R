@@ -28,7 +28,8 @@
 #' * `t0_1` to `t0_20`: integer: answers at baseline to the 20 items of
 #'   `instrument("jse-s")`, 1 to 7, before reversal; item 9 was never asked
 #' * `t1_1` to `t1_20`: integer: the same at follow-up
-#' @source Made by `data-raw/balint.R` from the printed tables of Lemogne et al. (2020), BMC Medical
+#' @source Made by [reconstruct()] (its search has changed since; `data-raw/balint.R` makes another
+#'   cohort with the same figures) from the printed tables of Lemogne et al. (2020), BMC Medical
 #'   Education, \doi{10.1186/s12909-020-02316-w}.
 #' @seealso [figures_met()] lists the figures; [analyse()] analyses it.
 #' @name balint

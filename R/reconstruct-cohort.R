@@ -100,7 +100,8 @@ warn_of_misses <- function(found, figures) {
   if (found$info[[1]] == 1) {
     return(invisible())
   }
-  missed <- which(found$values < figures$low | found$values > figures$high)
+  excess <- pmax(figures$low - found$values, found$values - figures$high) / half_of(figures)
+  missed <- order(-excess)[seq_len(sum(excess > 0))]
   qst_warn("convergence", c(
     sprintf(
       "No cohort with all figures was found in %d attempts; the last one misses %d of %d.",

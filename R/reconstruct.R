@@ -38,7 +38,9 @@
 #' @param skip Share of participants who skip one more item, two more, ...,
 #'   at each visit, besides items that were never asked. Without such
 #'   participants all scores lie on one coarse grid, and figures printed with
-#'   three digits can seldom be met.
+#'   three digits can seldom be met. Where the first scores drawn do not meet
+#'   the figures, later ones take half as many such participants more each
+#'   time.
 #' @param correlation Correlation of change and baseline that the search
 #'   starts from and, where no follow-up scores are printed, keeps to.
 #' @param attempts Searches with other random numbers before giving up; the
@@ -58,7 +60,7 @@
 #' dir <- system.file("extdata", "lemogne2020", package = "questrial")
 #' # As printed the tables contradict one another:
 #' try(reconstruct(published(dir), seed = 1))
-#' # cohort <- reconstruct(published(dir, repaired = TRUE), seed = 1) # about a minute
+#' # cohort <- reconstruct(published(dir, repaired = TRUE), seed = 1) # ten seconds
 #' }
 #' @export
 reconstruct <- function(published, seed = NULL, skip = c(0.12, 0.05), correlation = -0.42,
@@ -78,7 +80,7 @@ reconstruct <- function(published, seed = NULL, skip = c(0.12, 0.05), correlatio
   figures <- printed_figures(published, trial)
   centre <- relax_figures(figures, trial)
   if (interactive()) {
-    cli::cli_progress_message("Searching for a cohort: seconds to half a minute an attempt")
+    cli::cli_progress_message("Searching for a cohort: seconds to a minute an attempt")
   }
   found <- search_cohort(trial, figures, centre, settings)
   warn_of_misses(found, figures)

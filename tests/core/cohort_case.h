@@ -369,6 +369,18 @@ static inline void case_make(cohort_case *c, uint64_t seed)
     case_set_model(c);
 }
 
+/* Prints the same figures again in ranges so many times narrower. */
+static inline void case_print_finer(cohort_case *c, double times)
+{
+    const int n = c->plan.n_figures;
+    c->plan.n_figures = 0;
+    for (int k = 0; k < n; k++) {
+        const qst_figure f = c->figures[k];
+        case_print(c, f, (f.high - f.low) / 2 / times);
+    }
+    case_set_model(c);
+}
+
 /* The same with few figures and no model, so that a search ends soon. */
 static inline void case_make_easy(cohort_case *c, uint64_t seed)
 {

@@ -121,4 +121,15 @@ void qst__qr_r(const qst__qr *qr, qst_mat r_out);
  * triangles) is destroyed; vectors_out is n x n. Order of the values as they come. */
 void qst__eigen(qst_mat a, double *values_out, qst_mat vectors_out);
 
+/* ---- lattice.c: whole multiples of the columns of an upper triangle R (positive diagonal) ---- */
+
+/* Lenstra, Lenstra & Lovasz (1982): afterwards R is the triangle of R U for a U of whole numbers
+ * and determinant 1 or -1, whose columns are short and near to orthogonal. `u` (any number of rows)
+ * becomes u U. */
+void qst__reduce_lattice(qst_mat r, qst_mat u);
+
+/* Babai's (1986) nearest plane: whole x with R x near to `target`, which is left as target - R x.
+ */
+void qst__nearest_plane(qst_cmat r, double *target, double *x_out);
+
 #endif

@@ -2,9 +2,8 @@
 
 #include <math.h>
 
-#define N_REHEATS 25
-#define N_TRIAL_REHEATS 5
-#define HOPELESS 0.3 /* misfit at which more reheats than those are not worth their time */
+#define N_DRAWS 6      /* of scores for one design */
+#define IMPOSSIBLE 1.0 /* half-widths by which a relaxed figure may miss its middle */
 
 /* ---- Checks ---- */
 
@@ -126,37 +125,21 @@ static void shuffle_levels(qst__search *s, qst_rng *rng)
     }
 }
 
-/* Scores for the design found: search, then polish and reheat in turn. */
+/* Scores for the design found: drawn, relaxed, rounded; the best that was found is left. */
 static qst_status find_scores(
     qst__search *s, qst_rng *rng, qst__ticker *ticker, double *misfit_out, qst_err *err)
 {
-    qst__draw_scores(s, rng);
-    qst_status status = qst__search_scores(s, rng, ticker, err);
-    for (int k = 0; status == QST_OK && k <= N_REHEATS; k++) {
-        if (k > 0) {
-            status = qst__reheat_scores(s, rng, ticker, err);
-        }
-        if (status == QST_OK) {
-            status = qst__polish_scores(s, rng, ticker, misfit_out, err);
-        }
-        if (*misfit_out == 0 || (k >= N_TRIAL_REHEATS && *misfit_out > HOPELESS)) {
-            break;
+    qst__arena arena;
+    qst__arena_init(&arena, ticker->ctx);
+    qst__relaxed relaxed;
+    qst_status status = qst__relaxed_make(&arena, s, &relaxed, err);
+    for (int k = 0; status == QST_OK && *misfit_out > 0 && k < N_DRAWS; k++) {
+        qst__draw_scores(s, 1 + k / 2.0, rng);
+        if (qst__relax_scores(&relaxed, rng) < IMPOSSIBLE || k == N_DRAWS - 1) {
+            status = qst__round_scores(&relaxed, rng, ticker, misfit_out, err);
         }
     }
-    return status;
-}
-
-/* The quick way, which meets most tables. It may exchange levels, and if it fails they are put
- * back: the design that was found is that of the slow way. */
-static qst_status approach(
-    qst__search *s, int32_t number, qst__ticker *ticker, double *misfit_out, qst_err *err)
-{
-    qst_rng rng;
-    qst_status status = stream(s->plan, number, QST__STAGE_APPROACH, &rng, err);
-    if (status == QST_OK) {
-        qst__draw_scores(s, &rng);
-        status = qst__approach_scores(s, &rng, ticker, misfit_out, err);
-    }
+    qst__arena_free(&arena);
     return status;
 }
 
@@ -165,25 +148,20 @@ static qst_status attempt(
 {
     qst_rng rng;
     bool found = false;
+    *misfit_out = HUGE_VAL;
     qst_status status = stream(s->plan, number, QST__STAGE_SHUFFLE, &rng, err);
     if (status == QST_OK) {
         shuffle_levels(s, &rng);
         status = stream(s->plan, number, QST__STAGE_DESIGN, &rng, err);
     }
     if (status == QST_OK) {
-        qst__draw_scores(s, &rng);
+        qst__draw_scores(s, 1, &rng);
         status = qst__search_design(s, &rng, ticker, &found, err);
-    }
-    *misfit_out = HUGE_VAL;
-    if (status == QST_OK && found) {
-        status = approach(s, number, ticker, misfit_out, err);
     }
     if (status == QST_OK) {
         status = stream(s->plan, number, QST__STAGE_SCORES, &rng, err);
     }
-    return status == QST_OK && found && *misfit_out > 0
-               ? find_scores(s, &rng, ticker, misfit_out, err)
-               : status;
+    return status == QST_OK && found ? find_scores(s, &rng, ticker, misfit_out, err) : status;
 }
 
 qst_status qst_reconstruct(const qst_ctx *ctx, const qst_cohort_plan *plan, qst_cohort *people,
@@ -205,7 +183,7 @@ qst_status qst_reconstruct(const qst_ctx *ctx, const qst_cohort_plan *plan, qst_
         info_out->met = status == QST_OK && info_out->misfit == 0;
     }
     if (status == QST_OK) {
-        qst__figures(&s, false);
+        qst__figures(&s);
         for (int32_t k = 0; k < plan->n_figures; k++) {
             values_out[k] = s.value[k];
         }

@@ -17,13 +17,7 @@
 /* The addresses of this subject's random numbers: replicate is the attempt, variable the stage. */
 #define QST__PURPOSE_RECONSTRUCT 20
 
-enum {
-    QST__STAGE_SHUFFLE,
-    QST__STAGE_DESIGN,
-    QST__STAGE_SCORES,
-    QST__STAGE_ITEMS,
-    QST__STAGE_APPROACH
-};
+enum { QST__STAGE_SHUFFLE, QST__STAGE_DESIGN, QST__STAGE_SCORES, QST__STAGE_ITEMS };
 
 /* Sums over the people of one arm and one level. Scores are in whole units: a total of t over n
  * answers is t * (unit / n), where unit is a multiple of every n that occurs. Who has no baseline
@@ -52,6 +46,7 @@ typedef struct {
     qst__cell *cells;      /* n_arms rows of n_places */
     int64_t unit;          /* of the scores: least common multiple of the numbers of answers */
     double score_per_unit; /* what one unit is worth */
+    int32_t fineness;      /* parts of a point that totals are counted in: 1 but while relaxed */
     double baseline_mean;  /* in units; of those who have a baseline */
 
     ptrdiff_t n_coef; /* intercept, then the plan's terms; 0 without a model */
@@ -64,38 +59,52 @@ typedef struct {
     double *pivots; /* of Cholesky factors */
     double residual_ss;
 
-    bool *is_free;         /* covariates that the model does not hold */
-    bool *splits_baseline; /* covariates that baseline figures are printed by */
-
     double *value; /* of each figure */
-    double *width; /* what counts as a miss of 1 for each figure, see qst__excess() */
 } qst__search;
 
-/* ---- reconstruct_figures.c: sums and figures ---- */
+/* ---- reconstruct_sums.c: what is kept of the people ---- */
+
+/* Points that person i gets at each visit. */
+typedef struct {
+    int32_t i, points[QST_N_VISITS];
+} qst__nudge;
+
+/* Does the nudge so many times, a negative number back; sums follow. */
+void qst__do_nudge(qst__search *s, const qst__nudge *nudge, int32_t times);
+
+/* Is the person's total at each visit one that her answers can have, and not at the very end? */
+bool qst__is_possible(const qst__search *s, int32_t i);
+
+/* Adds to the sums, times `sign`, what the nudge would add to them, and leaves the person as she
+ * is; the same with -sign takes it out. Half the difference of the figures between the two signs is
+ * the nudge's effect without the figures' curvature, but with its own squares: nudges of different
+ * people add up so. */
+void qst__lean(qst__search *s, const qst__nudge *nudge, int sign);
+
+/* Counts all sums afresh. */
+void qst__count_all(qst__search *s);
+
+/* Totals of the first visit, then of the second, to or from n_people numbers a visit. */
+void qst__copy_totals(const qst__search *s, int32_t *to);
+void qst__put_totals(qst__search *s, const int32_t *from);
+
+/* ---- reconstruct_figures.c: what is printed of them ---- */
 
 /* Room for a search over `people`; sums and Gram matrix are not yet counted. */
 QST_MUST_USE qst_status qst__search_make(qst__arena *arena, const qst_cohort_plan *plan,
     qst_cohort *people, qst__search *s, qst_err *err);
 
-/* Takes person i out of the sums or puts her in again: sign -1 or 1. */
-void qst__count_person(qst__search *s, int32_t i, int sign);
-
-/* Counts all sums afresh. */
-void qst__count_all(qst__search *s);
-
 /* X'X of the present covariates and its inverse; false if it has none. */
 bool qst__count_design(qst__search *s);
 
-/* Takes person i out of X'X or puts her in again; the inverse of what X'X then is, false if it has
- * none. */
-void qst__count_row(qst__search *s, int32_t i, int sign);
+/* The inverse of what X'X is now; false if it has none. */
 bool qst__invert_design(qst__search *s);
 
-/* All figures into s->value; those of the baseline only if `baseline_only`. */
-void qst__figures(qst__search *s, bool baseline_only);
+/* All figures into s->value. */
+void qst__figures(qst__search *s);
 
-/* Sum of squares of the figures' excess, each in units of its s->width. */
-double qst__misfit(qst__search *s, bool baseline_only);
+/* Sum of squares of the figures' excess, each in half-widths. */
+double qst__misfit(qst__search *s);
 
 /* Place of a level among all; 0 is everybody. */
 static inline int32_t qst__place(const qst__search *s, int32_t covariate, int32_t level)
@@ -106,12 +115,6 @@ static inline int32_t qst__place(const qst__search *s, int32_t covariate, int32_
 static inline int32_t qst__level(const qst__search *s, int32_t i, int32_t covariate)
 {
     return s->people->level[(ptrdiff_t)covariate * s->plan->n_people + i];
-}
-
-/* Figures that only the baseline scores decide. */
-static inline bool qst__of_baseline(const qst_figure *figure)
-{
-    return figure->kind < QST_FIGURE_ESTIMATE && figure->outcome == QST_OUTCOME_BASELINE;
 }
 
 static inline bool qst__has_baseline(const qst__search *s, int32_t i)
@@ -127,7 +130,7 @@ static inline double qst__half(const qst_figure *figure)
 
 /* Figures keep this share of their half-width from the ends, so that rounding never depends on the
  * last bit of a value. */
-#define QST__RIM 0.005
+#define QST__RIM 1e-5
 
 /* By how much a value lies outside a figure's box less its rim. */
 static inline double qst__excess(const qst_figure *figure, double value)
@@ -146,87 +149,48 @@ static inline double qst__excess(const qst_figure *figure, double value)
 QST_MUST_USE qst_status qst__search_design(
     qst__search *s, qst_rng *rng, qst__ticker *ticker, bool *found_out, qst_err *err);
 
-/* ---- reconstruct_moves.c: small changes of scores ---- */
+/* ---- reconstruct_scores.c: the start ---- */
 
-/*
- * NUDGE adds a point to one person at one visit, PAIR takes it from another,
- * SHIFT does so at both visits (which leaves the changes nearly as they were),
- * RECORDS exchanges all answers of two people, LEVEL their levels of a
- * covariate: one that the model does not hold, or any where the mix says so.
- * LIFT adds a point to one person at both visits. SKIPS exchanges the numbers
- * of answers of two people at one visit, with the totals that leave their
- * scores nearest to what they were. The two are of one arm.
- */
-typedef enum {
-    QST__NUDGE,
-    QST__PAIR,
-    QST__SHIFT,
-    QST__RECORDS,
-    QST__LEVEL,
-    QST__LIFT,
-    QST__SKIPS,
-    QST__N_MOVES
-} qst__kind;
+/* Numbers of answers and totals near the printed means and standard deviations; `skipping` times as
+ * many people as planned skip items. */
+void qst__draw_scores(qst__search *s, double skipping, qst_rng *rng);
 
+/* ---- reconstruct_relax.c: real numbers ---- */
+
+/* Figures and what nudges do to them, in half-widths from the middle of their ranges. */
 typedef struct {
-    qst__kind kind;
-    int32_t i, j, visit, points, covariate;
-    int32_t other; /* SKIPS: points of the second */
-} qst__move;
+    qst__search *s;
+    int32_t n_figures;
+    int32_t fineness; /* of the totals */
+    double *miss;     /* of each figure now */
+    double *goal;     /* where it is in the middle of what all ranges leave together */
+    double *steps;    /* what one point more does: n_figures numbers a person and visit */
+    int32_t *totals;  /* relaxed, as by qst__copy_totals(), in parts of a point */
 
-/* How moves are drawn: the chance of each kind in percent, and among how many partners the one is
- * taken whose change (PAIR, SKIPS: whose covariates) is most alike; `sparse`: every second time the
- * one who differs in one covariate alone. */
-typedef struct {
-    int32_t percent[QST__N_MOVES];
-    int32_t n_partners;
-    bool followup_mostly;
-    bool any_covariate;
-    bool sparse;
-} qst__mix;
+    qst_mat kernel, normal; /* cross-products of the steps, and a factor */
+    double *multiplier, *direction, *trial, *pivots;
+} qst__relaxed;
 
-extern const qst__mix qst__baseline_mix, qst__full_mix, qst__polish_mix;
+QST_MUST_USE qst_status qst__relaxed_make(
+    qst__arena *arena, qst__search *s, qst__relaxed *r, qst_err *err);
 
-/* A move that changes something and keeps everybody's total possible; false if the draw gave none.
- * Covariates that a baseline figure is printed by are mostly kept equal in RECORDS. */
-bool qst__draw_move(const qst__search *s, const qst__mix *mix, qst_rng *rng, qst__move *out);
+/* Notes how far the figures are from the middle of their ranges. */
+void qst__note_misses(qst__relaxed *r);
 
-/* Does the move, or undoes it; sums follow. False if the model has no solution after it. */
-bool qst__do_move(qst__search *s, const qst__move *move);
-void qst__undo_move(qst__search *s, const qst__move *move);
+/* Moves totals in parts of a point until all figures are within their ranges as far as they go, and
+ * keeps them and the goal in r. Returns the largest of the goal's misses: above 1 these levels and
+ * numbers of answers have no solution nearby. */
+double qst__relax_scores(qst__relaxed *r, qst_rng *rng);
 
-/* Nobody touched has an impossible total. */
-bool qst__is_possible(const qst__search *s, const qst__move *move);
+/* Whole totals near to the relaxed ones, up or down by chance where they lie between. */
+void qst__round_totals(qst__relaxed *r, qst_rng *rng);
 
-/* ---- reconstruct_scores.c: who has which scores ---- */
+/* ---- reconstruct_round.c: whole numbers ---- */
 
-/* Numbers of answers and totals near the printed means and standard deviations. */
-void qst__draw_scores(qst__search *s, qst_rng *rng);
-
-/* Threshold accepting: baseline figures first, then all. */
-QST_MUST_USE qst_status qst__search_scores(
-    qst__search *s, qst_rng *rng, qst__ticker *ticker, qst_err *err);
-
-/* Once more from a tolerance at which nearly everything fits. */
-QST_MUST_USE qst_status qst__reheat_scores(
-    qst__search *s, qst_rng *rng, qst__ticker *ticker, qst_err *err);
-
-/* Every figure's own half-width as s->width. */
-void qst__set_final_widths(qst__search *s);
-
-/* ---- reconstruct_polish.c: pairs of moves ---- */
-
-/* Tries all pairs of some thousand small moves, does the best pair, and begins again while that
- * helps. *misfit_out: what is left, in half-widths. */
-QST_MUST_USE qst_status qst__polish_scores(
-    qst__search *s, qst_rng *rng, qst__ticker *ticker, double *misfit_out, qst_err *err);
-
-/* ---- reconstruct_approach.c: the quick way ---- */
-
-/* From drawn scores to those that meet all figures, in few and large steps. *misfit_out: what is
- * left, in half-widths; if anything is, levels are what they were. */
-QST_MUST_USE qst_status qst__approach_scores(
-    qst__search *s, qst_rng *rng, qst__ticker *ticker, double *misfit_out, qst_err *err);
+/* From relaxed totals to whole ones that meet all figures; the best that was found is left.
+ * *misfit_out: what it lacks. */
+QST_MUST_USE qst_status qst__round_scores(
+    qst__relaxed *r, qst_rng *rng, qst__ticker *ticker, double *misfit_out, qst_err *err);
 
 /* ---- a standard bell from sums only, the same on every machine ---- */
 

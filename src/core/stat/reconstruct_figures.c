@@ -68,28 +68,10 @@ static void number_places(qst__search *s)
     }
 }
 
-static void sort_covariates(qst__search *s)
-{
-    for (int32_t c = 0; c < s->plan->n_covariates; c++) {
-        s->is_free[c] = true;
-    }
-    for (int32_t k = 0; k < s->plan->n_terms; k++) {
-        if (s->plan->terms[k].covariate >= 0) {
-            s->is_free[s->plan->terms[k].covariate] = false;
-        }
-    }
-    for (int32_t k = 0; k < s->plan->n_figures; k++) {
-        const qst_figure *figure = &s->plan->figures[k];
-        if (qst__of_baseline(figure) && figure->covariate >= 0) {
-            s->splits_baseline[figure->covariate] = true;
-        }
-    }
-}
-
 qst_status qst__search_make(qst__arena *arena, const qst_cohort_plan *plan, qst_cohort *people,
     qst__search *s, qst_err *err)
 {
-    *s = (qst__search){.plan = plan, .people = people, .unit = common_unit(plan)};
+    *s = (qst__search){.plan = plan, .people = people, .unit = common_unit(plan), .fineness = 1};
     s->score_per_unit = plan->score_items / (double)s->unit;
     int32_t *arm_of = NULL;
     qst_status status = qst__arena_array(arena, plan->n_people, sizeof *arm_of, &arm_of, err);
@@ -102,78 +84,18 @@ qst_status qst__search_make(qst__arena *arena, const qst_cohort_plan *plan, qst_
             arena, plan->n_covariates, sizeof *s->first_level, &s->first_level, err);
     }
     if (status == QST_OK) {
-        status = qst__arena_array(arena, plan->n_covariates, sizeof *s->is_free, &s->is_free, err);
-    }
-    if (status == QST_OK) {
-        status = qst__arena_array(
-            arena, plan->n_covariates, sizeof *s->splits_baseline, &s->splits_baseline, err);
-    }
-    if (status == QST_OK) {
         number_people(s, arm_of);
         number_places(s);
-        sort_covariates(s);
         const ptrdiff_t n_cells = (ptrdiff_t)plan->n_arms * s->n_places;
         status = qst__arena_array(arena, n_cells, sizeof *s->cells, &s->cells, err);
     }
     if (status == QST_OK) {
         status = qst__arena_array(arena, plan->n_figures, sizeof *s->value, &s->value, err);
     }
-    if (status == QST_OK) {
-        status = qst__arena_array(arena, plan->n_figures, sizeof *s->width, &s->width, err);
-    }
     return status == QST_OK ? make_model(arena, s, err) : status;
 }
 
-/* ---- Sums ---- */
-
-static int64_t units(const qst__search *s, int visit, int32_t i)
-{
-    const qst_cohort *people = s->people;
-    return people->total[visit][i] * (s->unit / people->answered[visit][i]);
-}
-
-static void add_to_cell(qst__cell *cell, bool lone, int64_t baseline, int64_t followup, int sign)
-{
-    cell->n += sign;
-    if (lone) {
-        cell->n_lone += sign;
-        cell->lone += sign * followup;
-        cell->lone_sq += sign * followup * followup;
-        return;
-    }
-    const int64_t change = followup - baseline;
-    cell->baseline += sign * baseline;
-    cell->baseline_sq += sign * baseline * baseline;
-    cell->followup += sign * followup;
-    cell->followup_sq += sign * followup * followup;
-    cell->change += sign * change;
-    cell->change_sq += sign * change * change;
-}
-
-void qst__count_person(qst__search *s, int32_t i, int sign)
-{
-    const bool lone = !qst__has_baseline(s, i);
-    const int64_t baseline = lone ? 0 : units(s, QST_VISIT_BASELINE, i);
-    const int64_t followup = units(s, QST_VISIT_FOLLOWUP, i);
-    qst__cell *row = s->cells + (ptrdiff_t)s->arm_of[i] * s->n_places;
-    add_to_cell(row, lone, baseline, followup, sign);
-    for (int32_t c = 0; c < s->plan->n_covariates; c++) {
-        const int32_t level = qst__level(s, i, c);
-        if (level >= 0) {
-            add_to_cell(row + qst__place(s, c, level), lone, baseline, followup, sign);
-        }
-    }
-}
-
-void qst__count_all(qst__search *s)
-{
-    for (ptrdiff_t k = 0; k < (ptrdiff_t)s->plan->n_arms * s->n_places; k++) {
-        s->cells[k] = (qst__cell){0};
-    }
-    for (int32_t i = 0; i < s->plan->n_people; i++) {
-        qst__count_person(s, i, 1);
-    }
-}
+/* ---- Moments ---- */
 
 static void find_baseline_mean(qst__search *s)
 {
@@ -266,12 +188,12 @@ static bool invert(qst_mat a, qst_mat factor, qst_mat inverse_out, double *pivot
     return true;
 }
 
-void qst__count_row(qst__search *s, int32_t i, int sign)
+static void count_row(qst__search *s, int32_t i)
 {
     const ptrdiff_t p = s->n_coef;
     for (ptrdiff_t j = 0; j < p; j++) {
         for (ptrdiff_t k = 0; in_term(s, i, j) && k < p; k++) {
-            s->gram.data[j * p + k] += in_term(s, i, k) ? sign : 0;
+            s->gram.data[j * p + k] += in_term(s, i, k);
         }
     }
 }
@@ -284,11 +206,12 @@ bool qst__invert_design(qst__search *s)
 
 bool qst__count_design(qst__search *s)
 {
-    for (ptrdiff_t k = 0; k < s->n_coef * s->n_coef; k++) {
+    const ptrdiff_t p = s->n_coef;
+    for (ptrdiff_t k = 0; k < p * p; k++) {
         s->gram.data[k] = 0;
     }
     for (int32_t i = 0; i < s->plan->n_people; i++) {
-        qst__count_row(s, i, 1);
+        count_row(s, i);
     }
     return qst__invert_design(s);
 }
@@ -472,29 +395,24 @@ static double figure_value(qst__search *s, const qst_figure *figure)
     }
 }
 
-void qst__figures(qst__search *s, bool baseline_only)
+void qst__figures(qst__search *s)
 {
     find_baseline_mean(s);
-    if (s->n_coef > 0 && !baseline_only) {
+    if (s->n_coef > 0) {
         solve_model(s);
     }
     for (int32_t k = 0; k < s->plan->n_figures; k++) {
-        if (!baseline_only || qst__of_baseline(&s->plan->figures[k])) {
-            s->value[k] = figure_value(s, &s->plan->figures[k]);
-        }
+        s->value[k] = figure_value(s, &s->plan->figures[k]);
     }
 }
 
-double qst__misfit(qst__search *s, bool baseline_only)
+double qst__misfit(qst__search *s)
 {
-    qst__figures(s, baseline_only);
+    qst__figures(s);
     double sum = 0;
     for (int32_t k = 0; k < s->plan->n_figures; k++) {
         const qst_figure *figure = &s->plan->figures[k];
-        if (baseline_only && !qst__of_baseline(figure)) {
-            continue;
-        }
-        const double excess = qst__excess(figure, s->value[k]) / s->width[k];
+        const double excess = qst__excess(figure, s->value[k]) / qst__half(figure);
         sum += excess * excess;
     }
     return sum;
