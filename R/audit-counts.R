@@ -313,7 +313,8 @@ may_differ <- function(groups) {
   more_above <- variables(`>`) > variables(`==`)
   same <- paste(groups$arm, groups$sum, groups$size, groups$is_whole)
   n_same <- tabulate(match(same, same), nrow(groups))[match(same, same)]
-  is_misprint <- groups$n_printed == 1 & n_same > 1 & 2 * n_same > sums_by(groups$is_whole, groups$arm)
+  is_misprint <- groups$n_printed == 1 & n_same > 1 &
+    2 * n_same > sums_by(groups$is_whole, groups$arm)
   is_unsaid <- groups$of %in% "counted" | groups$n_percents == 0
   of_fewer <- groups$sum < groups$size &
     (groups$all_fit | groups$of %in% c("row", NA) | (is_unsaid & !is_misprint))

@@ -101,8 +101,8 @@ dress_audit <- function(tables, found, published) {
 # ---- Tables as cells, margins and checks ----
 
 # list(cells, margins, everybody, checks, inputs, truncated). `cells` has a row a printed number or
-# label: table, row, column, text, digits, decimals, kind; row 1 is the empty cell. `checks` has a row a
-# check. Cells are counted from 1 here, from 0 in the core.
+# label: table, row, column, text, digits, decimals, kind; row 1 is the empty cell. `checks` has a
+# row a check. Cells are counted from 1 here, from 0 in the core.
 audit_tables <- function(published, truncated) {
   tables <- printed_cells(published)
   tables$truncated <- truncated

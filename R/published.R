@@ -98,8 +98,9 @@
 #' arms and tests that there are not, one name in two spellings, a row twice, bytes that are no
 #' UTF-8. The message names the line and says what to do.
 #'
-#' A warning, `questrial_warning_names`, where `tests.csv` or `model.csv` has an outcome, variable or
-#' level that no other table has, but nearly: misspelt, it would not be held against what is printed.
+#' A warning, `questrial_warning_names`, where `tests.csv` or `model.csv` has an outcome, variable
+#' or level that no other table has, but nearly: misspelt, it would not be held against what is
+#' printed.
 #' @section Compared with statcheck and scrutiny:
 #' statcheck reads test results from the text of a PDF, and scrutiny data frames of means; both see
 #' one figure at a time. Here a paper's tables are one object, so that they can be held against one
