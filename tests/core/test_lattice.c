@@ -16,14 +16,10 @@ typedef struct {
 
 static lattice l;
 
-static qst_rng stream_of(uint64_t seed)
+/* 0, 1, ..., n - 1. */
+static double draw_below(int n, uint64_t *stream)
 {
-    qst_rng rng;
-    qst_err err;
-    qst_err_init(&err);
-    const qst_rng_address address = {.purpose = 1};
-    assert_status(qst_rng_init(&rng, seed, &address, &err), QST_OK, &err);
-    return rng;
+    return floor(n * test_uniform(stream));
 }
 
 static double product(const double *x, const double *y, ptrdiff_t n)
@@ -50,10 +46,10 @@ static void factor(lattice *x)
 
 static void draw(lattice *x, ptrdiff_t n, uint64_t seed)
 {
-    qst_rng rng = stream_of(seed);
+    uint64_t stream = seed;
     x->n = x->n_rows = n;
     for (ptrdiff_t k = 0; k < n * n; k++) {
-        x->b[k] = (double)qst_rng_below(&rng, 201) - 100;
+        x->b[k] = draw_below(201, &stream) - 100;
     }
     factor(x);
 }
@@ -61,13 +57,13 @@ static void draw(lattice *x, ptrdiff_t n, uint64_t seed)
 /* A unit matrix over a row of large weights: all columns point the same way. */
 static void draw_nearly_dependent(lattice *x, ptrdiff_t n, uint64_t seed)
 {
-    qst_rng rng = stream_of(seed);
+    uint64_t stream = seed;
     x->n = n;
     x->n_rows = n + 1;
     memset(x->b, 0, sizeof x->b);
     for (ptrdiff_t j = 0; j < n; j++) {
         x->b[j + j * x->n_rows] = 1;
-        x->b[n + j * x->n_rows] = 500 + (double)qst_rng_below(&rng, 500);
+        x->b[n + j * x->n_rows] = 500 + draw_below(500, &stream);
     }
     factor(x);
 }
@@ -263,10 +259,10 @@ static void test_any_number_of_rows_follows(void **state)
 
 /* ---- Nearest plane ---- */
 
-static void draw_target(double *target, ptrdiff_t n, qst_rng *rng)
+static void draw_target(double *target, ptrdiff_t n, uint64_t *stream)
 {
     for (ptrdiff_t i = 0; i < n; i++) {
-        target[i] = 1000 * (qst_rng_uniform(rng) - 0.5);
+        target[i] = 1000 * (test_uniform(stream) - 0.5);
     }
 }
 
@@ -305,12 +301,12 @@ static double least_distance(const lattice *x, const double *target, const doubl
 static void test_what_is_left_lies_within_half_of_each_step(void **state)
 {
     (void)state;
-    qst_rng rng = stream_of(9);
+    uint64_t stream = 9;
     for (ptrdiff_t n = 1; n <= MOST; n++) {
         double target[MOST], left[MOST], x[MOST];
         draw(&l, n, (uint64_t)n);
         reduce(&l);
-        draw_target(target, n, &rng);
+        draw_target(target, n, &stream);
         memcpy(left, target, sizeof left);
         qst__nearest_plane((qst_cmat){l.r, n, n, n}, left, x);
         for (ptrdiff_t i = 0; i < n; i++) {
@@ -325,13 +321,13 @@ static void test_what_is_left_lies_within_half_of_each_step(void **state)
 static void test_little_is_lost_to_trying_all(void **state)
 {
     (void)state;
-    qst_rng rng = stream_of(10);
+    uint64_t stream = 10;
     for (uint64_t seed = 1; seed <= 40; seed++) {
         const ptrdiff_t n = 1 + (ptrdiff_t)(seed % 4);
         double target[4], left[4], x[4], half_steps = 0;
         draw(&l, n, seed);
         reduce(&l);
-        draw_target(target, n, &rng);
+        draw_target(target, n, &stream);
         memcpy(left, target, sizeof left);
         qst__nearest_plane((qst_cmat){l.r, n, n, n}, left, x);
         for (ptrdiff_t j = 0; j < n; j++) {
@@ -347,16 +343,16 @@ static void test_little_is_lost_to_trying_all(void **state)
 static void test_of_an_orthogonal_basis_the_nearest_is_found(void **state)
 {
     (void)state;
-    qst_rng rng = stream_of(11);
+    uint64_t stream = 11;
     for (int k = 0; k < 20; k++) {
         double target[4], left[4], x[4];
         l.n = l.n_rows = 4;
         memset(l.b, 0, sizeof l.b);
         for (ptrdiff_t j = 0; j < 4; j++) {
-            l.b[5 * j] = 1 + (double)qst_rng_below(&rng, 100);
+            l.b[5 * j] = 1 + draw_below(100, &stream);
         }
         factor(&l);
-        draw_target(target, 4, &rng);
+        draw_target(target, 4, &stream);
         memcpy(left, target, sizeof left);
         qst__nearest_plane((qst_cmat){l.r, 4, 4, 4}, left, x);
         assert_close(product(left, left, 4), least_distance(&l, target, x), 1e-9, 1e-12);
