@@ -33,6 +33,12 @@ static inline qst__search case_search(qst__arena *arena, cohort_case *c)
     return s;
 }
 
+/* Makes figure `k` the mean of those of the first arm who have the first site: nobody has. */
+static inline void case_ask_of_nobody(cohort_case *c, int k)
+{
+    c->figures[k] = (qst_figure){QST_FIGURE_MEAN, QST_OUTCOME_BASELINE, 0, -1, 1, 0, 34.95, 35.05};
+}
+
 /* How many figures lie outside their ranges by the slow analysis. */
 static inline int case_n_outside(const cohort_case *c)
 {

@@ -9,6 +9,15 @@ typedef struct {
     double worst;
 } bed;
 
+static void relax_again(bed *b, qst_rng *rng)
+{
+    qst__ticker ticker;
+    qst_err err;
+    qst_err_init(&err);
+    qst__ticker_init(&ticker, NULL);
+    assert_status(qst__relax_scores(&b->r, rng, &ticker, &b->worst, &err), QST_OK, &err);
+}
+
 /* Scores drawn for the case's own levels, relaxed. */
 static void relax(bed *b, uint64_t seed)
 {
@@ -18,7 +27,7 @@ static void relax(bed *b, uint64_t seed)
     b->s = case_search(&b->arena, &one);
     qst__draw_scores(&b->s, 1, &rng);
     assert_status(qst__relaxed_make(&b->arena, &b->s, &b->r, &err), QST_OK, &err);
-    b->worst = qst__relax_scores(&b->r, &rng);
+    relax_again(b, &rng);
 }
 
 /* The same people with the relaxed totals, in parts of a point. */
@@ -107,6 +116,24 @@ static void test_contradictory_figures_are_noticed(void **state)
     qst__arena_free(&b.arena);
 }
 
+/* Nobody in the first arm has a site. Totals are left whole, possible and as they were drawn. */
+static void test_a_figure_without_a_value_has_no_goal(void **state)
+{
+    (void)state;
+    bed b;
+    case_make(&one, 2);
+    case_ask_of_nobody(&one, 1);
+    relax(&b, 2);
+    assert_true(isnan(b.r.goal[1]));
+    assert_true(b.worst == HUGE_VAL);
+    assert_int_equal(b.s.fineness, 1);
+    fine = one;
+    qst_rng rng = case_stream(2);
+    qst__draw_scores(&b.s, 1, &rng);
+    assert_memory_equal(fine.total, one.total, sizeof one.total);
+    qst__arena_free(&b.arena);
+}
+
 static void test_misses_are_counted_from_the_middle(void **state)
 {
     (void)state;
@@ -158,7 +185,8 @@ static void test_room_can_be_used_again(void **state)
     relax(&b, 5);
     qst_rng rng = case_stream(8);
     qst__draw_scores(&b.s, 1, &rng);
-    const double again = qst__relax_scores(&b.r, &rng);
+    relax_again(&b, &rng);
+    const double again = b.worst;
     for (int i = 0; i < CASE_N; i++) {
         assert_true(one.answered[0][i] > 0 || one.total[0][i] == 0);
     }
@@ -168,6 +196,30 @@ static void test_room_can_be_used_again(void **state)
     relax(&b, 8);
     assert_true(again == b.worst);
     assert_memory_equal(fine.total, one.total, sizeof one.total);
+    qst__arena_free(&b.arena);
+}
+
+/* `data`: a bed whose scores are drawn. */
+static qst_status relax_drawn(const qst_ctx *ctx, void *data, qst_err *err)
+{
+    bed *b = data;
+    qst__ticker ticker;
+    qst_rng rng = case_stream(7);
+    qst__ticker_init(&ticker, ctx);
+    return qst__relax_scores(&b->r, &rng, &ticker, &b->worst, err);
+}
+
+/* Once stopped, totals are whole and the sums are theirs. */
+static void test_can_be_stopped(void **state)
+{
+    (void)state;
+    bed b;
+    case_make(&one, 7);
+    relax(&b, 7);
+    assert_cancels(relax_drawn, &b, 1);
+    assert_int_equal(b.s.fineness, 1);
+    qst__figures(&b.s);
+    assert_int_equal(case_first_difference(&one, b.s.value), -1);
     qst__arena_free(&b.arena);
 }
 
@@ -198,9 +250,11 @@ int main(void)
         cmocka_unit_test(test_sums_of_long_scales_do_not_overflow),
         cmocka_unit_test(test_people_are_left_whole),
         cmocka_unit_test(test_contradictory_figures_are_noticed),
+        cmocka_unit_test(test_a_figure_without_a_value_has_no_goal),
         cmocka_unit_test(test_misses_are_counted_from_the_middle),
         cmocka_unit_test(test_totals_are_rounded_by_chance_between),
         cmocka_unit_test(test_room_can_be_used_again),
+        cmocka_unit_test(test_can_be_stopped),
         cmocka_unit_test(test_survives_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,15 @@
 
 static cohort_case one, before;
 
+/* Relaxed without a chance to stop, so that only the rounding can be stopped. */
+static qst_status relax(qst__relaxed *r, qst_rng *rng, qst_err *err)
+{
+    double worst;
+    qst__ticker ticker;
+    qst__ticker_init(&ticker, NULL);
+    return qst__relax_scores(r, rng, &ticker, &worst, err);
+}
+
 /* Scores drawn for the case's own levels, relaxed, then rounded; `data`: the misfit told. */
 static qst_status find(const qst_ctx *ctx, void *data, qst_err *err)
 {
@@ -20,7 +29,9 @@ static qst_status find(const qst_ctx *ctx, void *data, qst_err *err)
     if (status == QST_OK) {
         qst__draw_scores(&s, 1, &rng);
         (void)qst__count_design(&s);
-        (void)qst__relax_scores(&r, &rng);
+        status = relax(&r, &rng, err);
+    }
+    if (status == QST_OK) {
         status = qst__round_scores(&r, &rng, &ticker, misfit, err);
     }
     qst__arena_free(&arena);
@@ -95,6 +106,18 @@ static void test_the_best_is_left_when_none_meets_all(void **state)
     assert_people_are_possible(&one);
 }
 
+/* Nobody in the first arm has a site. Then nothing is met, and possible people are left. */
+static void test_a_figure_without_a_value_is_not_met(void **state)
+{
+    (void)state;
+    case_make(&one, 2);
+    case_ask_of_nobody(&one, 1);
+    before = one;
+    assert_true(found_misfit() == HUGE_VAL);
+    assert_memory_equal(before.level, one.level, sizeof one.level);
+    assert_people_are_possible(&one);
+}
+
 static void test_the_seed_decides(void **state)
 {
     (void)state;
@@ -130,6 +153,7 @@ int main(void)
         cmocka_unit_test(test_all_figures_are_met),
         cmocka_unit_test(test_narrower_ranges_are_met_too),
         cmocka_unit_test(test_the_best_is_left_when_none_meets_all),
+        cmocka_unit_test(test_a_figure_without_a_value_is_not_met),
         cmocka_unit_test(test_the_seed_decides),
         cmocka_unit_test(test_survives_lack_of_memory),
         cmocka_unit_test(test_can_be_stopped),

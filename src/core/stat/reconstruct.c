@@ -134,8 +134,10 @@ static qst_status find_scores(
     qst__relaxed relaxed;
     qst_status status = qst__relaxed_make(&arena, s, &relaxed, err);
     for (int k = 0; status == QST_OK && *misfit_out > 0 && k < N_DRAWS; k++) {
+        double worst;
         qst__draw_scores(s, 1 + k / 2.0, rng);
-        if (qst__relax_scores(&relaxed, rng) < IMPOSSIBLE || k == N_DRAWS - 1) {
+        status = qst__relax_scores(&relaxed, rng, ticker, &worst, err);
+        if (status == QST_OK && (worst < IMPOSSIBLE || k == N_DRAWS - 1)) {
             status = qst__round_scores(&relaxed, rng, ticker, misfit_out, err);
         }
     }

@@ -14,6 +14,8 @@
 #include "base/base.h"
 #include "la/la.h"
 
+#include <math.h>
+
 /* The addresses of this subject's random numbers: replicate is the attempt, variable the stage. */
 #define QST__PURPOSE_RECONSTRUCT 20
 
@@ -79,7 +81,7 @@ bool qst__is_possible(const qst__search *s, int32_t i);
  * is; the same with -sign takes it out. Half the difference of the figures between the two signs is
  * the nudge's effect without the figures' curvature, but with its own squares: nudges of different
  * people add up so. */
-void qst__lean(qst__search *s, const qst__nudge *nudge, int sign);
+void qst__lean(qst__search *s, const qst__nudge *nudge, int32_t sign);
 
 /* Counts all sums afresh. */
 void qst__count_all(qst__search *s);
@@ -132,13 +134,17 @@ static inline double qst__half(const qst_figure *figure)
  * last bit of a value. */
 #define QST__RIM 1e-5
 
-/* By how much a value lies outside a figure's box less its rim. */
+/* By how much a value lies outside a figure's box less its rim; HUGE_VAL where a figure has no
+ * value (NaN, such as the mean of nobody). */
 static inline double qst__excess(const qst_figure *figure, double value)
 {
     const double rim = QST__RIM * qst__half(figure);
     const double below = figure->low + rim - value;
     const double above = value - figure->high + rim;
     const double excess = below > above ? below : above;
+    if (isnan(value)) {
+        return HUGE_VAL;
+    }
     return excess > 0 ? excess : 0;
 }
 
@@ -177,10 +183,19 @@ QST_MUST_USE qst_status qst__relaxed_make(
 /* Notes how far the figures are from the middle of their ranges. */
 void qst__note_misses(qst__relaxed *r);
 
+/* How a nudge is taken (sign 1) and taken back (-1): qst__do_nudge() or qst__lean(). */
+typedef void qst__taking(qst__search *s, const qst__nudge *nudge, int32_t sign);
+
+/* What a nudge does to each figure: half the difference between the nudge taken and taken back, in
+ * half-widths. */
+void qst__measure(qst__relaxed *r, qst__taking *take, const qst__nudge *nudge, double *effect_out);
+
 /* Moves totals in parts of a point until all figures are within their ranges as far as they go, and
- * keeps them and the goal in r. Returns the largest of the goal's misses: above 1 these levels and
- * numbers of answers have no solution nearby. */
-double qst__relax_scores(qst__relaxed *r, qst_rng *rng);
+ * keeps them and the goal in r. *worst_out: the largest of the goal's misses; above 1 these levels
+ * and numbers of answers have no solution nearby, HUGE_VAL: some figure has no value, or
+ * QST_ECANCEL. Totals are whole again in any case. */
+QST_MUST_USE qst_status qst__relax_scores(
+    qst__relaxed *r, qst_rng *rng, qst__ticker *ticker, double *worst_out, qst_err *err);
 
 /* Whole totals near to the relaxed ones, up or down by chance where they lie between. */
 void qst__round_totals(qst__relaxed *r, qst_rng *rng);

@@ -117,20 +117,17 @@ static void set_fineness(qst__relaxed *r, int32_t fineness)
 
 /* ---- Steps ---- */
 
-/* Half the difference of the figures between a point more and a point less. */
-static void measure_step(qst__relaxed *r, int32_t i, int visit, double *step)
+void qst__measure(qst__relaxed *r, qst__taking *take, const qst__nudge *nudge, double *effect_out)
 {
     qst__search *s = r->s;
-    qst__nudge nudge = {.i = i};
-    nudge.points[visit] = s->fineness;
-    for (int sign = -1; sign <= 1; sign += 2) {
-        qst__do_nudge(s, &nudge, sign);
+    for (int32_t sign = -1; sign <= 1; sign += 2) {
+        take(s, nudge, sign);
         qst__figures(s);
         for (int32_t k = 0; k < r->n_figures; k++) {
             const double half_change = sign * s->value[k] / (2 * qst__half(&s->plan->figures[k]));
-            step[k] = sign < 0 ? half_change : step[k] + half_change;
+            effect_out[k] = sign < 0 ? half_change : effect_out[k] + half_change;
         }
-        qst__do_nudge(s, &nudge, -sign);
+        take(s, nudge, -sign);
     }
 }
 
@@ -144,7 +141,9 @@ static void measure_steps(qst__relaxed *r)
 {
     for (int32_t i = 0; i < r->s->plan->n_people; i++) {
         for (int v = 0; v < QST_N_VISITS; v++) {
-            measure_step(r, i, v, step_at(r, i, v));
+            qst__nudge nudge = {.i = i};
+            nudge.points[v] = r->s->fineness;
+            qst__measure(r, qst__do_nudge, &nudge, step_at(r, i, v));
         }
     }
 }
@@ -228,7 +227,7 @@ static bool improve(qst__relaxed *r, int q, double stiffness, double *value)
 }
 
 /* Multipliers and goal for the q-th powers, by way of the smaller ones. Returns the goal's largest
- * miss. */
+ * miss; a goal that is NaN misses by HUGE_VAL. */
 static double find_goal(qst__relaxed *r, int q, double stiffness)
 {
     double worst = 0;
@@ -241,7 +240,7 @@ static double find_goal(qst__relaxed *r, int q, double stiffness)
         }
     }
     for (int32_t k = 0; k < r->n_figures; k++) {
-        const double size = fabs(r->goal[k]);
+        const double size = isnan(r->goal[k]) ? HUGE_VAL : fabs(r->goal[k]);
         worst = size > worst ? size : worst;
     }
     return worst;
@@ -284,17 +283,25 @@ static double bounded_share(const qst__relaxed *r)
     return size > limit ? limit / size : 1;
 }
 
+/* A change without a value is not done. */
+static void change_total(qst__relaxed *r, int32_t i, int visit, double parts)
+{
+    qst__nudge nudge = {.i = i};
+    if (isfinite(parts)) {
+        nudge.points[visit] = (int32_t)floor(parts);
+        qst__do_nudge(r->s, &nudge, 1);
+        if (!qst__is_possible(r->s, i)) {
+            qst__do_nudge(r->s, &nudge, -1);
+        }
+    }
+}
+
 static void do_change(qst__relaxed *r, double share, qst_rng *rng)
 {
     for (int32_t i = 0; i < r->s->plan->n_people; i++) {
         for (int v = 0; v < QST_N_VISITS; v++) {
             const double parts = share * change_of(r, i, v) * r->s->fineness;
-            qst__nudge nudge = {.i = i};
-            nudge.points[v] = (int32_t)floor(parts + qst_rng_uniform(rng));
-            qst__do_nudge(r->s, &nudge, 1);
-            if (!qst__is_possible(r->s, i)) {
-                qst__do_nudge(r->s, &nudge, -1);
-            }
+            change_total(r, i, v, parts + qst_rng_uniform(rng));
         }
     }
 }
@@ -317,19 +324,25 @@ static bool step_nearer(qst__relaxed *r, qst_rng *rng)
     return false;
 }
 
-double qst__relax_scores(qst__relaxed *r, qst_rng *rng)
+qst_status qst__relax_scores(
+    qst__relaxed *r, qst_rng *rng, qst__ticker *ticker, double *worst_out, qst_err *err)
 {
+    qst_status status = QST_OK;
+    bool is_nearer = true;
     set_fineness(r, r->fineness);
-    for (int k = 0; k < N_STEPS && step_nearer(r, rng); k++) {
+    for (int k = 0; status == QST_OK && is_nearer && k < N_STEPS; k++) {
+        is_nearer = step_nearer(r, rng);
+        status = qst__tick(ticker, err);
     }
-    for (int k = 0; k < N_CENTRINGS; k++) {
+    for (int k = 0; status == QST_OK && k < N_CENTRINGS; k++) {
         (void)centre(r, POWER, POWER_STIFFNESS);
         do_change(r, bounded_share(r), rng);
+        status = qst__tick(ticker, err);
     }
-    const double worst = centre(r, POWER, POWER_STIFFNESS);
+    *worst_out = status == QST_OK ? centre(r, POWER, POWER_STIFFNESS) : HUGE_VAL;
     qst__copy_totals(r->s, r->totals);
     set_fineness(r, 1);
-    return worst;
+    return status;
 }
 
 void qst__round_totals(qst__relaxed *r, qst_rng *rng)

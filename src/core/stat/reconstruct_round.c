@@ -35,6 +35,7 @@ typedef struct {
     qst__nudge *nudges;
     double *effects;   /* of each nudge on the figures, divided by `room`: a column of A */
     double *room;      /* what a goal leaves of the half-width */
+    double *lack;      /* what the figures lack of their goals, in `room` */
     qst_mat factor;    /* R of the lattice */
     qst_mat multiples; /* columns of c for its basis */
     double *target;    /* n_nudges, in the basis of R */
@@ -57,7 +58,8 @@ static qst_status make_rounding(qst__arena *arena, qst__relaxed *r, rounding *p,
             arena, (1 + QST_N_VISITS) * n_people, sizeof *p->order, &p->order, err);
     }
     if (status == QST_OK) {
-        status = qst__arena_array(arena, 6 * most + n_figures, sizeof *p->target, &p->target, err);
+        status =
+            qst__arena_array(arena, 6 * most + 2 * n_figures, sizeof *p->target, &p->target, err);
     }
     if (status == QST_OK) {
         status = qst__mat_make(arena, most, most, &p->factor, err);
@@ -73,6 +75,7 @@ static qst_status make_rounding(qst__arena *arena, qst__relaxed *r, rounding *p,
         p->best = p->target + 4 * most;
         p->pivots = p->target + 5 * most;
         p->room = p->target + 6 * most;
+        p->lack = p->room + n_figures;
     }
     return status;
 }
@@ -80,16 +83,11 @@ static qst_status make_rounding(qst__arena *arena, qst__relaxed *r, rounding *p,
 /* ---- The lattice ---- */
 
 /* Effect of a nudge on the figures, whose squares are its own and whose curvature is left out. */
-static void measure(rounding *p, const qst__nudge *nudge, double *effect)
+static void measure_in_room(rounding *p, const qst__nudge *nudge, double *effect)
 {
-    for (int sign = -1; sign <= 1; sign += 2) {
-        qst__lean(p->s, nudge, sign);
-        qst__figures(p->s);
-        for (int32_t k = 0; k < p->r->n_figures; k++) {
-            const double unit = 2 * qst__half(&p->s->plan->figures[k]) * p->room[k];
-            effect[k] = (sign < 0 ? 0 : effect[k]) + sign * p->s->value[k] / unit;
-        }
-        qst__lean(p->s, nudge, -sign);
+    qst__measure(p->r, qst__lean, nudge, effect);
+    for (int32_t k = 0; k < p->r->n_figures; k++) {
+        effect[k] /= p->room[k];
     }
 }
 
@@ -115,7 +113,7 @@ static void take_nudge(rounding *p, int32_t i, uint32_t which, qst_rng *rng)
 {
     const qst__nudge nudge = draw_nudge(p, i, which, rng);
     if (can_take(p, &nudge)) {
-        measure(p, &nudge, p->effects + (ptrdiff_t)p->n_nudges * p->r->n_figures);
+        measure_in_room(p, &nudge, p->effects + (ptrdiff_t)p->n_nudges * p->r->n_figures);
         p->nudges[p->n_nudges++] = nudge;
     }
 }
@@ -174,12 +172,11 @@ static void aim(rounding *p)
 {
     const ptrdiff_t n = p->n_nudges;
     const int32_t n_figures = p->r->n_figures;
-    double *lack = p->r->trial;
     for (int32_t k = 0; k < n_figures; k++) {
-        lack[k] = (p->r->goal[k] - p->r->miss[k]) / p->room[k];
+        p->lack[k] = (p->r->goal[k] - p->r->miss[k]) / p->room[k];
     }
     for (ptrdiff_t j = 0; j < n; j++) {
-        p->c[j] = product(p->effects + j * n_figures, lack, n_figures) + p->ease * p->ease / 2;
+        p->c[j] = product(p->effects + j * n_figures, p->lack, n_figures) + p->ease * p->ease / 2;
     }
     for (ptrdiff_t j = 0; j < n; j++) {
         p->target[j] = product(p->multiples.data + j * n, p->c, n);
@@ -205,6 +202,20 @@ static void solve(rounding *p, double shift, qst_rng *rng)
     }
 }
 
+/* More points than the scale is long leave nobody's total possible, and could overflow the sums.
+ * Where a figure has no value multiples are NaN, which no whole number is. */
+static bool is_solution(const rounding *p, const double *c)
+{
+    const qst_cohort_plan *plan = p->s->plan;
+    const double most_times = ((double)plan->max - plan->min) * plan->n_items;
+    for (int32_t j = 0; j < p->n_nudges; j++) {
+        if (!(fabs(c[j]) <= most_times)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Does or undoes all nudges; false if somebody's total is not possible then. */
 static bool do_nudges(rounding *p, const double *c, int sign)
 {
@@ -218,14 +229,24 @@ static bool do_nudges(rounding *p, const double *c, int sign)
     return possible;
 }
 
+/* What p->c would leave, HUGE_VAL if some total were not possible. */
+static double misfit_of_solution(rounding *p)
+{
+    if (!is_solution(p, p->c)) {
+        return HUGE_VAL;
+    }
+    const double misfit = do_nudges(p, p->c, 1) ? qst__misfit(p->s) : HUGE_VAL;
+    (void)do_nudges(p, p->c, -1);
+    return misfit;
+}
+
 /* The best of some solutions is done, be it worse than what was. */
 static double try_solutions(rounding *p, qst_rng *rng)
 {
     double least = HUGE_VAL;
     for (int k = 0; k < N_TRIALS && least > 0; k++) {
         solve(p, k == 0 ? 0 : LARGEST_SHIFT * qst_rng_uniform(rng), rng);
-        const double misfit = do_nudges(p, p->c, 1) ? qst__misfit(p->s) : HUGE_VAL;
-        (void)do_nudges(p, p->c, -1);
+        const double misfit = misfit_of_solution(p);
         if (misfit < least) {
             least = misfit;
             memcpy(p->best, p->c, sizeof *p->c * (size_t)p->n_nudges);
@@ -259,7 +280,8 @@ static double do_round(rounding *p, double misfit, qst_rng *rng)
     return try_solutions(p, rng);
 }
 
-/* Rounds from one rounding of the relaxed totals; *least and what is kept follow. */
+/* Rounds from one rounding of the relaxed totals; *least and what is kept follow. Something is kept
+ * even where no misfit is finite. */
 static qst_status go_rounds(
     rounding *p, double *least, qst_rng *rng, qst__ticker *ticker, qst_err *err)
 {
@@ -267,7 +289,7 @@ static qst_status go_rounds(
     qst__round_totals(p->r, rng);
     double misfit = qst__misfit(p->s);
     for (int k = 0; status == QST_OK && *least > 0 && k <= N_ROUNDS; k++) {
-        if (misfit < *least) {
+        if (misfit <= *least) {
             *least = misfit;
             qst__copy_totals(p->s, p->kept);
         }

@@ -72,7 +72,7 @@ void qst__do_nudge(qst__search *s, const qst__nudge *nudge, int32_t times)
     count_person(s, nudge->i, 1);
 }
 
-void qst__lean(qst__search *s, const qst__nudge *nudge, int sign)
+void qst__lean(qst__search *s, const qst__nudge *nudge, int32_t sign)
 {
     qst__cell gain = {0};
     for (int after = 0; after <= 1; after++) {
