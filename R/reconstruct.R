@@ -60,7 +60,7 @@
 #' dir <- system.file("extdata", "lemogne2020", package = "questrial")
 #' # As printed the tables contradict one another:
 #' try(reconstruct(published(dir), seed = 1))
-#' # cohort <- reconstruct(published(dir, repaired = TRUE), seed = 1) # ten seconds
+#' # cohort <- reconstruct(published(dir, repaired = TRUE), seed = 1) # some ten seconds
 #' }
 #' @export
 reconstruct <- function(published, seed = NULL, skip = c(0.12, 0.05), correlation = -0.42,

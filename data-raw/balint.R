@@ -1,7 +1,8 @@
 # Makes data/balint.rda again from the printed tables in inst/extdata/lemogne2020.
 # Run in the package's folder with the package installed: Rscript data-raw/balint.R
-# Takes ten seconds. The cohort shipped is kept as it was first made, by an earlier search: its
-# figures stand in vignettes and tests. This gives other people with the same printed figures.
+# Takes ten seconds. The cohort shipped is kept as the search before the present one made it: its
+# figures stand in vignettes and tests. The present one gives other people with the same printed
+# figures.
 library(questrial)
 
 printed <- published("inst/extdata/lemogne2020", repaired = TRUE)
