@@ -11,6 +11,12 @@ exact_counts <- function(tables, at) {
 
 # Does a number round to what a cell prints? NA where either is missing.
 rounds_to <- function(tables, value, at) {
+  ends <- cell_ends(tables, at)
+  value >= ends$low & value <= ends$high
+}
+
+# The least and the greatest number that print as some cells do, with a hair for ties.
+cell_ends <- function(tables, at) {
   cells <- tables$cells
   unit <- 10^-cells$decimals[at]
   printed <- cells$digits[at] * unit
@@ -18,9 +24,10 @@ rounds_to <- function(tables, value, at) {
   below <- cells$kind[at] == cell_kinds[["below"]]
   above <- cells$kind[at] == cell_kinds[["above"]]
   reach <- if (tables$truncated) c(0, 1) else c(0.5, 0.5)
-  low <- ifelse(below, 0, printed - reach[[1]] * unit * !above)
-  high <- ifelse(above, Inf, printed + reach[[2]] * unit * !below)
-  value >= low - hair & value <= high + hair
+  list(
+    low = ifelse(below, 0, printed - reach[[1]] * unit * !above) - hair,
+    high = ifelse(above, Inf, printed + reach[[2]] * unit * !below) + hair
+  )
 }
 
 # ---- The flow of participants ----
@@ -141,7 +148,7 @@ audit_counts <- function(tables, published) {
 
 # The rows of counts.csv: their cells (`n_at`, `percent_at`), the count `n`, which `group` (a
 # variable in an arm) and which `line` (a level in all arms) they are of, and `sum`, all of the
-# group, NA unless every level that the variable has is counted there.
+# group, NA unless the variable has several levels and every one is counted there.
 counted_cells <- function(tables, published) {
   counts <- published$counts
   at <- tables$at$counts
@@ -158,24 +165,40 @@ counted_cells <- function(tables, published) {
   rows$line <- numbered(rows$variable, rows$level)
   n_levels <- tabulate(match(rows$variable[!duplicated(rows$line)], rows$variable), nrow(rows))
   rows$n_levels <- n_levels[match(rows$variable, rows$variable)]
+  rows$is_missing <- is_missing_level(rows$level)
   rows$sum <- sums_by(rows$n, rows$group)
-  rows$sum[tabulate(rows$group)[rows$group] < rows$n_levels] <- NA
+  rows$sum[tabulate(rows$group)[rows$group] < rows$n_levels | rows$n_levels == 1] <- NA
   rows
+}
+
+# Levels that are no level: people of whom it is not known.
+is_missing_level <- function(level) {
+  grepl(paste0(
+    "^(missing|unknown|unspecified|n/?a$|not (available|given|known|recorded|reported|stated)",
+    "|no (answer|data|information|response)|fehlend|unbekannt|keine angabe|inconnu|manquant",
+    "|non renseign|desconocido|onbekend)"
+  ), trimws(level), ignore.case = TRUE)
 }
 
 sums_by <- function(x, by) {
   as.vector(rowsum(as.numeric(x), by, reorder = FALSE))[match(by, unique(by))]
 }
 
-# Adds what the percentages are shares of: the arm's `size` and its cell `size_at`, and `of`: "arm",
-# "counted" (the sum of the levels: some people have none), "row" (the level in all arms), NA where
-# nothing fits. `is_whole`: the levels take in the whole arm, at least in half of the arms.
-# `all_fit`: each level of the group has a percentage, and it is of the arm.
+# Adds what the percentages are shares of: the arm's `size` and its cell `size_at`, and `of`:
+# "arm", "counted" (the sum of the levels: some people have none), "row" (the level in all arms),
+# NA where nothing fits. `in_base`: is a level part of that sum? Not one of those whose level is
+# missing, if that fits better. `is_whole`: the levels take in the whole arm, at least in half of
+# the arms; `is_most`: in more of them; `is_told`: they do in all, or all percentages are of them,
+# so that no level is left out. `all_fit`: each level of the group has a percentage, and it is of
+# the arm; `fits_size`: in all arms.
 find_wholes <- function(tables, published, counted) {
   in_arm <- counted$arm != ""
   line_sum <- sums_by(ifelse(in_arm, counted$n, 0), counted$line)
   fits <- function(whole) rounds_to(tables, 100 * counted$n / whole, counted$percent_at) %in% TRUE
-  by_sum <- sums_by(fits(counted$sum), counted$group)
+  counted$in_base <- !counted$is_missing | !is_of_known(counted, fits)
+  base <- sums_by(ifelse(counted$in_base, counted$n, 0), counted$group)
+  base <- ifelse(is.na(counted$sum) | !counted$in_base, counted$sum, base)
+  by_sum <- sums_by(fits(base), counted$group)
   by_row <- sums_by(fits(line_sum) & in_arm, counted$variable)
   n_percents <- sums_by(!is.na(counted$percent_at + counted$n), counted$variable)
   counted$n_percents <- n_percents
@@ -188,30 +211,75 @@ find_wholes <- function(tables, published, counted) {
   by_arm <- sums_by(fits(counted$size), counted$group)
   counted$of <- ifelse(is.na(counted$size) | by_sum > by_arm, "counted", "arm")
   best <- sums_by(
-    ifelse(counted$of == "arm", fits(counted$size), fits(counted$sum)), counted$variable
+    ifelse(counted$of == "arm", fits(counted$size), fits(base)), counted$variable
   )
   counted$of[n_percents >= 4 & best < n_percents / 4] <- NA
   counted$of[by_row > best] <- "row"
+  whole <- list(arm = counted$size, counted = base, row = line_sum)
+  is_off <- Reduce(`|`, lapply(names(whole), function(of) {
+    counted$of %in% of & !is.na(counted$percent_at + counted$n + whole[[of]]) & !fits(whole[[of]])
+  }))
+  counted$of[of_unprinted(tables, counted, is_off)] <- NA
   counted$all_fit <- by_arm == tabulate(counted$group)[counted$group]
   known <- in_arm & !is.na(counted$sum + counted$size)
   adds_up <- sums_by(known & counted$sum == counted$size, counted$variable)
   counted$is_whole <- counted$n_levels > 1 & 2 * adds_up >= sums_by(known, counted$variable)
+  of_sum <- n_percents > 0 & sums_by(fits(base), counted$variable) == n_percents
+  n_known <- sums_by(known, counted$variable)
+  counted$is_most <- 2 * adds_up > n_known
+  counted$is_told <- of_sum | (n_known > 0 & adds_up == n_known)
+  of_size <- sums_by(fits(counted$size), counted$variable) == n_percents
+  counted$fits_size <- of_size & (n_percents > 0 | !any(known) | any(counted$is_told & known))
   counted
+}
+
+# Are the percentages of a variable shares of those whose level is not missing?
+is_of_known <- function(counted, fits) {
+  known <- sums_by(ifelse(counted$is_missing, 0, counted$n), counted$group)
+  others <- !counted$is_missing
+  sums_by(others & fits(known), counted$variable) > sums_by(others & fits(counted$sum),
+    counted$variable)
+}
+
+# Which rows have percentages that may be of people whose number is not printed (those without a
+# level are nowhere counted, or Table 1 is of more than are printed elsewhere), though of nobody
+# that is? Those of the groups with contradictions (`is_off`) in which one whole number fits all
+# percentages. Of a group's only one nearly any number does: it may be of up to a fifth fewer than
+# the arm; of any, if the arm's size is not printed; of more or fewer if others of the arm or
+# variable are so too.
+of_unprinted <- function(tables, counted, is_off) {
+  shown <- !is.na(counted$percent_at + counted$n) & !counted$is_missing
+  ends <- lapply(cell_ends(tables, counted$percent_at), `/`, 100)
+  by_group <- function(x, default, most) {
+    x[!shown] <- default
+    as.vector(tapply(x, counted$group, most))[counted$group]
+  }
+  least <- by_group(ifelse(counted$n > 0, counted$n / ends$high, ends$low * Inf), 0, max)
+  most <- by_group(ifelse(counted$n > 0, counted$n / pmax(ends$low, 0), Inf), Inf, min)
+  whole <- pmax(ceiling(least), by_group(counted$n, 0, max))
+  is_single <- sums_by(shown & counted$n > 0, counted$group) < 2
+  of_fewer <- floor(pmin(most, counted$size)) >= pmax(whole, ceiling(0.8 * counted$size))
+  fits <- whole <= most & (!is_single | is.na(counted$size) | of_fewer)
+  is_more <- (is_off & counted$n / counted$size > ends$high & whole <= most) %in% TRUE
+  is_fewer <- (is_off & counted$n / counted$size < ends$low & whole <= most) %in% TRUE
+  fits[sums_by(is_more, counted$arm) > 1 & is_more] <- TRUE
+  fits[sums_by(is_fewer, counted$variable) > 1 & is_fewer] <- TRUE
+  sums_by(is_off, counted$group) > 0 & fits %in% TRUE
 }
 
 # The sizes of the arms that the counts are of: n of an outcome's means or of a step of the flow,
 # whichever fits the percentages of all variables best, or better those of one; where percentages
 # do not tell, the sums of the levels. A sum above the size is a contradiction like a percentage
 # that does not fit; one below it is not, for some people may have no level. `told`: how many
-# percentages of the group fit whatever its size. A list by row of `counted`: `n` and its cell `at`,
-# 0 where it is a sum of the arms that is not printed; `n_printed`, how often it is; `n_sizes`, how
-# many numbers are printed for the arm; `is_printed`, whether the sum of levels is one of them;
-# `is_sure`, whether no other size fits the variable as well.
+# percentages of the group fit whatever its size. A list by row of `counted`: `n` and its cell
+# `at`, 0 where it is a sum of the arms that is not printed; `n_printed`, how often it is;
+# `n_sizes`, how many numbers are printed for the arm; `is_printed`, whether the sum of levels is
+# one of them; `is_sure`, whether no other size fits the variable as well.
 arm_sizes <- function(candidates, counted, fits, told) {
   place <- match(counted$arm, colnames(candidates$n))
   first <- !duplicated(counted$group)
   n_groups <- sum(first)
-  sum <- ifelse(counted$n_levels > 1, counted$sum, NA)
+  sum <- counted$sum
   score <- apply(candidates$n, 1, function(n) {
     size <- n[place]
     percents <- ifelse(is.infinite(told), 0, pmax(sums_by(fits(size), counted$group), told))
@@ -234,7 +302,8 @@ arm_sizes <- function(candidates, counted, fits, told) {
   )
 }
 
-# A row a candidate, of those with the same numbers the first, and no more than 50; a column an arm.
+# A row a candidate, of those with the same numbers the first, and no more than 50; a column an
+# arm.
 size_candidates <- function(tables, published) {
   means <- published$means
   overall <- which(means$variable == "" & means$level == "")
@@ -273,12 +342,13 @@ percent_checks <- function(counted) {
   of <- counted[!is.na(counted$percent_at) & !is.na(counted$of), ]
   in_arm <- counted$arm != ""
   groups <- split(counted$n_at, counted$group)
+  bases <- split(ifelse(counted$in_base, counted$n_at, NA), counted$group)
   lines <- split(counted$n_at[in_arm], factor(counted$line[in_arm], seq_len(max(counted$line))))
   arms <- split(counted$size_at[in_arm], counted$variable[in_arm])
   wholes <- lapply(seq_len(nrow(of)), function(k) {
     switch(of$of[[k]],
       arm = if (of$size_at[[k]] == 0) unique(arms[[of$variable[[k]]]]) else of$size_at[[k]],
-      counted = if (is.na(of$sum[[k]])) NA else setdiff(groups[[of$group[[k]]]], of$n_at[[k]]),
+      counted = others_of(of[k, ], groups, bases),
       row = if (of$arm[[k]] == "") NA else setdiff(lines[[of$line[[k]]]], of$n_at[[k]])
     )
   })
@@ -288,10 +358,21 @@ percent_checks <- function(counted) {
   )
 }
 
+# The other cells of the sum that a percentage is a share of.
+others_of <- function(row, groups, bases) {
+  if (is.na(row$sum)) {
+    return(NA)
+  }
+  cells <- if (row$in_base) bases[[row$group]] else groups[[row$group]]
+  setdiff(cells[!is.na(cells)], row$n_at)
+}
+
 # The levels add up to the arm, as far as the tables tell that they must.
 level_sum_checks <- function(counted) {
   groups <- counted[!duplicated(counted$group) & !is.na(counted$sum) & counted$n_levels > 1, ]
-  groups <- groups[which(groups$is_whole & groups$size_at > 0 & !may_differ(groups)), ]
+  groups <- groups[which(
+    groups$is_whole & groups$size_at > 0 & groups$sum > 0 & !may_differ(groups)
+  ), ]
   levels <- split(counted$n_at, counted$group)[groups$group]
   Map(new_check, "sum", groups$size_at, levels,
     check = "total", par = lengths(levels), figure = count_figure(groups, FALSE)
@@ -299,10 +380,11 @@ level_sum_checks <- function(counted) {
 }
 
 # Where may the levels be of other people than the arm's size? Of fewer, without those who have no
-# level, where percentages are of them, or are all of the arm and right, or do not tell (of the row,
-# or none); of more, before some were lost, where percentages or most variables say so, or another
-# table. But where the size is printed once (and for more people, nothing else) and the variables
-# agree on another one, it is more likely a misprint. All arms together are as each of them.
+# level, where percentages are of them, or are all of the arm and right, or do not tell (of the
+# row, or none); of more, before some were lost, where percentages or most variables say so, or
+# another table. But where the size is printed once (and for more people, nothing else) and the
+# variables agree on another one, it is more likely a misprint. All arms together are as each of
+# them.
 may_differ <- function(groups) {
   key <- paste(groups$arm, groups$size)
   variables <- function(compare) {
@@ -341,8 +423,8 @@ column_sum_checks <- function(counted) {
   )
 }
 
-# Where an outcome is of everybody in the arm and a variable takes in the whole arm, so are its
-# strata.
+# Where an outcome is of everybody in the arm and a variable takes in the whole arm, as in most
+# arms, so are its strata.
 stratum_size_checks <- function(tables, published, counted) {
   means <- published$means
   rows <- which(means$variable != "" & means$level != "" & !is.na(tables$at$means[, "n"]))
@@ -356,7 +438,8 @@ stratum_size_checks <- function(tables, published, counted) {
     key(means$outcome, means$variable, means$level, means$arm)
   )
   n <- exact_counts(tables, tables$at$means[all, "n"])
-  is_whole <- which(counted$sum[line] == counted$size[line] & n == counted$size[line] &
+  is_whole <- which(counted$is_most[line] & counted$sum[line] == counted$size[line] &
+    n == counted$size[line] &
     n == tables$everybody(means$arm[rows]))
   rows <- rows[is_whole]
   Map(new_check, "sum", tables$at$means[rows, "n"], counted$n_at[line[is_whole]],
@@ -371,26 +454,41 @@ count_test_checks <- function(tables, published, counted) {
   tests <- published$tests
   rows <- which(tests$test %in% c("chisq", "fisher") & tests$by %in% c("", "arm"))
   margins <- match(tests$outcome, names(tables$margins)[-1]) + 1L
+  with_missing <- counted$variable[counted$is_missing | (counted$sum < counted$size) %in% TRUE]
   unlist(lapply(rows, function(row) {
     test <- lapply(tests, `[[`, row)
     test$margin <- margins[[row]]
     at <- tables$at$tests[row, ]
     own <- counted[counted$variable == test$outcome, ]
-    sizes <- ifelse(own$is_sure, own$size_at, NA)[match(design_values(published, "arms"), own$arm)]
-    counts <- tested_counts(tables, published, test, at, sizes)
+    some_missing <- any(own$is_missing) || length(setdiff(with_missing, test$outcome)) > 0
+    of <- tested_tables(tables, published, test, at, own, some_missing)
     figure <- paste0(
       test$outcome, if (nzchar(test$level)) paste0(" (", test$level, ")"), " by ",
       if (nzchar(test$reference)) paste0(test$arm, ", ", test$reference) else "arm"
     )
-    if (test$test == "fisher") {
-      list(table_check("fisher", at[["p"]], counts, "fisher", figure))
+    checks_of <- if (test$test == "fisher") fisher_checks else chi_square_checks
+    choices <- lapply(of$tables, checks_of, at = at, figure = figure)
+    rests <- Filter(function(counts) counts$form == "totals" && !is.na(test$margin), of$tables)
+    if (length(choices) == 1 && of$is_sure && length(rests) == 0) {
+      return(choices[[1]])
+    }
+    bad <- vapply(choices, function(specs) sum(contradictions(tables, specs)), 0L)
+    if (length(bad) > 0 && min(bad) > 0) {
+      of$is_sure <- of$is_sure && !any(vapply(rests, rest_may_lack, NA, tables, at))
+    }
+    if (length(bad) > 0 && (of$is_sure || min(bad) == 0)) {
+      choices[[which.min(bad)]]
     } else {
-      chi_square_checks(at, counts, figure)
+      checks_of(NULL, at, figure)
     }
   }), recursive = FALSE)
 }
 
-chi_square_checks <- function(at, counts, figure) {
+fisher_checks <- function(counts, at, figure) {
+  list(table_check("fisher", at[["p"]], counts, "fisher", figure))
+}
+
+chi_square_checks <- function(counts, at, figure) {
   list(
     table_check("chisq", at[["statistic"]], counts, "chisq", figure),
     table_check("chisq_df", at[["df"]], counts, "df", figure),
@@ -404,26 +502,55 @@ chi_square_checks <- function(at, counts, figure) {
   )
 }
 
+# As the core numbers them.
+table_forms <- c("levels", "totals", "others")
+
 table_check <- function(kind, target, counts, check, figure, statistic = integer()) {
   if (!is.null(counts)) {
     new_check(kind, target, c(as.vector(t(counts$at)), statistic),
-      check = check, dims = dim(counts$at), par = as.numeric(counts$has_totals), figure = figure
+      check = check, dims = dim(counts$at), par = match(counts$form, table_forms) - 1,
+      figure = figure
     )
   }
 }
 
-# The table that a test is of, list(at, has_totals): cells, levels by arms, the last row of totals
-# if need be. NULL if it is not printed.
-tested_counts <- function(tables, published, test, at, sizes) {
-  counts <- if (is.na(test$margin)) {
-    step_counts(tables, published, test$outcome)
+# The tables that a test may be of, list(tables, is_sure): is it one of them? A table is list(at,
+# form): cells, levels by arms; the form says whether the last row holds totals, or all rows but
+# the first are one level. None if it is not printed.
+tested_tables <- function(tables, published, test, at, own, some_missing) {
+  of <- if (is.na(test$margin)) {
+    list(tables = list(step_counts(tables, published, test$outcome)), is_sure = TRUE)
   } else {
-    level_counts(tables, test, at, t(tables$margins[[test$margin]]), sizes)
+    sizes <- ifelse(own$is_sure & own$fits_size, own$size_at, NA)
+    sizes <- sizes[match(design_values(published, "arms"), own$arm)]
+    cells <- t(tables$margins[[test$margin]])
+    level_tables(tables, test, at, cells, sizes, any(own$is_told), some_missing)
+  }
+  of$tables <- c(of$tables, lapply(of$tables, without_empty_arms, tables))
+  of$tables <- lapply(of$tables, tested_arms, tables, published, test, at)
+  of$tables <- of$tables[!vapply(of$tables, is.null, NA)]
+  of
+}
+
+# An arm in which a variable makes no sense may be printed with 0; its people are no rest then.
+without_empty_arms <- function(counts, tables) {
+  n <- matrix(exact_counts(tables, counts$at), nrow(counts$at))
+  is_empty <- colSums(utils::head(n, -1) != 0) %in% 0
+  if (counts$form == "totals" && any(is_empty)) {
+    counts$is_empty <- is_empty
+    counts
+  }
+}
+
+tested_arms <- function(counts, tables, published, test, at) {
+  if (is.null(counts)) {
+    return(NULL)
   }
   pair <- setdiff(c(test$arm, test$reference), "")
   arms <- colnames(counts$at)
   listed <- published$counts$arm[published$counts$variable == test$outcome]
   compared <- if (length(pair) > 0) pair else arms[arms %in% listed | !any(arms %in% listed)]
+  compared <- setdiff(compared, arms[counts$is_empty %in% TRUE])
   kept <- intersect(compared, arms[colSums(is.na(counts$at)) == 0])
   is_of_all <- length(kept) == length(compared)
   if (length(kept) > 1 && (is_of_all || is_of_some_arms(tables, at, counts, length(kept)))) {
@@ -436,7 +563,7 @@ tested_counts <- function(tables, published, test, at, sizes) {
 # them, or because they are not printed: df must say that the test was of the rest only.
 is_of_some_arms <- function(tables, at, counts, n_arms) {
   df <- exact_counts(tables, at[["df"]])
-  !counts$has_totals && df %in% ((nrow(counts$at) - 1) * (n_arms - 1))
+  counts$form == "levels" && df %in% ((nrow(counts$at) - 1) * (n_arms - 1))
 }
 
 # Those who reached a step of the flow, or were lost (`completion`), and those who did not.
@@ -455,27 +582,75 @@ step_counts <- function(tables, published, outcome) {
     matrix(NA_integer_, 2, length(arms))
   }
   colnames(at) <- arms
-  list(at = at, has_totals = TRUE)
+  list(at = at, form = "totals")
 }
 
-# A level against the others where the test is of one, or only one is printed and df does not say
-# that there are more; all that are not printed as one more level where df says so.
-level_counts <- function(tables, test, at, cells, sizes) {
+# The printed levels, without or with those of people whose level is missing; a level against the
+# others, or with all that are not printed as one more, where the test is of one, only one is
+# printed or df says so. It is sure that the test is one of them where df or the counts tell that
+# all levels are printed, or nothing tells that some people have no level: they would not be in the
+# rest.
+level_tables <- function(tables, test, at, cells, sizes, is_told, some_missing) {
   cells[cells == 1L] <- NA
-  if (nzchar(test$level)) {
-    cells <- cells[rownames(cells) == test$level, , drop = FALSE]
-  }
   # Of a subgroup no counts are printed.
-  if (nrow(cells) == 0 || !test$variable %in% c("", test$outcome)) {
-    return(list(at = cells[0, 0, drop = FALSE]))
+  if (!test$variable %in% c("", test$outcome) || (nzchar(test$level) &&
+    !test$level %in% rownames(cells))) {
+    return(NULL)
   }
-  n_arms <- if (nzchar(test$reference)) 2 else sum(colSums(is.na(cells)) == 0)
+  levels <- cells[!is_missing_level(rownames(cells)), , drop = FALSE]
+  with_rest <- function(cells) list(at = rbind(cells, sizes), form = "totals")
+  if (nzchar(test$level)) {
+    level <- cells[test$level, , drop = FALSE]
+    others <- levels[rownames(levels) != test$level, , drop = FALSE]
+    against <- list(at = rbind(level, others), form = "others")
+    return(list(
+      tables = list(if (nrow(others) > 0) against else with_rest(level), with_rest(level)),
+      is_sure = is_told || (!some_missing && nrow(others) == 0)
+    ))
+  }
   df <- exact_counts(tables, at[["df"]])
-  has_totals <- (nrow(cells) == 1 && is.na(df)) || df %in% (nrow(cells) * (n_arms - 1))
-  if (nrow(cells) == 1 && !has_totals) {
-    cells <- cells[0, 0, drop = FALSE]
+  n_arms <- if (nzchar(test$reference)) 2 else sum(colSums(is.na(cells)) == 0)
+  df_is_of <- function(n_levels) df %in% ((n_levels - 1) * (n_arms - 1))
+  is_all <- nrow(levels) > 1 && (is_told || df_is_of(nrow(levels)))
+  has_rest <- df_is_of(nrow(levels) + 1) || (is.na(df) && !is_told)
+  rest_is_sure <- !some_missing && !anyNA(sizes) && nrow(levels) == 1
+  plain <- function(cells) list(list(at = cells, form = "levels"))
+  list(
+    tables = c(
+      if (is_all || (nrow(levels) > 1 && is.na(df))) plain(levels),
+      if (nrow(levels) < nrow(cells) && (is.na(df) || df_is_of(nrow(cells)))) plain(cells),
+      if (has_rest) list(with_rest(levels))
+    ),
+    is_sure = is_all || (has_rest && rest_is_sure)
+  )
+}
+
+# Could the chi-square of a level and the rest of each arm be right if some people, up to a
+# twentieth of the arm and two of a small one, had no level? They would be in no rest. From a grid
+# of how many those may be; Fisher's test is not looked at.
+rest_may_lack <- function(counts, tables, at) {
+  n <- exact_counts(tables, counts$at[1, ])
+  size <- exact_counts(tables, counts$at[2, ])
+  k <- length(n)
+  most <- pmin(pmax(2, floor(size / 20)), size - n)
+  if (nrow(counts$at) != 2 || k > 8 || anyNA(most) || any(most < 0)) {
+    return(TRUE)
   }
-  list(at = if (has_totals) rbind(cells, sizes) else cells, has_totals = has_totals)
+  ways <- lapply(most, function(most) unique(round(seq(0, most, length.out = 4))))
+  known <- size - t(as.matrix(expand.grid(ways)))
+  p <- sum(n) / colSums(known)
+  expected <- known * rep(p, each = k)
+  chi_square <- function(correction) {
+    off <- pmax(abs(n - expected) - correction, 0)
+    colSums(off^2 / expected) / (1 - p)
+  }
+  found <- range(chi_square(0), if (k == 2) chi_square(0.5), finite = TRUE)
+  is_p <- is.na(at[["statistic"]])
+  ends <- cell_ends(tables, at[[if (is_p) "p" else "statistic"]])
+  if (is_p) {
+    found <- rev(stats::pchisq(found, k - 1, lower.tail = FALSE))
+  }
+  is.na(ends$low) || (found[[1]] <= ends$high && found[[2]] >= ends$low)
 }
 
 # Which chi-square of a 2 x 2 table it was that came near to the printed one.
@@ -484,7 +659,7 @@ chi_square_notes <- function(tables, found) {
   rows <- which(checks$kind %in% c("chisq", "chisq_p") & checks$n == 4 & checks$n_rows == 2 &
     !is.na(found$value))
   n <- matrix(exact_counts(tables, tables$inputs[outer(1:4, checks$first[rows], `+`)]), 4)
-  totals <- checks$par1[rows] != 0
+  totals <- checks$par1[rows] == 1
   n[3:4, totals] <- n[3:4, totals] - n[1:2, totals]
   pearson <- colSums(n) * (n[1, ] * n[4, ] - n[2, ] * n[3, ])^2 /
     ((n[1, ] + n[2, ]) * (n[3, ] + n[4, ]) * (n[1, ] + n[3, ]) * (n[2, ] + n[4, ]))

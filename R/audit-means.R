@@ -96,11 +96,13 @@ is_everybody <- function(tables, means, total, parts) {
   )
 }
 
-# Does everybody in an arm, or in all for "", have a level?
+# Does everybody in an arm, or in all for "", have a level? In most arms it must be so: where some
+# people have none, as many as in another table may be others.
 is_counted <- function(tables, margin, arm) {
   arms <- if (nzchar(arm)) intersect(arm, rownames(margin)) else rownames(margin)
-  n <- exact_counts(tables, margin[arms, ])
-  length(n) > 0 && isTRUE(sum(n) == sum(tables$everybody(arms)))
+  n <- rowSums(matrix(exact_counts(tables, margin), nrow(margin)))
+  is_all <- n == tables$everybody(rownames(margin))
+  all(arms %in% rownames(margin)[is_all]) && 2 * sum(is_all, na.rm = TRUE) > nrow(margin)
 }
 
 total_checks <- function(tables, means, total, parts) {

@@ -41,8 +41,9 @@ new_scale <- function(model, df, flags = 0, note = "", q = stats::qt(0.5 + model
   list(q = q, df = df, flags = sum(row_flags[names(which(said))]) + flags, note = note)
 }
 
-# Rows that contradict themselves, and do not when their estimates are read as ratios, are ratios:
-# so they are taken in models of odds or rates whose design does not say; elsewhere a note asks.
+# Rows that contradict themselves, or agree but nearly, and do not when their estimates are read as
+# ratios, are ratios: so they are taken in models of odds or rates whose design does not say;
+# elsewhere a note asks.
 found_ratio <- function(tables, published, model) {
   rows <- published$model[model$rows, ]
   numbers <- printed_number(c(rows$estimate, rows$conf.low, rows$conf.high))
@@ -53,11 +54,14 @@ found_ratio <- function(tables, published, model) {
   as_ratio$is_ratio <- TRUE
   bad <- function(model) {
     scale <- found_scale(tables, published, model)
-    contradicted_rows(tables, published, model, list(scale))
+    is_near <- scale$flags %/% row_flags[["near_limits"]] %% 2 == 1
+    contradicted_rows(tables, published, model, list(scale)) + is_near
   }
   if (bad(model) == 0 || bad(as_ratio) > 0) {
     return(model)
   }
+  # Limits of ratios that agree are not limits of coefficients that are only near.
+  model$limits <- "wald"
   said <- nzchar(model_key(published, "model_exponentiated", model$name, ""))
   if (said || model$family == "gaussian") {
     model$note <- "agrees as a ratio: is model_exponentiated = yes in design.csv missing?"

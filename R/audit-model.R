@@ -1,5 +1,5 @@
-# Checks of regression tables: each row's figures from one another, and the model as a whole against
-# counts and means.
+# Checks of regression tables: each row's figures from one another, and the model as a whole
+# against counts and means.
 
 audit_model <- function(tables, published) {
   unlist(lapply(audited_models(published), function(model) {
@@ -179,8 +179,9 @@ is_whole_model <- function(tables, published, model) {
   all(is_whole) && sum(rows$variable == "") <= 1
 }
 
-# In which arms are those in the model the ones in the outcome's means? Where the model's n does not
-# say so they must be everybody: where some lack the outcome, as many others may lack a covariate.
+# In which arms are those in the model the ones in the outcome's means? Where the model's n does
+# not say so they must be everybody: where some lack the outcome, as many others may lack a
+# covariate; and of how many the means are must be printed, unless the model has no covariates.
 arms_of_all <- function(tables, published, model) {
   n <- outcome_n(published, model$outcome)
   variables <- published$model$variable[model$rows]
@@ -188,7 +189,7 @@ arms_of_all <- function(tables, published, model) {
     n[] <- sum(n) == model$n
     return(n == 1)
   }
-  is.na(n) | n >= tables$everybody(names(n)) | all(variables %in% c("", "arm"))
+  (n >= tables$everybody(names(n))) %in% TRUE | all(variables %in% c("", "arm"))
 }
 
 # Is each covariate of as many people in each arm as the outcome is, as far as n is printed?
@@ -212,10 +213,9 @@ outcome_n <- function(published, outcome) {
   stats::setNames(printed_number(published$means$n[outcome_rows(published, outcome, arms)]), arms)
 }
 
-# The covariate's means are of as many people as the outcome's.
+# The covariate's means are of as many people as the outcome's, as their printed n say.
 is_same_people <- function(published, variable, outcome) {
-  differs <- outcome_n(published, variable) != outcome_n(published, outcome)
-  any(published$means$outcome == variable) && !any(differs, na.rm = TRUE)
+  all((outcome_n(published, variable) == outcome_n(published, outcome)) %in% TRUE)
 }
 
 reference_cell <- function(tables, rows) {
@@ -323,6 +323,7 @@ ratio_checks <- function(tables, published, model) {
     pairs <- event_pairs(tables, model$outcome)
   }
   choices <- lapply(pairs, ratio_rows, tables = tables, published = published, model = model)
+  choices <- lapply(choices, without_own_limits, tables = tables, model = model)
   specs <- if (length(choices) == 2) {
     least_contradicted(tables, choices)
   } else {
@@ -340,6 +341,14 @@ event_pairs <- function(tables, outcome) {
   }
   first <- if (length(said) > 1) match(said[[2]], colnames(margin), 0L) else 1:2
   lapply(first[first > 0], function(k) list(unname(margin[, k]), unname(margin[, 3 - k])))
+}
+
+# Limits that are not said to be Wald's may be those of the profile likelihood, if any is not.
+without_own_limits <- function(specs, tables, model) {
+  specs <- specs[!vapply(specs, is.null, NA)]
+  is_limit <- endsWith(vapply(specs, `[[`, "", "kind"), "_limit")
+  may_be_own <- model$limits != "wald" && any(contradictions(tables, specs)[is_limit])
+  if (may_be_own) specs[!is_limit] else specs
 }
 
 ratio_rows <- function(pair, tables, published, model) {

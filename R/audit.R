@@ -18,11 +18,17 @@
 #'   `randomised = lost + moved + analysed`, separated by semicolons.
 #' * `total`: the levels of a variable add up to the arm, the arms to the total column. Which
 #'   table says how large the arms are (means of which outcome, which step) is seen from what fits.
-#' * `percent`: of the arm or, where people are missing, of those counted, or of the row, whichever
-#'   fits the most of a variable's percentages; those of something not printed are left alone.
+#' * `percent`: of the arm or, where people are missing, of those counted (without a level called
+#'   missing, unknown or not known, if that fits), or of the row, whichever fits the most of a
+#'   variable's percentages. People without a level are often nowhere counted: where one whole
+#'   number of people fits all of a variable's percentages in an arm, they are left alone. For a
+#'   variable of which one level is printed it may be up to a fifth less than the arm.
 #' * `chisq`, `fisher`: the test of the printed counts; the others of the arm are added where one
 #'   level is printed, or where df has a level more. A 2 x 2 table's chi-square may be with Yates's
 #'   correction or without, and the note says so. Fisher's test of a large table may be left out.
+#'   Where df, percentages or sizes do not tell that all levels are printed, a test that does not
+#'   fit may be of others too and is left alone; so is one of a single level that fits if a few
+#'   have no level, up to a twentieth of each arm or two people.
 #' * `p` of a printed statistic: where the counts give that statistic, they say it more exactly.
 #' * `stratum`, `analysed`: the same people, counted in two tables.
 #'
@@ -41,19 +47,21 @@
 #' many degrees of freedom as people less coefficients; if several rows follow other degrees of
 #' freedom, statistics are Wald's chi-square or estimates ratios, the note says so. Limits of odds
 #' and rates may be of the profile likelihood, as R gives them: where rows agree so, limits are
-#' asked only to lie near those of estimate and standard error, within a fifth of half the interval;
-#' the design's `model_limits` `wald` or `profile` (not asked at all) decides. Residuals of a
-#' linear model with arms as a factor sum to zero in each, so the constant and the coefficients,
-#' times the shares of their levels, give the arms' means: wrong labels show there. The outcome's
-#' standard deviations and the group sizes bound the standard errors from below, and give them where
-#' the arm and one covariate are all there is; not with `model_errors` `robust`. Models of odds and
-#' rates (`model_family`: `binomial`, `poisson`) by arm alone follow from the counts and means; of
-#' rates, only where the design says so: `model_offset` `no`, and for errors `model_errors` `model`.
+#' asked only to lie near those of estimate and standard error: within a fifth of half the
+#' interval, or more where the error of the logarithm is above 0.4, as of few events; the design's
+#' `model_limits` `wald` or `profile` (not asked at all) decides. Residuals of a linear model with
+#' arms as a factor sum to zero in each, so the constant and the coefficients, times the shares of
+#' their levels, give the arms' means: wrong labels show there. The outcome's standard deviations
+#' and the group sizes bound the standard errors from below, and give them where the arm and one
+#' covariate are all there is; not with `model_errors` `robust`. Models of odds and rates
+#' (`model_family`: `binomial`, `poisson`) by arm alone follow from the counts and means; of rates,
+#' only where the design says so: `model_offset` `no`, and for errors `model_errors` `model`.
 #'
 #' This is asked of models with every level of each factor in `counts.csv`, numeric covariates in
-#' `means.csv`, and nobody left out; of others rows are checked and nothing else. Where only arms
-#' are printed, without a constant, and some figure does not follow from the arms alone, the model
-#' is taken for one adjusted for terms that are not printed.
+#' `means.csv`, and nobody left out, as the `n` of outcome and covariates say (or `model_n`): type
+#' `n` wherever it is printed, if only at the head of a column. Of others rows are checked and
+#' nothing else. Where only arms are printed, without a constant, and some figure does not follow
+#' from the arms alone, the model is taken for one adjusted for terms that are not printed.
 #'
 #' @param published The printed tables, a [published()].
 #' @param truncated `TRUE` if numbers were cut off instead of rounded; `NULL`: as the design's key

@@ -1688,7 +1688,8 @@ typedef struct {
  * for as many as there are; `par` where said. Percentages of 100.
  */
 /* audit_counts.c. Lines of tables of counts (n_rows, n_cols) that hold nobody are left out; with
- * par[0] the last row is of totals and stands for what the rows above leave of them.
+ * par[0] 1 the last row is of totals and stands for what the rows above leave of them, with 2 all
+ * rows but the first are one.
  *   bounds      target is not below par[0] nor above par[1]; no inputs
  *   sum         target = sum of par[0] inputs less the sum of the others
  *   percent     part, ...: the part of the sum of the others; with par[0] of the sum of all

@@ -206,6 +206,25 @@ static void test_rows_that_follow_from_totals(void **state)
     assert_int_equal(case_audit(&c).verdict, QST_VERDICT_NONE);
 }
 
+/* All levels but the first are one. */
+static void test_a_level_against_the_others(void **state)
+{
+    (void)state;
+    static const int levels[] = {8, 5, 4, 100, 90, 80, 23, 35, 47};
+    static const int two[] = {8, 5, 4, 123, 125, 127};
+    audit_case c;
+    for (int kind = QST_CHECK_CHISQ; kind <= QST_CHECK_FISHER; kind++) {
+        case_init(&c, kind, "1.585");
+        case_add_table(&c, levels, 3, 3);
+        c.check.par[0] = 2;
+        assert_close(case_audit(&c).value, of_table(kind, "1.585", two, 2, 3).value, 1e-15, 0);
+    }
+    case_init(&c, QST_CHECK_CHISQ, "1.585");
+    case_add_table(&c, levels, 1, 3);
+    c.check.par[0] = 2;
+    assert_int_equal(case_audit(&c).verdict, QST_VERDICT_NONE);
+}
+
 static void test_lines_that_hold_nobody(void **state)
 {
     (void)state;
@@ -361,6 +380,7 @@ int main(void)
         cmocka_unit_test(test_either_correction_of_2_by_2),
         cmocka_unit_test(test_p_of_a_statistic),
         cmocka_unit_test(test_rows_that_follow_from_totals),
+        cmocka_unit_test(test_a_level_against_the_others),
         cmocka_unit_test(test_lines_that_hold_nobody),
         cmocka_unit_test(test_tables_that_are_none),
         cmocka_unit_test(test_fisher_as_in_r),

@@ -338,11 +338,19 @@ test_that("of a variable with one level printed the others are the rest of the a
   n <- list(site = site[1:2, ])
   tests$outcome <- "site"
   tests$df <- "4"
+  tests$p <- sprintf("%.3f", chisq.test(site)$p.value)
   found <- audit(printed_counts(
     counts_text(n, of = function(x) matrix(sizes, 3, nrow(x))), sizes,
     tests = tests
   ))
   expect_equal(of_check(found, "chisq")$recomputed, chisq.test(site)$p.value)
+  # Who is in no printed level may have another one, or none.
+  tests$p <- "0.99"
+  found <- audit(printed_counts(
+    counts_text(n, of = function(x) matrix(sizes, 3, nrow(x))), sizes,
+    tests = tests
+  ))
+  expect_identical(wrong(found), character())
   tests$df <- "2"
   found <- audit(printed_counts(
     counts_text(n, of = function(x) matrix(sizes, 3, nrow(x))), sizes,
@@ -359,6 +367,10 @@ test_that("a test may be of two arms, of one level, or of arms in which there is
   pair <- count_test(outcome = "site", arm = "c", reference = "a", p = "0.99")
   expect_equal(recomputed(pair, n), chisq.test(site[, c("c", "a")])$p.value)
   level <- count_test(outcome = "site", level = "west", p = "0.99")
+  expect_equal(
+    recomputed(level, list(site = site - 2)),
+    chisq.test(rbind(site["west", ] - 2, colSums(site[-3, ]) - 4))$p.value
+  )
   rest <- rbind(site["west", ], sizes - site["west", ])
   expect_equal(recomputed(level, n), chisq.test(rest)$p.value)
   of_site <- function(...) recomputed(count_test(outcome = "site", p = "0.99", ...), n)
@@ -602,4 +614,118 @@ test_that("levels of as many as another table has, or of more than all tables, a
   )
   outcomes <- list(baseline = c(8, 7), followup = c(7, 8), y = c(7, 8))
   expect_identical(wrong(audit(two_arms(n, outcomes))), character())
+})
+
+# ---- People whose number is not printed ----
+
+test_that("percentages of an arm whose size is not printed may be of people without a level", {
+  # One of 62 in b and five in c have no site, and nothing says how many there were.
+  n <- list(site = site - rbind(0, 0, c(0, 1, 5)))
+  counts <- counts_text(n, of = function(x) matrix(sizes, 3, nrow(x)))
+  expect_identical(wrong(audit(printed_counts(counts))), character())
+  # Nor does the n of those followed up.
+  expect_identical(wrong(audit(printed_counts(counts, sizes - 9))), character())
+  # No number of people has these.
+  counts$percent[[2]] <- "41.5"
+  expect_true("counts[2, percent]" %in% wrong(audit(printed_counts(counts))))
+  expect_identical(wrong(audit(printed_counts(counts, sizes))), "counts[2, percent]")
+})
+
+test_that("of one printed level, percentages may be of those who have one", {
+  n <- list(sex = sex["female", , drop = FALSE])
+  known <- sizes - c(2, 0, 9)
+  of_known <- counts_text(n, of = function(x) matrix(known, 3, 1))
+  expect_identical(wrong(audit(printed_counts(of_known, sizes))), character())
+  expect_identical(wrong(audit(printed_counts(of_known))), character())
+  # 31 are 53.1% of nobody's number, and 50.0% of more than there are.
+  for (percent in c("53.1", "50.0")) {
+    of_known$percent[[1]] <- percent
+    expect_identical(wrong(audit(printed_counts(of_known, sizes))), "counts[1, percent]")
+  }
+  # All of Table 1 may be of more than are printed elsewhere.
+  n$job <- three(yes = c(12, 20, 31))
+  before <- counts_text(n, of = function(x) matrix(sizes + 8, 3, 1))
+  expect_identical(wrong(audit(printed_counts(before, sizes))), character())
+})
+
+test_that("a level of those of whom it is not known is in percentages and tests or not", {
+  of_known <- function(x) matrix(colSums(x[1:2, ]), 3, 3)
+  n <- rbind(sex - 2, "not known" = c(4, 4, 4))
+  counts <- counts_text(list(sex = n), of = of_known)
+  counts$percent[7:9] <- c("", "6.5", "")
+  for (tested in list(n, n[1:2, ])) {
+    test <- suppressWarnings(chisq.test(tested))
+    tests <- count_test(
+      statistic = sprintf("%.3f", test$statistic), p = sprintf("%.3f", test$p.value)
+    )
+    for (df in c("", as.character(test$parameter))) {
+      found <- audit(printed_counts(counts, sizes, tests = cbind(tests, df = df)))
+      expect_identical(wrong(found), character())
+      expect_equal(of_check(found, "chisq")$recomputed, unname(test$statistic))
+    }
+  }
+  expect_equal(of_check(found, "percent")$recomputed[[1]], 100 * 29 / 56)
+  tests$statistic <- "9.999"
+  tests$p <- ""
+  counts$percent[[1]] <- "55.8"
+  found <- audit(printed_counts(counts, sizes, tests = tests))
+  expect_identical(wrong(found), c("counts[1, percent]", "tests[1, statistic]"))
+})
+
+test_that("levels that are not printed may be in a test, where nothing says that there are none", {
+  test <- chisq.test(site)
+  tests <- count_test(outcome = "site", statistic = sprintf("%.3f", test$statistic), p = "")
+  counts <- counts_text(list(site = site), of = function(x) matrix(sizes, 3, 3))
+  some <- counts[counts$level != "west", ]
+  expect_identical(wrong(audit(printed_counts(some, tests = tests))), character())
+  found <- audit(printed_counts(some, sizes, tests = tests))
+  expect_identical(of_check(found, "chisq")$verdict, "exact")
+  # All levels are printed, as percentages say.
+  tests$statistic <- "9.999"
+  expect_identical(wrong(audit(printed_counts(counts, tests = tests))), "tests[1, statistic]")
+})
+
+test_that("one level may be tested without a few who have none, not without many", {
+  known <- sizes - c(1, 0, 3)
+  n <- sex["female", , drop = FALSE]
+  test <- chisq.test(rbind(n, known - n))
+  tests <- count_test(statistic = sprintf("%.3f", test$statistic))
+  counts <- counts_text(list(sex = n), of = function(x) matrix(sizes, 3, 1))
+  for (p in c("", sprintf("%.4f", test$p.value))) {
+    tests$p <- p
+    expect_identical(wrong(audit(printed_counts(counts, sizes, tests = tests))), character())
+    tests$statistic <- ""
+  }
+  tests[c("statistic", "p")] <- list("13.999", "")
+  expect_identical(
+    wrong(audit(printed_counts(counts, sizes, tests = tests))), "tests[1, statistic]"
+  )
+})
+
+test_that("an arm with 0 where a variable makes no sense in it is in no test and no total", {
+  without <- sex
+  without[, "b"] <- 0
+  test <- chisq.test(sex[, c("a", "c")], correct = FALSE)
+  tests <- count_test(statistic = sprintf("%.3f", test$statistic), p = "")
+  for (levels in list(1:2, 1)) {
+    n <- list(sex = without[levels, , drop = FALSE])
+    counts <- counts_text(n, of = function(x) matrix(sizes, 3, nrow(x)))
+    counts$percent[counts$arm == "b"] <- ""
+    found <- audit(printed_counts(counts, sizes, tests = tests))
+    expect_identical(wrong(found), character())
+    expect_identical(of_check(found, "chisq")$verdict, "exact")
+  }
+})
+
+test_that("strata are not those of Table 1 where it is as large in one of the arms only", {
+  strata <- data.frame(
+    outcome = "y", variable = "sex", level = rep(rownames(sex), 3),
+    arm = rep(colnames(sex), each = 2), n = as.character(sex + c(1, -1)), mean = "5.0", sd = "2.0"
+  )
+  all <- cbind(sizes_text(colSums(sex) + c(0, 4, 5), "y"), variable = "", level = "")
+  printed <- function(means) printed_counts(counts_text(list(sex = sex)), means = means)
+  means <- rbind(all[names(strata)], strata)
+  expect_identical(wrong(audit(printed(means))), character())
+  means$n[1:3] <- colSums(sex)
+  expect_length(wrong(audit(printed(means))), 6)
 })

@@ -145,3 +145,26 @@ test_that("limits of the profile likelihood are not blamed on odds, wrong ones a
     expect_length(wrong_rows(audit_rows(rows, c(keys, model_limits = "profile"))), 0)
   }
 })
+
+test_that("limits of the profile likelihood are not blamed in small trials either", {
+  withr::local_seed(3)
+  for (repeated in 1:30) {
+    arm <- factor(rep(c("a", "b"), sample(8:14, 2)))
+    y <- stats::rbinom(length(arm), 1, ifelse(arm == "a", 0.25, 0.6))
+    if (min(table(arm, y)) < 2) {
+      next
+    }
+    fit <- glm(y ~ arm, binomial)
+    limits <- suppressMessages(confint(fit))
+    each <- coef(summary(fit))
+    rows <- data.frame(
+      variable = c("", "arm"), level = c("", "b"), reference = c("", "a"),
+      estimate = sprintf("%.3f", each[, 1]), conf.low = sprintf("%.2f", limits[, 1]),
+      conf.high = sprintf("%.2f", limits[, 2])
+    )
+    expect_identical(wrong_rows(audit_rows(rows, model_family = "binomial")), character())
+    # A width that no such error has.
+    rows$p <- sprintf("%.4f", 2 * stats::pnorm(-abs(each[, 1] / each[, 2]) * 1.3))
+    expect_gt(length(wrong_rows(audit_rows(rows, model_family = "binomial"))), 0)
+  }
+})

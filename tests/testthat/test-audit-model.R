@@ -369,3 +369,51 @@ test_that("where some of an arm lack the outcome, the means of the other arms ar
   tables$model$level[4:5] <- tables$model$level[5:4]
   expect_identical(wrong_cells(tables), c("means[2, mean]", "means[3, mean]"))
 })
+
+test_that("means without n may be of others than the model", {
+  for (seed in 1:3) {
+    tables <- lacking_trial(seed, 2)
+    tables$means$n <- ""
+    expect_identical(wrong_cells(tables), character())
+  }
+  data <- audited_trial(4)
+  lacks <- seq_len(nrow(data)) %in% c(3, 9, 20)
+  tables <- printed_trial(data, c("arm", "age"), fit = lm(change ~ arm + age, data[!lacks, ]))
+  of_age <- tables$means$outcome == "age"
+  tables$means[of_age, ] <- printed_means_of(data[!lacks, ], "age", 2)
+  tables$means$n[of_age] <- ""
+  expect_identical(wrong_cells(tables), character())
+})
+
+# ---- Small trials ----
+
+test_that("limits of the profile likelihood are not held against Wald's of the counts", {
+  tables <- printed_events(2, "binomial", 2, TRUE)
+  tables$model$std.error <- tables$model$statistic <- tables$model$p <- ""
+  n <- matrix(as.numeric(tables$counts$n), 2)
+  fit <- glm(t(n[2:1, ]) ~ factor(1:3), binomial)
+  tables$model[c("conf.low", "conf.high")] <- fixed(exp(suppressMessages(confint(fit))), 2)
+  expect_identical(wrong_cells(tables), character())
+  tables$design <- rbind(tables$design, data.frame(key = "model_limits", value = "wald"))
+  expect_gt(length(wrong_cells(tables)), 0)
+})
+
+test_that("errors of glm() are those of its last step but one", {
+  # R 4.2.2: summary() of 7 of 8 against 5 of 12 gives 1.2211 for sqrt(1/7 + 1/1 + 1/5 + 1/7).
+  y <- list(a = rep(c("yes", "no"), c(5, 7)), b = rep(c("yes", "no"), c(7, 1)))
+  data <- data.frame(arm = factor(rep(names(y), lengths(y))), well = factor(unlist(y)))
+  fit <- glm(well ~ arm, binomial, data)
+  tables <- list(
+    design = data.frame(
+      key = c("arms", "model_family", "model_outcome"), value = c("a; b", "binomial", "well: yes")
+    ),
+    counts = printed_counts_of(data, "well"),
+    model = printed_rows_of(fit, 6, row_labels(data, "arm"))
+  )
+  tables$model[c("conf.low", "conf.high", "statistic", "p")] <- ""
+  exact <- sqrt(1 / 7 + 1 + 1 / 5 + 1 / 7)
+  expect_gt(abs(as.numeric(tables$model$std.error[[2]]) / exact - 1), 1e-6)
+  expect_identical(wrong_cells(tables), character())
+  tables$model$std.error[[2]] <- "1.2195"
+  expect_identical(wrong_cells(tables), "model[2, std.error]")
+})

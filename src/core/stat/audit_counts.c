@@ -76,7 +76,19 @@ static double exact_count(const qst_printed *cell)
     return is_count ? (double)cell->digits : (double)NAN;
 }
 
-/* The counts as they stand; with par[0] the last row holds totals of the columns and becomes what
+/* par[0] of a test of counts. */
+enum { LEVELS, TOTALS, OTHERS };
+
+/* One row of all but the first. */
+static void merge_others(count_table *table)
+{
+    for (int k = 2 * table->n_cols; k < table->n_rows * table->n_cols; k++) {
+        table->n[table->n_cols + k % table->n_cols] += table->n[k];
+    }
+    table->n_rows = table->n_rows < 2 ? table->n_rows : 2;
+}
+
+/* The counts as they stand; with TOTALS the last row holds totals of the columns and becomes what
  * the rows above leave of them. False: too large, or a count that is none. */
 static bool read_counts(const qst__audit *audit, const qst_check *check, count_table *table)
 {
@@ -89,11 +101,14 @@ static bool read_counts(const qst__audit *audit, const qst_check *check, count_t
     bool is_valid = true;
     for (int k = 0; k < n_rows * n_cols; k++) {
         table->n[k] = exact_count(qst__input(audit, check, k));
-        const bool is_total = check->par[0] != 0.0 && k >= (n_rows - 1) * n_cols;
+        const bool is_total = (int)check->par[0] == TOTALS && k >= (n_rows - 1) * n_cols;
         for (int above = k - n_cols; is_total && above >= 0; above -= n_cols) {
             table->n[k] -= table->n[above];
         }
         is_valid = is_valid && table->n[k] >= 0.0;
+    }
+    if ((int)check->par[0] == OTHERS) {
+        merge_others(table);
     }
     return is_valid;
 }
