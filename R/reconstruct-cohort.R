@@ -8,9 +8,9 @@ search_cohort <- function(trial, figures, centre, settings) {
   codes <- c("kind", "outcome", "arm", "reference", "covariate", "level")
   terms <- rbind(as.integer(trial$terms$covariate), as.integer(trial$terms$level))
   model <- if (is.null(centre)) {
-    matrix(0, 0, 3)
+    matrix(0, 0, 4)
   } else {
-    cbind(centre$estimate, centre$se_low, centre$se_high)
+    cbind(centre$estimate, centre$se, centre$se_low, centre$se_high)
   }
   range <- answer_range(trial)
   found <- .Call(
@@ -18,8 +18,8 @@ search_cohort <- function(trial, figures, centre, settings) {
     as.integer(lengths(trial$levels)),
     c(
       n_asked(trial), range, length(trial$instrument$items), trial$n_lone, settings$correlation,
-      outcome_codes[[trial$model_outcome]], if (is.null(centre)) 0 else centre$ss_low,
-      if (is.null(centre)) 1 else centre$ss_high,
+      outcome_codes[[trial$model_outcome]],
+      if (is.null(centre)) c(0, 0, 1) else c(centre$ss, centre$ss_low, centre$ss_high),
       stats::qt(0.975, sum(trial$sizes) - nrow(trial$terms) - 1), settings$attempts
     ),
     settings$skip, start,
@@ -101,6 +101,7 @@ warn_of_misses <- function(found, figures) {
     return(invisible())
   }
   excess <- pmax(figures$low - found$values, found$values - figures$high) / half_of(figures)
+  excess[is.nan(excess)] <- Inf
   missed <- order(-excess)[seq_len(sum(excess > 0))]
   qst_warn("convergence", c(
     sprintf(
@@ -229,7 +230,7 @@ small_groups <- function(published, arm) {
 all_figures <- function(published, figures, found, answers) {
   searched <- data.frame(
     figure = figures$figure, printed = figures$printed, value = found$values,
-    met = found$values >= figures$low & found$values <= figures$high
+    met = !is.nan(found$values) & found$values >= figures$low & found$values <= figures$high
   )
   alphas <- published$alpha
   value <- answers$alpha[match(alphas$outcome, c("baseline", "followup"))]

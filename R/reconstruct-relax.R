@@ -8,7 +8,8 @@
 # numbers, until the largest miss (in half-widths of rounding) is as small as
 # it gets. Above 1 no cohort exists.
 
-# NULL without a model, else list(estimate, se_low, se_high, ss_low, ss_high).
+# NULL without a model, else list(estimate, se, se_low, se_high, ss, ss_low,
+# ss_high): where the least of the largest misses is, and ranges.
 relax_figures <- function(figures, trial) {
   model <- figures$kind >= figure_codes[["estimate"]]
   if (!any(model)) {
@@ -26,34 +27,43 @@ relax_figures <- function(figures, trial) {
       control = list(iter.max = 300, eval.max = 400))$par
   }
   check_relaxed(relaxed_misses(u, problem), problem)
-  c(se_ranges(problem), ss_range(u, problem), list(estimate = problem$estimate))
+  at <- relaxed_parts(u, problem)
+  c(
+    list(estimate = at$estimate, se = at$se, ss = within_ss(at, problem)),
+    se_ranges(problem), ss_range(u, problem)
+  )
 }
 
 # Where the outcome's SDs are not printed nothing ties the residual variance.
 loose_centre <- function(figures, trial) {
   n_coef <- nrow(trial$terms) + 1L
   se <- coefficient_figures(figures, "se", n_coef)
+  most <- sum(trial$sizes) * (diff(answer_range(trial)) * length(trial$instrument$items))^2
   list(
-    estimate = middle_of(coefficient_figures(figures, "estimate", n_coef)), se_low = se$low,
-    se_high = se$high, ss_low = 0,
-    ss_high = sum(trial$sizes) * (diff(answer_range(trial)) * length(trial$instrument$items))^2
+    estimate = middle_of(coefficient_figures(figures, "estimate", n_coef)),
+    se = middle_of(se), se_low = se$low, se_high = se$high,
+    ss = most / 2, ss_low = 0, ss_high = most
   )
 }
 
-# Between which sums of squares within arms all figures can be met, less a
-# rim. The wider, the sooner the search finds covariates that fit: residual
-# variance and standard errors hang together.
+# Between which sums of squares within arms all figures can be met, and a
+# little beyond, since the ends are found by a penalty: whether scores exist is
+# soon known when covariates are found.
 ss_range <- function(u, problem) {
-  ss <- function(u) sum((problem$sizes - 1) * relaxed_parts(u, problem)$sd^2)
+  ss <- function(u) within_ss(relaxed_parts(u, problem), problem)
   unit <- sum((problem$sizes - 1) * 2 * problem$sd * problem$sd_half)
   end <- function(sign) {
     ss(stats::nlminb(u, function(u) {
-      sign * ss(u) / unit + 1e3 * sum(pmax(0, abs(relaxed_misses(u, problem)) - 0.95)^2)
+      sign * ss(u) / unit + 1e3 * sum(pmax(0, abs(relaxed_misses(u, problem)) - 1)^2)
     }, control = list(iter.max = 300, eval.max = 400))$par)
   }
   ends <- c(end(1), end(-1))
-  rim <- 0.15 * diff(ends)
-  list(ss_low = ends[[1]] + rim, ss_high = ends[[2]] - rim)
+  beyond <- 0.05 * abs(diff(ends))
+  list(ss_low = min(ends) - beyond, ss_high = max(ends) + beyond)
+}
+
+within_ss <- function(x, problem) {
+  sum((problem$sizes - 1) * x$sd^2)
 }
 
 # What the relaxation varies and what it must give.
@@ -62,7 +72,7 @@ relax_problem <- function(figures, trial) {
   model <- figures[figures$kind >= figure_codes[["estimate"]], ]
   all <- figures[figures$kind < figure_codes[["estimate"]] &
     figures$outcome == outcome_codes[[trial$model_outcome]], ]
-  whole <- all$covariate < 0 & all$arm >= 0 & all$kind %in% figure_codes[c("mean", "sd", "t")]
+  whole <- all$covariate < 0 & all$kind %in% figure_codes[of_arms]
   outcome <- all[whole, ]
   estimates <- coefficient_figures(model, "estimate", n_coef)
   ses <- coefficient_figures(model, "se", n_coef)
@@ -75,7 +85,8 @@ relax_problem <- function(figures, trial) {
     se = middle_of(ses), se_half = half_of(ses), sd = middle_of(sds), sd_half = half_of(sds),
     model = model, model_middle = middle_of(model), model_half = half_of(model),
     model_at = cbind(model$level + 1, model$kind - figure_codes[["estimate"]] + 1),
-    outcome = outcome, outcome_middle = middle_of(outcome), outcome_half = half_of(outcome),
+    outcome = outcome, outcome_column = match(outcome$kind, figure_codes[of_arms]),
+    outcome_middle = middle_of(outcome), outcome_half = half_of(outcome),
     part_arm = vapply(parts, function(part) part$arm, 0L),
     part_value = vapply(parts, function(part) part$value, 0),
     part_half = vapply(parts, function(part) part$half, 0)
@@ -173,17 +184,30 @@ relaxed_misses <- function(u, problem) {
   c(model, outcome, implied)
 }
 
-# Means, SDs and t of whole arms, in the order of problem$outcome.
+# Figures that follow from the arms' sizes, means and SDs.
+of_arms <- c("mean", "sd", "t", "welch", "difference", "paired", "f_arms")
+
+# Those of problem$outcome; all arms together stand behind the last.
 outcome_values <- function(x, problem) {
-  kind <- problem$outcome$kind
-  i <- problem$outcome$arm + 1
-  j <- pmax(problem$outcome$reference, 0) + 1
   n <- problem$sizes
-  means <- as.vector(problem$shares %*% x$estimate)
-  ss <- (n - 1) * x$sd^2
-  t <- (means[i] - means[j]) / sqrt((ss[i] + ss[j]) / (n[i] + n[j] - 2) * (1 / n[i] + 1 / n[j]))
-  ifelse(kind == figure_codes[["mean"]], means[i],
-    ifelse(kind == figure_codes[["sd"]], x$sd[i], t))
+  m <- as.vector(problem$shares %*% x$estimate)
+  all <- sum(n * m) / sum(n)
+  between <- sum(n * (m - all)^2)
+  within <- within_ss(x, problem)
+  n <- c(n, sum(n))
+  m <- c(m, all)
+  sd <- c(x$sd, sqrt((within + between) / (n[length(n)] - 1)))
+  i <- ifelse(problem$outcome$arm < 0, length(n), problem$outcome$arm + 1)
+  j <- pmax(problem$outcome$reference, 0) + 1
+  pooled <- ((n[i] - 1) * sd[i]^2 + (n[j] - 1) * sd[j]^2) / (n[i] + n[j] - 2)
+  k <- length(n) - 1
+  values <- cbind(
+    mean = m[i], sd = sd[i], t = (m[i] - m[j]) / sqrt(pooled * (1 / n[i] + 1 / n[j])),
+    welch = (m[i] - m[j]) / sqrt(sd[i]^2 / n[i] + sd[j]^2 / n[j]), difference = m[i] - m[j],
+    paired = m[i] / (sd[i] / sqrt(n[i])),
+    f_arms = (between / (k - 1)) / (within / (n[[k + 1]] - k))
+  )
+  values[cbind(seq_along(i), problem$outcome_column)]
 }
 
 check_relaxed <- function(misses, problem) {
@@ -211,17 +235,14 @@ check_relaxed <- function(misses, problem) {
 # Where the search may leave each standard error. An estimate must round to
 # what is printed, and so must its ratio to the standard error and the ends of
 # its interval; how much room that leaves it depends on the standard error.
-# Kept are those that leave 15% of the rounding of the estimate or, where there
-# is less, half of the most room there is.
+# Kept are those that leave any.
 se_ranges <- function(problem) {
   ranges <- vapply(seq_len(problem$n_coef) - 1L, function(level) {
     rows <- problem$model[problem$model$level == level, ]
     printed <- rows[rows$kind == figure_codes[["se"]], ]
-    se <- seq(printed$low, printed$high, length.out = 401)
+    se <- seq(printed$low, printed$high, length.out = 2001)
     room <- estimate_room(se, rows, problem$t_quantile)
-    estimate <- rows[rows$kind == figure_codes[["estimate"]], ]
-    enough <- min(0.5 * max(room), 0.3 * half_of(estimate))
-    if (enough <= 0) c(printed$low, printed$high) else range(se[room >= enough])
+    if (max(room) <= 0) c(printed$low, printed$high) else range(se[room > 0])
   }, c(0, 0))
   list(se_low = ranges[1, ], se_high = ranges[2, ])
 }

@@ -39,8 +39,8 @@
 #'   at each visit, besides items that were never asked. Without such
 #'   participants all scores lie on one coarse grid, and figures printed with
 #'   three digits can seldom be met. Where the first scores drawn do not meet
-#'   the figures, later ones take half as many such participants more each
-#'   time.
+#'   the figures, later ones take a quarter as many such participants more each
+#'   time. People of groups of up to 15 whose mean or SD is printed skip none.
 #' @param correlation Correlation of change and baseline that the search
 #'   starts from and, where no follow-up scores are printed, keeps to.
 #' @param attempts Searches with other random numbers before giving up; the
@@ -80,7 +80,7 @@ reconstruct <- function(published, seed = NULL, skip = c(0.12, 0.05), correlatio
   figures <- printed_figures(published, trial)
   centre <- relax_figures(figures, trial)
   if (interactive()) {
-    cli::cli_progress_message("Searching for a cohort: seconds to a minute an attempt")
+    cli::cli_progress_message("Searching for a cohort: seconds to a minute or two an attempt")
   }
   found <- search_cohort(trial, figures, centre, settings)
   warn_of_misses(found, figures)

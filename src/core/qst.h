@@ -1601,13 +1601,14 @@ typedef struct {
     const qst_figure *figures;
     int32_t n_figures;
 
-    /* The model: an intercept and n_terms columns (0: no model); estimates and ranges of standard
-     * errors, n_terms + 1 each, and the range of the outcome's sum of squares within arms, which
-     * ties the residual variance. */
+    /* The model: an intercept and n_terms columns (0: no model); estimates and standard errors,
+     * n_terms + 1 each, and the outcome's sum of squares within arms, which ties the residual
+     * variance. Standard errors and sum of squares are sought near to `se` and `ss` first, then
+     * anywhere in their ranges. */
     int32_t model_outcome, n_terms;
     const qst_cohort_term *terms;
-    const double *estimate, *se_low, *se_high;
-    double ss_low, ss_high;
+    const double *estimate, *se, *se_low, *se_high;
+    double ss, ss_low, ss_high;
     double t_quantile;
 
     uint64_t seed;

@@ -38,8 +38,8 @@ static void read_model(SEXP terms_sexp, SEXP model_sexp, qst_cohort_plan *plan)
     const int *t = int_matrix(terms_sexp, 2, "terms");
     const qst_cmat model = qstr_cmat(model_sexp, "model");
     const int n = extent(terms_sexp, 1);
-    if (n > 0 && (model.n_rows != n + 1 || model.n_cols != 3)) {
-        qstr_refuse("`model` must have a row for each coefficient and 3 columns.");
+    if (n > 0 && (model.n_rows != n + 1 || model.n_cols != 4)) {
+        qstr_refuse("`model` must have a row for each coefficient and 4 columns.");
     }
     qst_cohort_term *terms = (qst_cohort_term *)R_alloc((size_t)n, sizeof *terms);
     for (int k = 0; k < n; k++) {
@@ -48,8 +48,9 @@ static void read_model(SEXP terms_sexp, SEXP model_sexp, qst_cohort_plan *plan)
     plan->terms = terms;
     plan->n_terms = n;
     plan->estimate = model.data;
-    plan->se_low = model.data + model.n_rows;
-    plan->se_high = model.data + 2 * model.n_rows;
+    plan->se = model.data + model.n_rows;
+    plan->se_low = model.data + 2 * model.n_rows;
+    plan->se_high = model.data + 3 * model.n_rows;
 }
 
 /* Columns baseline mean and SD, change mean and SD; a row for each arm. */
@@ -65,11 +66,11 @@ static void read_start(SEXP start_sexp, qst_cohort_plan *plan)
     plan->change_sd = start.data + 3 * start.n_rows;
 }
 
-/* n_items, min, max, score_items, n_lone, correlation, model_outcome, ss_low, ss_high, t_quantile,
- * attempts. */
+/* n_items, min, max, score_items, n_lone, correlation, model_outcome, ss, ss_low, ss_high,
+ * t_quantile, attempts. */
 static void read_settings(SEXP settings_sexp, qst_cohort_plan *plan)
 {
-    const double *x = qstr_doubles(settings_sexp, 11, "settings");
+    const double *x = qstr_doubles(settings_sexp, 12, "settings");
     plan->n_items = (int32_t)x[0];
     plan->min = (int32_t)x[1];
     plan->max = (int32_t)x[2];
@@ -77,10 +78,11 @@ static void read_settings(SEXP settings_sexp, qst_cohort_plan *plan)
     plan->n_lone = (int32_t)x[4];
     plan->correlation = x[5];
     plan->model_outcome = (int32_t)x[6];
-    plan->ss_low = x[7];
-    plan->ss_high = x[8];
-    plan->t_quantile = x[9];
-    plan->n_attempts = (int32_t)x[10];
+    plan->ss = x[7];
+    plan->ss_low = x[8];
+    plan->ss_high = x[9];
+    plan->t_quantile = x[10];
+    plan->n_attempts = (int32_t)x[11];
 }
 
 /* ---- Results ---- */

@@ -25,7 +25,7 @@ typedef struct {
     int32_t answered[2][CASE_N], total[2][CASE_N];
     double baseline_mean[2], baseline_sd[2], change_mean[2], change_sd[2], skip[2];
     qst_cohort_term terms[2];
-    double estimate[3], se_low[3], se_high[3];
+    double estimate[3], se[3], se_low[3], se_high[3];
     qst_figure figures[CASE_FIGURES];
 } cohort_case;
 
@@ -312,6 +312,7 @@ static inline void case_set_model(cohort_case *c)
         if (f->kind == QST_FIGURE_ESTIMATE) {
             c->estimate[f->level] = (f->low + f->high) / 2;
         } else if (f->kind == QST_FIGURE_SE) {
+            c->se[f->level] = (f->low + f->high) / 2;
             c->se_low[f->level] = f->low;
             c->se_high[f->level] = f->high;
         }
@@ -321,6 +322,7 @@ static inline void case_set_model(cohort_case *c)
     for (int arm = 0; arm < CASE_ARMS; arm++) {
         ss += case_ss(y, case_pick(c, QST_OUTCOME_CHANGE, arm, -1, 0, y));
     }
+    c->plan.ss = ss;
     c->plan.ss_low = 0.98 * ss;
     c->plan.ss_high = 1.02 * ss;
 }
@@ -359,6 +361,7 @@ static inline void case_make(cohort_case *c, uint64_t seed)
         .n_terms = 2,
         .terms = c->terms,
         .estimate = c->estimate,
+        .se = c->se,
         .se_low = c->se_low,
         .se_high = c->se_high,
         .t_quantile = 1.9996,

@@ -4,7 +4,7 @@
 /* The case with a site for everybody, and sites in the model. */
 static cohort_case one;
 static qst_cohort_term terms[] = {{-1, 1}, {0, 1}, {1, 1}, {1, 2}};
-static double estimate[5] = {1, 2, -1, 0.5, 1.5}, se_low[5], se_high[5];
+static double estimate[5] = {1, 2, -1, 0.5, 1.5}, se[5], se_low[5], se_high[5];
 
 #define VARIANCE 9.0
 
@@ -30,14 +30,17 @@ static void make_design_case(uint64_t seed, double share)
     double diagonal[5];
     slow_diagonal(&one, diagonal);
     for (int k = 0; k < 5; k++) {
+        se[k] = sqrt(VARIANCE * diagonal[k]);
         se_low[k] = sqrt(VARIANCE * diagonal[k]) * (1 - share);
         se_high[k] = sqrt(VARIANCE * diagonal[k]) * (1 + share);
     }
     one.plan.terms = terms;
     one.plan.n_terms = 4;
     one.plan.estimate = estimate;
+    one.plan.se = se;
     one.plan.se_low = se_low;
     one.plan.se_high = se_high;
+    one.plan.ss = VARIANCE * CASE_N;
     one.plan.ss_low = 0.5 * VARIANCE * CASE_N;
     one.plan.ss_high = 2 * VARIANCE * CASE_N;
     one.plan.n_figures = 0;
@@ -68,7 +71,8 @@ static qst_status search(const qst_ctx *ctx, void *data, qst_err *err)
             }
         }
         qst__count_all(&s);
-        status = qst__search_design(&s, &rng, &ticker, data, err);
+        int32_t n_cycles = 0;
+        status = qst__search_design(&s, &n_cycles, &rng, &ticker, data, err);
     }
     qst__arena_free(&arena);
     return status;

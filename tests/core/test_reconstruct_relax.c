@@ -61,13 +61,13 @@ static void test_figures_are_relaxed_to_their_ranges(void **state)
         bed b;
         case_make(&one, seed);
         relax(&b, seed);
-        assert_int_equal(b.r.fineness, 64);
+        assert_int_equal(b.r.fineness, 1024);
         assert_relaxed(&b);
         qst__arena_free(&b.arena);
     }
 }
 
-/* Of 40 items up to four are skipped: in 64ths of a point squared scores would exceed 64 bits. */
+/* Of 40 items up to four are skipped: in 1024ths of a point squared scores would exceed 64 bits. */
 static void test_sums_of_long_scales_do_not_overflow(void **state)
 {
     (void)state;
@@ -157,7 +157,7 @@ static void test_totals_are_rounded_by_chance_between(void **state)
     case_make(&one, 4);
     relax(&b, 4);
     qst_rng rng = case_stream(4);
-    const int parts[4] = {0, 15, 49, 32};
+    const int parts[4] = {0, 240, 784, 512};
     int n_up = 0;
     for (int n = 0; n < 100; n++) {
         for (int k = 0; k < QST_N_VISITS * CASE_N; k++) {

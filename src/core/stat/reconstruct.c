@@ -2,7 +2,8 @@
 
 #include <math.h>
 
-#define N_DRAWS 6      /* of scores for one design */
+#define N_DESIGNS 12   /* an attempt */
+#define N_DRAWS 2      /* of scores for one design */
 #define IMPOSSIBLE 1.0 /* half-widths by which a relaxed figure may miss its middle */
 
 /* ---- Checks ---- */
@@ -125,19 +126,21 @@ static void shuffle_levels(qst__search *s, qst_rng *rng)
     }
 }
 
-/* Scores for the design found: drawn, relaxed, rounded; the best that was found is left. */
-static qst_status find_scores(
-    qst__search *s, qst_rng *rng, qst__ticker *ticker, double *misfit_out, qst_err *err)
+/* Scores for the design found: drawn, relaxed, rounded; what was found last is left. `skipping` as
+ * for qst__draw_scores(). Scores that are not possible are rounded only if `any` will do. */
+static qst_status find_scores(qst__search *s, double skipping, bool any, qst_rng *rng,
+    qst__ticker *ticker, double *misfit_out, qst_err *err)
 {
     qst__arena arena;
     qst__arena_init(&arena, ticker->ctx);
     qst__relaxed relaxed;
     qst_status status = qst__relaxed_make(&arena, s, &relaxed, err);
+    qst__find_small(s);
     for (int k = 0; status == QST_OK && *misfit_out > 0 && k < N_DRAWS; k++) {
         double worst;
-        qst__draw_scores(s, 1 + k / 2.0, rng);
+        qst__draw_scores(s, skipping, rng);
         status = qst__relax_scores(&relaxed, rng, ticker, &worst, err);
-        if (status == QST_OK && (worst < IMPOSSIBLE || k == N_DRAWS - 1)) {
+        if (status == QST_OK && (worst < IMPOSSIBLE || (any && k == N_DRAWS - 1))) {
             status = qst__round_scores(&relaxed, rng, ticker, misfit_out, err);
         }
     }
@@ -148,22 +151,24 @@ static qst_status find_scores(
 static qst_status attempt(
     qst__search *s, int32_t number, qst__ticker *ticker, double *misfit_out, qst_err *err)
 {
-    qst_rng rng;
-    bool found = false;
+    qst_rng designs, scores;
+    bool found = true;
+    int32_t n_cycles = 0;
     *misfit_out = HUGE_VAL;
-    qst_status status = stream(s->plan, number, QST__STAGE_SHUFFLE, &rng, err);
+    qst_status status = stream(s->plan, number, QST__STAGE_DESIGN, &designs, err);
     if (status == QST_OK) {
-        shuffle_levels(s, &rng);
-        status = stream(s->plan, number, QST__STAGE_DESIGN, &rng, err);
+        status = stream(s->plan, number, QST__STAGE_SCORES, &scores, err);
     }
-    if (status == QST_OK) {
-        qst__draw_scores(s, 1, &rng);
-        status = qst__search_design(s, &rng, ticker, &found, err);
+    for (int k = 0; status == QST_OK && found && *misfit_out > 0 && k < N_DESIGNS; k++) {
+        shuffle_levels(s, &designs);
+        qst__draw_scores(s, 1, &scores);
+        status = qst__search_design(s, &n_cycles, &designs, ticker, &found, err);
+        if (status == QST_OK && found) {
+            status =
+                find_scores(s, 1 + k / 4.0, k == N_DESIGNS - 1, &scores, ticker, misfit_out, err);
+        }
     }
-    if (status == QST_OK) {
-        status = stream(s->plan, number, QST__STAGE_SCORES, &rng, err);
-    }
-    return status == QST_OK && found ? find_scores(s, &rng, ticker, misfit_out, err) : status;
+    return status;
 }
 
 qst_status qst_reconstruct(const qst_ctx *ctx, const qst_cohort_plan *plan, qst_cohort *people,

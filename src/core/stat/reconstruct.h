@@ -19,7 +19,7 @@
 /* The addresses of this subject's random numbers: replicate is the attempt, variable the stage. */
 #define QST__PURPOSE_RECONSTRUCT 20
 
-enum { QST__STAGE_SHUFFLE, QST__STAGE_DESIGN, QST__STAGE_SCORES, QST__STAGE_ITEMS };
+enum { QST__STAGE_DESIGN, QST__STAGE_SCORES, QST__STAGE_ITEMS };
 
 /* Sums over the people of one arm and one level. Scores are in whole units: a total of t over n
  * answers is t * (unit / n), where unit is a multiple of every n that occurs. Who has no baseline
@@ -61,7 +61,8 @@ typedef struct {
     double *pivots; /* of Cholesky factors */
     double residual_ss;
 
-    double *value; /* of each figure */
+    double *value;  /* of each figure */
+    bool *is_small; /* as by qst__is_small(): people at the first visit, then at the second */
 } qst__search;
 
 /* ---- reconstruct_sums.c: what is kept of the people ---- */
@@ -104,6 +105,9 @@ bool qst__invert_design(qst__search *s);
 
 /* All figures into s->value. */
 void qst__figures(qst__search *s);
+
+/* One figure of means and standard deviations, from the sums as they are. */
+double qst__figure(qst__search *s, const qst_figure *figure);
 
 /* Sum of squares of the figures' excess, each in half-widths. */
 double qst__misfit(qst__search *s);
@@ -150,10 +154,52 @@ static inline double qst__excess(const qst_figure *figure, double value)
 
 /* ---- reconstruct_design.c: who has which covariates ---- */
 
-/* Swaps levels within arms until the standard errors that follow are those printed. *found_out says
- * whether they are. */
-QST_MUST_USE qst_status qst__search_design(
-    qst__search *s, qst_rng *rng, qst__ticker *ticker, bool *found_out, qst_err *err);
+/* Gives people levels, as many of each in each arm as they have now, until the standard errors that
+ * follow are those printed. *found_out says whether they are. *n_cycles, 0 for the first design, is
+ * taken on: the later, the more of the ranges is searched, until no more is tried. */
+QST_MUST_USE qst_status qst__search_design(qst__search *s, int32_t *n_cycles, qst_rng *rng,
+    qst__ticker *ticker, bool *found_out, qst_err *err);
+
+/* ---- reconstruct_seat.c: people with given joint counts ---- */
+
+typedef struct {
+    qst__search *s;
+    const int32_t *covariates; /* whose levels are wanted */
+    int32_t n_covariates;
+    int32_t *lack; /* of the wanted joint counts */
+} qst__seats;
+
+QST_MUST_USE qst_status qst__seats_make(qst__arena *arena, qst__search *s,
+    const int32_t *covariates, int32_t n_covariates, qst__seats *seats, qst_err *err);
+
+/* People at any two places but the first: n_places rows of n_places, symmetric. */
+void qst__count_joint(const qst__search *s, int32_t *joint_out);
+
+/* Exchanges levels within arms until people have the joint counts; false if they do not come to. */
+bool qst__seat_people(const qst__seats *seats, const int32_t *joint, qst_rng *rng);
+
+/* ---- reconstruct_small.c: people of small groups ---- */
+
+/* Marks who is in a group of few people, of an arm and a level, whose mean or standard deviation is
+ * printed for the visit. */
+void qst__find_small(qst__search *s);
+bool qst__is_small(const qst__search *s, int visit, int32_t i);
+
+/* Figures that are of such people alone, and a point for each of these people at each such visit.
+ */
+typedef struct {
+    qst__search *s;
+    int32_t n_figures, n_nudges;
+    int32_t *figures;
+    qst__nudge *nudges;
+} qst__small;
+
+/* For the marked people of now, and their numbers of answers. */
+QST_MUST_USE qst_status qst__small_make(
+    qst__arena *arena, qst__search *s, qst__small *small, qst_err *err);
+
+/* Gives them totals near to those they have that meet these figures; false if none are found. */
+bool qst__settle_small(qst__small *small, qst_rng *rng);
 
 /* ---- reconstruct_scores.c: the start ---- */
 

@@ -1,21 +1,30 @@
 #include "stat/reconstruct.h"
 
 /*
- * A swap of one covariate between two people of an arm leaves all counts and
- * changes X'X by d v' + v d', where d is what the first gains in the columns
- * of that covariate and v how the two differ in the others. The inverse, and
- * with it the standard errors, follow by a rank-2 update (Woodbury), and the
- * residual variance by what the printed estimates explain within arms. So a
- * step costs some hundred operations.
+ * Standard errors are functions of X'X, and X'X of the counts of levels by arm,
+ * which are printed, and of the joint counts of the levels of two covariates,
+ * which are not. So those are searched first, as numbers; qst__seat_people()
+ * then finds people who have them.
+ *
+ * The smallest step makes one person more at levels (x, y) and (x', y') of two
+ * covariates and one less at (x, y') and (x', y). It changes X'X by d v' + v d'
+ * with d = e_x - e_x' and v = e_y - e_y'. The inverse, and with it the standard
+ * errors, follow by a rank-2 update (Woodbury), and the residual variance by
+ * what the printed estimates explain within arms.
  *
  * Solutions are rare (each standard error allows about one part in 5000), so
  * the search cools quickly and often rather than slowly and once.
  */
-#define STEPS_A_WIDTH 100
-#define N_WIDTHS 600
-#define N_CYCLES 3000
-#define WIDEST 16.0      /* in half-widths of the standard errors' ranges */
-#define NARROWING 0.9973 /* down to 3 */
+#define STEPS_A_WIDTH 300
+#define N_WIDTHS 300
+#define N_CYCLES 1500
+#define CYCLES_AN_AIM 20
+
+/* Where coolings begin, in half-widths of the standard errors' ranges, in turn (tables whose steps
+ * are wide need warm ones, most do not), and what brings each down to 0.5. */
+static const struct {
+    double widest, narrowing;
+} coolings[] = {{8, 0.9908}, {32, 0.9862}, {128, 0.9817}};
 
 typedef struct {
     qst__search *s;
@@ -23,22 +32,25 @@ typedef struct {
     int32_t *coef_of;    /* coefficient of a place, -1 if it has none */
     int32_t *covariates; /* those in the model */
     int32_t n_covariates;
-    double *target, *half; /* squared standard errors */
+    int32_t *joint;        /* people at two places: n_places rows of n_places */
+    int32_t *least, *most; /* that the counts by arm allow */
+    double *target;        /* squared standard errors: where they are sought first */
+    double *low, *high;    /* and the share of their ranges that is searched now */
+    double *half;          /* of the ranges */
     double *gain;          /* the inverse times d */
     double *apart;         /* the inverse times v */
     double *diagonal;
-    double variance; /* residual, from the estimates */
-    double slack;    /* half of what it may differ by */
-    double width;    /* what counts as a miss of 1, in half-widths */
+    double variance;   /* residual, from the sum of squares and the estimates */
+    double less, more; /* by how much it may differ */
+    double width;      /* what counts as a miss of 1, in half-widths */
 } design;
 
-/* A swap under trial: people, covariate, the sparse vectors d and v, and the 2 x 2 system. */
+/* A step under trial: places of two covariates, and the 2 x 2 system. */
 typedef struct {
-    int32_t i, j, covariate;
-    int32_t up, down;  /* coefficients that the first gains and loses, or -1 */
-    double dd, dv, vv; /* d'Gd, 1 + d'Gv, v'Gv for the inverse G */
-    double explained;  /* what the estimates explain less than before */
-} design_swap;
+    int32_t x[2], y[2];
+    double dd, dv, vv; /* d'Gd, 1 + d'Gv, v'Gv for the inverse G; then over the determinant */
+    double explained;  /* what the estimates explain more than before */
+} exchange;
 
 /* ---- Preparation ---- */
 
@@ -64,35 +76,80 @@ static void find_model_covariates(design *d)
     }
 }
 
+/* Between what numbers of people at both places the counts of each arm leave. */
+static void set_bounds(design *d)
+{
+    const qst__search *s = d->s;
+    const int32_t n = s->n_places;
+    for (int32_t x = 0; x < n; x++) {
+        for (int32_t y = 0; y < n; y++) {
+            int64_t least = 0, most = 0;
+            for (int32_t a = 0; a < s->plan->n_arms; a++) {
+                const qst__cell *row = s->cells + (ptrdiff_t)a * n;
+                const int64_t both = row[x].n + row[y].n - row[0].n;
+                least += both > 0 ? both : 0;
+                most += row[x].n < row[y].n ? row[x].n : row[y].n;
+            }
+            d->least[x * n + y] = (int32_t)least;
+            d->most[x * n + y] = (int32_t)most;
+        }
+    }
+}
+
 static qst_status make_design(qst__arena *arena, qst__search *s, design *d, qst_err *err)
 {
     const ptrdiff_t p = s->n_coef;
+    const ptrdiff_t n_pairs = (ptrdiff_t)s->n_places * s->n_places;
     *d = (design){.s = s, .p = p};
     double *room = NULL;
-    qst_status status = qst__arena_array(arena, 5 * p, sizeof *room, &room, err);
-    if (status == QST_OK) {
-        status = qst__arena_array(arena, s->n_places, sizeof *d->coef_of, &d->coef_of, err);
-    }
+    qst_status status = qst__arena_array(arena, 7 * p, sizeof *room, &room, err);
     if (status == QST_OK) {
         status = qst__arena_array(
-            arena, s->plan->n_covariates, sizeof *d->covariates, &d->covariates, err);
+            arena, s->n_places + s->plan->n_covariates, sizeof *d->coef_of, &d->coef_of, err);
+    }
+    if (status == QST_OK) {
+        status = qst__arena_array(arena, 3 * n_pairs, sizeof *d->joint, &d->joint, err);
     }
     if (status != QST_OK) {
         return status;
     }
+    d->covariates = d->coef_of + s->n_places;
+    d->least = d->joint + n_pairs;
+    d->most = d->joint + 2 * n_pairs;
     d->target = room;
-    d->half = room + p;
-    d->gain = room + 2 * p;
-    d->apart = room + 3 * p;
-    d->diagonal = room + 4 * p;
+    d->low = room + p;
+    d->high = room + 2 * p;
+    d->half = room + 3 * p;
+    d->gain = room + 4 * p;
+    d->apart = room + 5 * p;
+    d->diagonal = room + 6 * p;
     find_model_covariates(d);
-    for (ptrdiff_t k = 0; k < p; k++) {
-        const double low = s->plan->se_low[k] * s->plan->se_low[k];
-        const double high = s->plan->se_high[k] * s->plan->se_high[k];
-        d->target[k] = (low + high) / 2;
-        d->half[k] = (high - low) / 2;
-    }
+    set_bounds(d);
     return QST_OK;
+}
+
+/* Limits the search to a share of all ranges. */
+static void take_aim(design *d, double share)
+{
+    const qst_cohort_plan *plan = d->s->plan;
+    const double df = (double)(plan->n_people - d->p);
+    for (ptrdiff_t k = 0; k < d->p; k++) {
+        const double low = plan->se_low[k] * plan->se_low[k];
+        const double high = plan->se_high[k] * plan->se_high[k];
+        d->target[k] = plan->se[k] * plan->se[k];
+        d->half[k] = (high - low) / 2;
+        d->low[k] = d->target[k] + share * (low - d->target[k]);
+        d->high[k] = d->target[k] + share * (high - d->target[k]);
+    }
+    d->less = share * (plan->ss - plan->ss_low) / df;
+    d->more = share * (plan->ss_high - plan->ss) / df;
+}
+
+/* Coefficients of the first and second place of an exchange, in turn; -1 where there is none. */
+static void coefficients(const design *d, const int32_t place[2], int32_t coef_out[2])
+{
+    coef_out[0] = d->coef_of[place[0]];
+    coef_out[1] = d->coef_of[place[1]];
 }
 
 /* Sum of squares that the covariates' printed estimates explain within arms. */
@@ -118,16 +175,29 @@ static double explained_within(const design *d)
     return sum;
 }
 
-/* Counts everything afresh, so that rounding of the updates cannot grow. */
+/* X'X of the joint counts. */
+static void put_joint(design *d)
+{
+    const int32_t n = d->s->n_places;
+    for (int32_t x = 1; x < n; x++) {
+        for (int32_t y = 1; y < n; y++) {
+            const int32_t j = d->coef_of[x];
+            const int32_t k = d->coef_of[y];
+            if (j >= 0 && k >= 0) {
+                d->s->gram.data[j * d->p + k] = d->joint[x * n + y];
+            }
+        }
+    }
+}
+
+/* Computes everything afresh from X'X, so that rounding of the updates cannot grow. */
 static bool refresh(design *d)
 {
     const qst_cohort_plan *plan = d->s->plan;
-    if (!qst__count_design(d->s)) {
+    if (!qst__invert_design(d->s)) {
         return false;
     }
-    const double df = (double)(plan->n_people - d->p);
-    d->variance = ((plan->ss_low + plan->ss_high) / 2 - explained_within(d)) / df;
-    d->slack = (plan->ss_high - plan->ss_low) / 2 / df;
+    d->variance = (plan->ss - explained_within(d)) / (double)(plan->n_people - d->p);
     return true;
 }
 
@@ -143,12 +213,13 @@ static double misfit(const design *d, const double *diagonal, double variance)
         down += weight * diagonal[k];
     }
     double best = up / down;
-    best = best < variance - d->slack ? variance - d->slack : best;
-    best = best > variance + d->slack ? variance + d->slack : best;
+    best = best < variance - d->less ? variance - d->less : best;
+    best = best > variance + d->more ? variance + d->more : best;
     double sum = 0;
     for (ptrdiff_t k = 0; k < d->p; k++) {
-        const double miss = (diagonal[k] * best - d->target[k]) / d->half[k];
-        const double excess = (miss < 0 ? -miss : miss) - 1;
+        const double below = d->low[k] - diagonal[k] * best;
+        const double above = diagonal[k] * best - d->high[k];
+        const double excess = (below > above ? below : above) / d->half[k];
         sum += excess > 0 ? excess * excess : 0;
     }
     return sum / (d->width * d->width);
@@ -162,127 +233,109 @@ static double present_misfit(design *d)
     return misfit(d, d->diagonal, d->variance);
 }
 
-/* ---- One swap ---- */
+/* ---- One exchange ---- */
 
-static void add_column(const design *d, int32_t k, double sign, double *sum)
+/* Difference of two of x's elements, 0 where there is none. */
+static double picked(const int32_t coef[2], const double *x)
 {
-    const double *column = d->s->inverse.data + k * d->p;
+    return (coef[0] >= 0 ? x[coef[0]] : 0) - (coef[1] >= 0 ? x[coef[1]] : 0);
+}
+
+/* The inverse times a difference of unit vectors. */
+static void set_difference(const design *d, const int32_t coef[2], double *difference_out)
+{
     for (ptrdiff_t r = 0; r < d->p; r++) {
-        sum[r] += sign * column[r];
+        difference_out[r] = 0;
     }
-}
-
-/* d and the inverse times it. */
-static double set_gain(design *d, design_swap *swap)
-{
-    const int32_t c = swap->covariate;
-    swap->up = d->coef_of[qst__place(d->s, c, qst__level(d->s, swap->j, c))];
-    swap->down = d->coef_of[qst__place(d->s, c, qst__level(d->s, swap->i, c))];
-    for (ptrdiff_t r = 0; r < d->p; r++) {
-        d->gain[r] = d->apart[r] = 0;
-    }
-    double fitted = 0;
-    if (swap->up >= 0) {
-        add_column(d, swap->up, 1, d->gain);
-        fitted += d->s->plan->estimate[swap->up];
-    }
-    if (swap->down >= 0) {
-        add_column(d, swap->down, -1, d->gain);
-        fitted -= d->s->plan->estimate[swap->down];
-    }
-    return fitted;
-}
-
-static double picked(const design_swap *swap, const double *x)
-{
-    return (swap->up >= 0 ? x[swap->up] : 0) - (swap->down >= 0 ? x[swap->down] : 0);
-}
-
-/* v, the inverse times it, and v'Gv by a second pass. */
-static double set_apart(design *d, design_swap *swap)
-{
-    const qst__search *s = d->s;
-    double fitted = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        for (int32_t m = 0; m < d->n_covariates; m++) {
-            const int32_t c = d->covariates[m];
-            const int32_t li = qst__level(s, swap->i, c);
-            const int32_t lj = qst__level(s, swap->j, c);
-            if (c == swap->covariate || li == lj) {
-                continue;
-            }
-            const int32_t coef[2] = {
-                d->coef_of[qst__place(s, c, li)], d->coef_of[qst__place(s, c, lj)]};
-            for (int side = 0; side < 2; side++) {
-                const double sign = side == 0 ? 1 : -1;
-                if (coef[side] >= 0 && pass == 0) {
-                    add_column(d, coef[side], sign, d->apart);
-                    fitted += sign * s->plan->estimate[coef[side]];
-                } else if (coef[side] >= 0) {
-                    swap->vv += sign * d->apart[coef[side]];
-                }
-            }
+    for (int side = 0; side < 2; side++) {
+        const double *column = d->s->inverse.data + coef[side] * d->p;
+        for (ptrdiff_t r = 0; coef[side] >= 0 && r < d->p; r++) {
+            difference_out[r] += side == 0 ? column[r] : -column[r];
         }
     }
-    return fitted;
 }
 
-/* Misfit after the swap, or -1 if it leaves no inverse. */
-static double try_swap(design *d, design_swap *swap)
+/* Misfit after the exchange, or -1 if it leaves no inverse. */
+static double try_exchange(design *d, exchange *e)
 {
-    swap->vv = 0;
-    const double gained = set_gain(d, swap);
-    const double apart = set_apart(d, swap);
-    swap->dd = picked(swap, d->gain);
-    swap->dv = 1 + picked(swap, d->apart);
-    swap->explained = 2 * gained * apart / (double)(d->s->plan->n_people - d->p);
-    const double determinant = swap->dd * swap->vv - swap->dv * swap->dv;
+    int32_t x[2], y[2];
+    coefficients(d, e->x, x);
+    coefficients(d, e->y, y);
+    set_difference(d, x, d->gain);
+    set_difference(d, y, d->apart);
+    e->dd = picked(x, d->gain);
+    e->dv = 1 + picked(x, d->apart);
+    e->vv = picked(y, d->apart);
+    e->explained = 2 * picked(x, d->s->plan->estimate) * picked(y, d->s->plan->estimate) /
+                   (double)(d->s->plan->n_people - d->p);
+    const double determinant = e->dd * e->vv - e->dv * e->dv;
     if (determinant > -1e-9) {
         return -1;
     }
-    swap->dd /= determinant;
-    swap->dv /= determinant;
-    swap->vv /= determinant;
+    e->dd /= determinant;
+    e->dv /= determinant;
+    e->vv /= determinant;
     for (ptrdiff_t k = 0; k < d->p; k++) {
         const double g = d->gain[k];
         const double v = d->apart[k];
-        d->diagonal[k] = d->s->inverse.data[k * d->p + k] -
-                         (swap->vv * g * g - 2 * swap->dv * g * v + swap->dd * v * v);
+        d->diagonal[k] =
+            d->s->inverse.data[k * d->p + k] - (e->vv * g * g - 2 * e->dv * g * v + e->dd * v * v);
     }
-    return misfit(d, d->diagonal, d->variance - swap->explained);
+    return misfit(d, d->diagonal, d->variance - e->explained);
 }
 
-static void swap_levels(design *d, const design_swap *swap)
+static void add_people(design *d, int32_t x, int32_t y, int32_t more)
 {
-    int32_t *level = d->s->people->level + (ptrdiff_t)swap->covariate * d->s->plan->n_people;
-    const int32_t kept = level[swap->i];
-    level[swap->i] = level[swap->j];
-    level[swap->j] = kept;
+    d->joint[x * d->s->n_places + y] += more;
+    d->joint[y * d->s->n_places + x] += more;
 }
 
-static void keep_swap(design *d, const design_swap *swap)
+static void keep_exchange(design *d, const exchange *e)
 {
-    double *g = d->s->inverse.data;
+    double *inverse = d->s->inverse.data;
     for (ptrdiff_t j = 0; j < d->p; j++) {
+        const double g = e->vv * d->gain[j] - e->dv * d->apart[j];
+        const double v = e->dd * d->apart[j] - e->dv * d->gain[j];
         for (ptrdiff_t k = 0; k < d->p; k++) {
-            g[j * d->p + k] -= swap->vv * d->gain[j] * d->gain[k] -
-                               swap->dv * (d->gain[j] * d->apart[k] + d->apart[j] * d->gain[k]) +
-                               swap->dd * d->apart[j] * d->apart[k];
+            inverse[j * d->p + k] -= g * d->gain[k] + v * d->apart[k];
         }
     }
-    d->variance -= swap->explained;
-    swap_levels(d, swap);
+    d->variance -= e->explained;
+    for (int side = 0; side < 4; side++) {
+        add_people(d, e->x[side / 2], e->y[side % 2], side == 0 || side == 3 ? 1 : -1);
+    }
 }
 
-/* Two people of an arm who differ in a covariate of the model. */
-static bool draw_swap(const design *d, qst_rng *rng, design_swap *swap)
+/* Two levels of a covariate. */
+static void draw_levels(const design *d, int32_t covariate, qst_rng *rng, int32_t place_out[2])
 {
-    const qst__search *s = d->s;
-    swap->i = (int32_t)qst_rng_below(rng, (uint32_t)s->plan->n_people);
-    const int32_t arm = s->arm_of[swap->i];
-    swap->j = s->arm_start[arm] + (int32_t)qst_rng_below(rng, (uint32_t)s->plan->arm_size[arm]);
-    swap->covariate = d->covariates[qst_rng_below(rng, (uint32_t)d->n_covariates)];
-    return qst__level(s, swap->i, swap->covariate) != qst__level(s, swap->j, swap->covariate);
+    const uint32_t n = (uint32_t)d->s->plan->n_levels[covariate];
+    const uint32_t first = qst_rng_below(rng, n);
+    const uint32_t second = (first + 1 + qst_rng_below(rng, n - 1)) % n;
+    place_out[0] = qst__place(d->s, covariate, (int32_t)first);
+    place_out[1] = qst__place(d->s, covariate, (int32_t)second);
+}
+
+static bool has_room(const design *d, const exchange *e)
+{
+    bool room = true;
+    for (int side = 0; side < 4; side++) {
+        const int32_t at = e->x[side / 2] * d->s->n_places + e->y[side % 2];
+        room = room &&
+               (side == 0 || side == 3 ? d->joint[at] < d->most[at] : d->joint[at] > d->least[at]);
+    }
+    return room;
+}
+
+/* An exchange of two covariates of the model that the counts by arm allow. */
+static bool draw_exchange(const design *d, qst_rng *rng, exchange *e)
+{
+    const uint32_t n = (uint32_t)d->n_covariates;
+    const uint32_t first = qst_rng_below(rng, n);
+    const uint32_t second = (first + 1 + qst_rng_below(rng, n - 1)) % n;
+    draw_levels(d, d->covariates[first], rng, e->x);
+    draw_levels(d, d->covariates[second], rng, e->y);
+    return has_room(d, e);
 }
 
 /* ---- The search ---- */
@@ -291,50 +344,83 @@ static bool draw_swap(const design *d, qst_rng *rng, design_swap *swap)
 static bool walk(design *d, qst_rng *rng)
 {
     double misfit_now = present_misfit(d);
-    for (int step = 0; step < STEPS_A_WIDTH; step++) {
-        design_swap swap;
-        if (!draw_swap(d, rng, &swap)) {
+    for (int step = 0; misfit_now > 0 && step < STEPS_A_WIDTH; step++) {
+        exchange e;
+        if (!draw_exchange(d, rng, &e)) {
             continue;
         }
-        const double after = try_swap(d, &swap);
+        const double after = try_exchange(d, &e);
         if (after >= 0 && after <= misfit_now + qst_rng_uniform(rng)) {
-            keep_swap(d, &swap);
+            keep_exchange(d, &e);
             misfit_now = after;
-            if (after == 0) {
-                return true;
-            }
         }
     }
-    return false;
+    return misfit_now == 0;
 }
 
-/* One cooling; true when everything fits, also after a fresh count. */
-static bool cool(design *d, qst_rng *rng)
+/* From X'X of the joint counts: does everything fit? */
+static bool fits_afresh(design *d)
 {
-    d->width = WIDEST;
+    put_joint(d);
+    return refresh(d) && present_misfit(d) == 0;
+}
+
+/* One cooling, from the people's joint counts; true when everything fits, also afresh. */
+static bool cool(design *d, int32_t number, qst_rng *rng)
+{
+    qst__count_joint(d->s, d->joint);
+    d->width = coolings[number % 3].widest;
     for (int k = 0; k < N_WIDTHS; k++) {
-        d->width *= NARROWING;
-        if (k % 100 == 0 && !refresh(d)) {
-            return false;
+        d->width *= coolings[number % 3].narrowing;
+        if (k % 50 == 0) {
+            put_joint(d);
+            if (!refresh(d)) {
+                return false;
+            }
         }
-        if (walk(d, rng) && refresh(d) && present_misfit(d) == 0) {
+        if (walk(d, rng) && fits_afresh(d)) {
             return true;
         }
     }
     return false;
 }
 
-qst_status qst__search_design(
-    qst__search *s, qst_rng *rng, qst__ticker *ticker, bool *found_out, qst_err *err)
+/* Joint counts, then people; true if the standard errors are those printed. */
+static bool find_people(design *d, int32_t number, qst__seats *seats, qst_rng *rng)
+{
+    return cool(d, number, rng) && qst__seat_people(seats, d->joint, rng) &&
+           qst__count_design(d->s) && refresh(d) && present_misfit(d) == 0;
+}
+
+/* What share of the ranges is searched: figures have the more room together the nearer standard
+ * errors and variance are to where all go together best. */
+static double aim_at(int32_t cycle)
+{
+    static const double aims[] = {0.4, 0.6, 0.8, 1};
+    const int32_t k = cycle / CYCLES_AN_AIM;
+    return aims[k < 3 ? k : 3];
+}
+
+qst_status qst__search_design(qst__search *s, int32_t *n_cycles, qst_rng *rng, qst__ticker *ticker,
+    bool *found_out, qst_err *err)
 {
     qst__arena arena;
     qst__arena_init(&arena, ticker->ctx);
     design d;
+    qst__seats seats;
     *found_out = s->n_coef == 0;
     qst_status status = make_design(&arena, s, &d, err);
-    for (int cycle = 0; status == QST_OK && !*found_out && cycle < N_CYCLES; cycle++) {
+    if (status == QST_OK) {
+        status = qst__seats_make(&arena, s, d.covariates, d.n_covariates, &seats, err);
+    }
+    if (status == QST_OK && !*found_out && !qst__count_design(s)) {
+        status = qst__fail(err, QST_EARGUMENT, "the model's columns depend on one another");
+    }
+    for (; status == QST_OK && !*found_out && *n_cycles < N_CYCLES; ++*n_cycles) {
         /* With one covariate the printed counts alone decide X'X. */
-        *found_out = d.n_covariates > 1 ? cool(&d, rng) : qst__count_design(s);
+        take_aim(&d, aim_at(*n_cycles));
+        *found_out =
+            d.n_covariates > 1 ? find_people(&d, *n_cycles, &seats, rng) : qst__count_design(s);
         status = qst__tick(ticker, err);
     }
     qst__arena_free(&arena);

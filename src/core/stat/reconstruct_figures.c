@@ -92,6 +92,10 @@ qst_status qst__search_make(qst__arena *arena, const qst_cohort_plan *plan, qst_
     if (status == QST_OK) {
         status = qst__arena_array(arena, plan->n_figures, sizeof *s->value, &s->value, err);
     }
+    if (status == QST_OK) {
+        status = qst__arena_array(arena, (ptrdiff_t)QST_N_VISITS * plan->n_people,
+            sizeof *s->is_small, &s->is_small, err);
+    }
     return status == QST_OK ? make_model(arena, s, err) : status;
 }
 
@@ -393,6 +397,12 @@ static double figure_value(qst__search *s, const qst_figure *figure)
     default:
         return model_figure(s, figure);
     }
+}
+
+double qst__figure(qst__search *s, const qst_figure *figure)
+{
+    find_baseline_mean(s);
+    return figure_value(s, figure);
 }
 
 void qst__figures(qst__search *s)

@@ -18,11 +18,11 @@
  * found by Newton's method: (K + stiffness / D) dx = -(g + stiffness x) / D,
  * where g and D are first and second derivatives of the power.
  */
-#define FINENESS 64      /* parts of a point, at most */
+#define FINENESS 1024    /* parts of a point, at most */
 #define LARGEST_SUM 4e18 /* of squares, less than half of what 64 bits hold */
 #define N_STEPS 30
 #define GAIN 0.9 /* a step must bring the squared misses below this share of what they were */
-#define N_CENTRINGS 2
+#define N_CENTRINGS 6
 #define SQUARE_STIFFNESS 1.0
 #define POWER 16
 #define POWER_STIFFNESS 1e-3
@@ -83,20 +83,22 @@ void qst__note_misses(qst__relaxed *r)
     }
 }
 
-static double sum_of_squares(const double *x, int32_t n)
+static double power_of(double x, int q)
+{
+    double power = 1;
+    for (int k = 0; k < q; k++) {
+        power *= x;
+    }
+    return power;
+}
+
+static double sum_of_powers(const double *x, int32_t n, int q)
 {
     double sum = 0;
     for (int32_t k = 0; k < n; k++) {
-        sum += x[k] * x[k];
+        sum += power_of(fabs(x[k]), q);
     }
     return sum;
-}
-
-/* Squared misses, noted. */
-static double distance(qst__relaxed *r)
-{
-    qst__note_misses(r);
-    return sum_of_squares(r->miss, r->n_figures);
 }
 
 /* ---- Totals ---- */
@@ -164,15 +166,6 @@ static void fill_kernel(qst__relaxed *r)
 }
 
 /* ---- Where the figures can be together ---- */
-
-static double power_of(double x, int q)
-{
-    double power = 1;
-    for (int k = 0; k < q; k++) {
-        power *= x;
-    }
-    return power;
-}
 
 /* What is minimised, at `share` of the direction; r->goal is where the figures then are. */
 static double objective(qst__relaxed *r, double share, int q, double stiffness)
@@ -306,16 +299,17 @@ static void do_change(qst__relaxed *r, double share, qst_rng *rng)
     }
 }
 
-/* One step to the middles; false if it does not help. */
-static bool step_nearer(qst__relaxed *r, qst_rng *rng)
+/* One step to the least sum of q-th powers of the misses; false if it does not help. */
+static bool step_nearer(qst__relaxed *r, int q, double stiffness, qst_rng *rng)
 {
-    (void)centre(r, 2, SQUARE_STIFFNESS);
-    const double before = sum_of_squares(r->miss, r->n_figures);
+    (void)centre(r, q, stiffness);
+    const double before = sum_of_powers(r->miss, r->n_figures, q);
     const double most = bounded_share(r);
     qst__copy_totals(r->s, r->totals);
     for (double share = most; share > most / 50; share /= 2) {
         do_change(r, share, rng);
-        const double after = distance(r);
+        qst__note_misses(r);
+        const double after = sum_of_powers(r->miss, r->n_figures, q);
         if (after < before) {
             return after < GAIN * before;
         }
@@ -324,20 +318,26 @@ static bool step_nearer(qst__relaxed *r, qst_rng *rng)
     return false;
 }
 
-qst_status qst__relax_scores(
-    qst__relaxed *r, qst_rng *rng, qst__ticker *ticker, double *worst_out, qst_err *err)
+/* Steps as long as they help, at most so many. */
+static qst_status step_on(qst__relaxed *r, int n_steps, int q, double stiffness, qst_rng *rng,
+    qst__ticker *ticker, qst_err *err)
 {
     qst_status status = QST_OK;
     bool is_nearer = true;
-    set_fineness(r, r->fineness);
-    for (int k = 0; status == QST_OK && is_nearer && k < N_STEPS; k++) {
-        is_nearer = step_nearer(r, rng);
+    for (int k = 0; status == QST_OK && is_nearer && k < n_steps; k++) {
+        is_nearer = step_nearer(r, q, stiffness, rng);
         status = qst__tick(ticker, err);
     }
-    for (int k = 0; status == QST_OK && k < N_CENTRINGS; k++) {
-        (void)centre(r, POWER, POWER_STIFFNESS);
-        do_change(r, bounded_share(r), rng);
-        status = qst__tick(ticker, err);
+    return status;
+}
+
+qst_status qst__relax_scores(
+    qst__relaxed *r, qst_rng *rng, qst__ticker *ticker, double *worst_out, qst_err *err)
+{
+    set_fineness(r, r->fineness);
+    qst_status status = step_on(r, N_STEPS, 2, SQUARE_STIFFNESS, rng, ticker, err);
+    if (status == QST_OK) {
+        status = step_on(r, N_CENTRINGS, POWER, POWER_STIFFNESS, rng, ticker, err);
     }
     *worst_out = status == QST_OK ? centre(r, POWER, POWER_STIFFNESS) : HUGE_VAL;
     qst__copy_totals(r->s, r->totals);

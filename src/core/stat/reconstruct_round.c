@@ -7,31 +7,34 @@
  * Rounding relaxed totals leaves every figure some hundred half-widths from its
  * goal, and there are as many figures as people. Which totals go up or down by
  * one so that all figures reach their goals at once is a closest vector
- * problem: each person has one nudge, drawn at random, whose effect on the
+ * problem: a person has one nudge or two, drawn at random, whose effect on the
  * figures is a column of A; wanted are whole numbers c with A c near to what
  * the figures lack and c near to 0 or 1,
- *     |A c - lack|^2 + ease^2 |c - 1/2|^2 -> least.
+ *     |A c - lack|^2 + ease^2 |c - share|^2 -> least.
  * The columns of (A; ease I) span a lattice. Reduced (Lenstra, Lenstra & Lovasz
  * 1982), its nearest plane (Babai 1986) gives a c at once.
  *
  * Sums and sums of squares are linear in nudges of different people if c is 0
  * or 1, so what is left after a round comes from the figures' curvature, and
- * goes down round by round like the misses of Newton's method.
+ * goes down round by round like the misses of Newton's method. The small groups
+ * of reconstruct_small.c, where the curvature is greatest, are whole before.
  */
-#define MOST_NUDGES 250
-#define N_STARTS 4  /* roundings of the same relaxed totals */
+#define NUDGES_A_FIGURE 4
+#define FEWEST_NUDGES 160
+#define MOST_NUDGES 400
+#define N_STARTS 3  /* roundings of the same relaxed totals */
 #define N_ROUNDS 8  /* lattices each */
 #define N_TRIALS 60 /* targets each, shifted by up to LARGEST_SHIFT */
 #define LARGEST_SHIFT 0.27
-#define FAR 1000.0 /* misfits, for set_scales() */
-#define NEAR 50.0
 
 typedef struct {
     qst__relaxed *r;
     qst__search *s;
-    int32_t n_nudges;
-    double ease;
-    int32_t *order; /* of the people */
+    qst__small small;
+    bool settled; /* small groups are to stay as they are */
+    int32_t n_nudges, most;
+    double ease, share; /* of the problem above */
+    int32_t *order;     /* of the people */
     qst__nudge *nudges;
     double *effects;   /* of each nudge on the figures, divided by `room`: a column of A */
     double *room;      /* what a goal leaves of the half-width */
@@ -46,9 +49,11 @@ typedef struct {
 static qst_status make_rounding(qst__arena *arena, qst__relaxed *r, rounding *p, qst_err *err)
 {
     const ptrdiff_t n_people = r->s->plan->n_people;
-    const ptrdiff_t most = 2 * n_people < MOST_NUDGES ? 2 * n_people : MOST_NUDGES;
     const ptrdiff_t n_figures = r->n_figures;
-    *p = (rounding){.r = r, .s = r->s};
+    ptrdiff_t most = NUDGES_A_FIGURE * n_figures;
+    most = most < FEWEST_NUDGES ? FEWEST_NUDGES : most > MOST_NUDGES ? MOST_NUDGES : most;
+    most = most > 2 * n_people ? 2 * n_people : most;
+    *p = (rounding){.r = r, .s = r->s, .most = (int32_t)most};
     qst_status status = qst__arena_array(arena, most, sizeof *p->nudges, &p->nudges, err);
     if (status == QST_OK) {
         status = qst__arena_array(arena, most * n_figures, sizeof *p->effects, &p->effects, err);
@@ -66,6 +71,9 @@ static qst_status make_rounding(qst__arena *arena, qst__relaxed *r, rounding *p,
     }
     if (status == QST_OK) {
         status = qst__mat_make(arena, most, most, &p->multiples, err);
+    }
+    if (status == QST_OK) {
+        status = qst__small_make(arena, r->s, &p->small, err);
     }
     if (status == QST_OK) {
         p->kept = p->order + n_people;
@@ -98,6 +106,12 @@ static qst__nudge draw_nudge(const rounding *p, int32_t i, uint32_t which, qst_r
     qst__nudge nudge = {.i = i};
     nudge.points[QST_VISIT_BASELINE] = which != 1 && qst__has_baseline(p->s, i) ? point : 0;
     nudge.points[QST_VISIT_FOLLOWUP] = which != 0 || !qst__has_baseline(p->s, i) ? point : 0;
+    for (int v = 0; p->settled && v < QST_N_VISITS; v++) {
+        if (qst__is_small(p->s, v, i)) {
+            nudge.points[v] = 0;
+            nudge.points[1 - v] = qst__is_small(p->s, 1 - v, i) ? 0 : point;
+        }
+    }
     return nudge;
 }
 
@@ -106,7 +120,7 @@ static bool can_take(rounding *p, const qst__nudge *nudge)
     qst__do_nudge(p->s, nudge, 1);
     const bool possible = qst__is_possible(p->s, nudge->i);
     qst__do_nudge(p->s, nudge, -1);
-    return possible;
+    return possible && (nudge->points[0] != 0 || nudge->points[1] != 0);
 }
 
 static void take_nudge(rounding *p, int32_t i, uint32_t which, qst_rng *rng)
@@ -118,22 +132,25 @@ static void take_nudge(rounding *p, int32_t i, uint32_t which, qst_rng *rng)
     }
 }
 
-/* Two for each person, or one, or, where people are many, one for some of them. */
+static void shuffle_people(rounding *p, qst_rng *rng)
+{
+    for (int32_t i = 0; i < p->s->plan->n_people; i++) {
+        const int32_t at = (int32_t)qst_rng_below(rng, (uint32_t)(i + 1));
+        p->order[i] = p->order[at];
+        p->order[at] = i;
+    }
+}
+
+/* One for each person, then another, as many as are wanted. */
 static void draw_nudges(rounding *p, qst_rng *rng)
 {
     const int32_t n = p->s->plan->n_people;
-    const uint32_t n_each = 2 * n <= MOST_NUDGES ? 2 : 1;
-    for (int32_t i = 0; i < n; i++) {
-        p->order[i] = i;
-    }
+    const uint32_t first = qst_rng_below(rng, 3);
+    shuffle_people(p, rng);
     p->n_nudges = 0;
-    for (int32_t k = 0; k < n && p->n_nudges < MOST_NUDGES; k++) {
-        const int32_t at = k + (int32_t)qst_rng_below(rng, (uint32_t)(n - k));
-        const uint32_t which = qst_rng_below(rng, 3);
-        for (uint32_t more = 0; more < n_each; more++) {
-            take_nudge(p, p->order[at], (which + more) % 3, rng);
-        }
-        p->order[at] = p->order[k];
+    for (int32_t k = 0; k < 2 * n && p->n_nudges < p->most; k++) {
+        const uint32_t which = first + (uint32_t)(k % n) + (k < n ? 0 : 1);
+        take_nudge(p, p->order[k % n], which % 3, rng);
     }
 }
 
@@ -167,7 +184,7 @@ static void reduce(rounding *p)
     qst__reduce_lattice(p->factor, p->multiples);
 }
 
-/* Where the figures' lack and the halves lie in the basis: R'^-1 U' (A' lack + ease^2 / 2). */
+/* Where the figures' lack and the halves lie in the basis: R'^-1 U' (A' lack + ease^2 share). */
 static void aim(rounding *p)
 {
     const ptrdiff_t n = p->n_nudges;
@@ -176,7 +193,8 @@ static void aim(rounding *p)
         p->lack[k] = (p->r->goal[k] - p->r->miss[k]) / p->room[k];
     }
     for (ptrdiff_t j = 0; j < n; j++) {
-        p->c[j] = product(p->effects + j * n_figures, p->lack, n_figures) + p->ease * p->ease / 2;
+        p->c[j] =
+            product(p->effects + j * n_figures, p->lack, n_figures) + p->ease * p->ease * p->share;
     }
     for (ptrdiff_t j = 0; j < n; j++) {
         p->target[j] = product(p->multiples.data + j * n, p->c, n);
@@ -258,15 +276,23 @@ static double try_solutions(rounding *p, qst_rng *rng)
     return least;
 }
 
-/* Far away the figures' curvature is the greater part: c had better be 0 or 1. Near, tight figures
- * count for more, and c may be other numbers. */
+/* Far away as many nudges are needed as can be had, each once. Near, tight figures count for more,
+ * c may be other numbers, and the fewer nudges, the less curvature. */
 static void set_scales(rounding *p, double misfit)
 {
-    const double least = misfit > FAR ? 1 : misfit > NEAR ? 0.3 : 0.1;
-    p->ease = misfit > NEAR ? 1 : 0.5;
+    static const struct {
+        double misfit, ease, share, least;
+    } scales[] = {{1e5, 1, 0.5, 1}, {1e3, 1, 0.4, 1}, {1e2, 1, 0.3, 0.3}, {10, 0.7, 0.2, 0.1},
+        {1, 0.5, 0.2, 0.1}, {0, 0.4, 0.1, 0.02}};
+    int at = 0;
+    while (scales[at].misfit > misfit) {
+        at++;
+    }
+    p->ease = scales[at].ease;
+    p->share = scales[at].share;
     for (int32_t k = 0; k < p->r->n_figures; k++) {
         const double room = 1 - fabs(p->r->goal[k]);
-        p->room[k] = room > least ? room : least;
+        p->room[k] = room > scales[at].least ? room : scales[at].least;
     }
 }
 
@@ -287,6 +313,7 @@ static qst_status go_rounds(
 {
     qst_status status = QST_OK;
     qst__round_totals(p->r, rng);
+    p->settled = qst__settle_small(&p->small, rng);
     double misfit = qst__misfit(p->s);
     for (int k = 0; status == QST_OK && *least > 0 && k <= N_ROUNDS; k++) {
         if (misfit <= *least) {

@@ -1,0 +1,147 @@
+#include "stat/reconstruct.h"
+
+/*
+ * A mean of five people takes only some values, and their standard deviation
+ * bends so much with each point that nudges of several of them do not add up.
+ * So people of small groups whose means or standard deviations are printed get
+ * whole totals first: points are given, taken and passed on at random, and what
+ * the figures of these people alone miss is lessened by threshold accepting
+ * (Dueck & Scheuer 1990). The rounding then leaves these totals as they are.
+ */
+#define LARGEST_SMALL 15
+#define N_COOLINGS 20
+#define STEPS_A_COOLING 20000
+#define WARMEST 30.0
+
+/* The people a figure speaks of; none where it is not of a level or of both visits. */
+static bool speaks_of(const qst__search *s, const qst_figure *f, int32_t i)
+{
+    const bool in_arm =
+        f->arm < 0 || s->arm_of[i] == f->arm || (f->reference >= 0 && s->arm_of[i] == f->reference);
+    return in_arm && f->covariate >= 0 && qst__level(s, i, f->covariate) == f->level;
+}
+
+static bool is_of_one_visit(const qst_figure *f)
+{
+    return f->kind < QST_FIGURE_ESTIMATE && f->kind != QST_FIGURE_F_LEVELS &&
+           f->kind != QST_FIGURE_F_INTERACTION && f->covariate >= 0 &&
+           f->outcome != QST_OUTCOME_CHANGE;
+}
+
+static bool is_small_group(const qst__search *s, const qst_figure *f)
+{
+    if (f->kind > QST_FIGURE_SD || f->arm < 0 || !is_of_one_visit(f)) {
+        return false;
+    }
+    const int32_t place = qst__place(s, f->covariate, f->level);
+    return s->cells[(ptrdiff_t)f->arm * s->n_places + place].n <= LARGEST_SMALL;
+}
+
+static bool *mark(const qst__search *s, int visit, int32_t i)
+{
+    return s->is_small + (ptrdiff_t)visit * s->plan->n_people + i;
+}
+
+void qst__find_small(qst__search *s)
+{
+    const qst_cohort_plan *plan = s->plan;
+    for (ptrdiff_t k = 0; k < (ptrdiff_t)QST_N_VISITS * plan->n_people; k++) {
+        s->is_small[k] = false;
+    }
+    for (int32_t k = 0; k < plan->n_figures; k++) {
+        const qst_figure *f = &plan->figures[k];
+        for (int32_t i = 0; is_small_group(s, f) && i < plan->n_people; i++) {
+            *mark(s, f->outcome, i) = *mark(s, f->outcome, i) || speaks_of(s, f, i);
+        }
+    }
+}
+
+bool qst__is_small(const qst__search *s, int visit, int32_t i)
+{
+    return *mark(s, visit, i);
+}
+
+/* ---- Their figures ---- */
+
+static bool is_of_small_alone(const qst__search *s, const qst_figure *f)
+{
+    bool alone = is_of_one_visit(f);
+    bool any = false;
+    for (int32_t i = 0; alone && i < s->plan->n_people; i++) {
+        if (speaks_of(s, f, i)) {
+            any = true;
+            alone = qst__is_small(s, (int)f->outcome, i);
+        }
+    }
+    return alone && any;
+}
+
+qst_status qst__small_make(qst__arena *arena, qst__search *s, qst__small *small, qst_err *err)
+{
+    const qst_cohort_plan *plan = s->plan;
+    *small = (qst__small){.s = s};
+    qst_status status =
+        qst__arena_array(arena, plan->n_figures, sizeof *small->figures, &small->figures, err);
+    if (status == QST_OK) {
+        status = qst__arena_array(arena, (ptrdiff_t)QST_N_VISITS * plan->n_people,
+            sizeof *small->nudges, &small->nudges, err);
+    }
+    for (int32_t k = 0; status == QST_OK && k < plan->n_figures; k++) {
+        if (is_of_small_alone(s, &plan->figures[k])) {
+            small->figures[small->n_figures++] = k;
+        }
+    }
+    for (int v = 0; status == QST_OK && v < QST_N_VISITS; v++) {
+        for (int32_t i = 0; i < plan->n_people; i++) {
+            if (qst__is_small(s, v, i) && s->people->answered[v][i] > 0) {
+                small->nudges[small->n_nudges] = (qst__nudge){.i = i};
+                small->nudges[small->n_nudges++].points[v] = 1;
+            }
+        }
+    }
+    return status;
+}
+
+static double misfit(const qst__small *small)
+{
+    double sum = 0;
+    for (int32_t k = 0; k < small->n_figures; k++) {
+        const qst_figure *f = &small->s->plan->figures[small->figures[k]];
+        const double excess = qst__excess(f, qst__figure(small->s, f)) / qst__half(f);
+        sum += excess * excess;
+    }
+    return sum;
+}
+
+/* ---- Points given, taken, passed on ---- */
+
+/* A point from one, and often for another. */
+static double try_step(qst__small *small, double before, double heat, qst_rng *rng)
+{
+    const uint32_t n = (uint32_t)small->n_nudges;
+    const qst__nudge *first = &small->nudges[qst_rng_below(rng, n)];
+    const qst__nudge *second = &small->nudges[qst_rng_below(rng, n)];
+    const int32_t times = qst_rng_below(rng, 2) == 0 ? -1 : 1;
+    const int32_t back = qst_rng_below(rng, 4) == 0 ? 0 : -times;
+    qst__do_nudge(small->s, first, times);
+    qst__do_nudge(small->s, second, back);
+    if (qst__is_possible(small->s, first->i) && qst__is_possible(small->s, second->i)) {
+        const double after = misfit(small);
+        if (after <= before + heat * qst_rng_uniform(rng)) {
+            return after;
+        }
+    }
+    qst__do_nudge(small->s, first, -times);
+    qst__do_nudge(small->s, second, -back);
+    return before;
+}
+
+bool qst__settle_small(qst__small *small, qst_rng *rng)
+{
+    double now = small->n_figures > 0 ? misfit(small) : 0;
+    for (int32_t k = 0; now > 0 && k < N_COOLINGS * STEPS_A_COOLING; k++) {
+        const double cooled = (double)(k % STEPS_A_COOLING) / STEPS_A_COOLING;
+        now = try_step(small, now, WARMEST * (1 - cooled), rng);
+    }
+    return now == 0;
+}
