@@ -107,6 +107,23 @@ static void test_people_are_possible(void **state)
     assert_int_equal(n_lone, 3);
 }
 
+/* Nor are people left empty where no covariates are found: here a column comes twice. */
+static void test_people_are_possible_without_a_design(void **state)
+{
+    (void)state;
+    qst_err err;
+    qst_err_init(&err);
+    case_make(&one, 1);
+    one.terms[0] = one.terms[1];
+    memset(one.answered, 0, sizeof one.answered);
+    memset(one.total, 0, sizeof one.total);
+    assert_status(search(NULL, &one, &err), QST_OK, &err);
+    for (int i = 0; i < CASE_N; i++) {
+        assert_in_range(one.answered[1][i], 8, 10);
+        assert_in_range(one.total[1][i], one.answered[1][i], 5 * one.answered[1][i]);
+    }
+}
+
 static void test_the_seed_decides_alone(void **state)
 {
     (void)state;
@@ -205,6 +222,7 @@ int main(void)
         cmocka_unit_test(test_meets_another_digit),
         cmocka_unit_test(test_tells_what_it_could_not_meet),
         cmocka_unit_test(test_people_are_possible),
+        cmocka_unit_test(test_people_are_possible_without_a_design),
         cmocka_unit_test(test_the_seed_decides_alone),
         cmocka_unit_test(test_without_attempts_nothing_is_met),
         cmocka_unit_test(test_refuses_plans_without_sense),

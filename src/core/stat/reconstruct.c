@@ -161,7 +161,7 @@ static qst_status attempt(
     }
     for (int k = 0; status == QST_OK && found && *misfit_out > 0 && k < N_DESIGNS; k++) {
         shuffle_levels(s, &designs);
-        qst__draw_scores(s, 1, &scores);
+        qst__draw_scores(s, 1, &scores); /* which stay if no design is found */
         status = qst__search_design(s, &n_cycles, &designs, ticker, &found, err);
         if (status == QST_OK && found) {
             status =

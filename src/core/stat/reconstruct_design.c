@@ -413,8 +413,8 @@ qst_status qst__search_design(qst__search *s, int32_t *n_cycles, qst_rng *rng, q
     if (status == QST_OK) {
         status = qst__seats_make(&arena, s, d.covariates, d.n_covariates, &seats, err);
     }
-    if (status == QST_OK && !*found_out && !qst__count_design(s)) {
-        status = qst__fail(err, QST_EARGUMENT, "the model's columns depend on one another");
+    if (status == QST_OK) {
+        (void)qst__count_design(s); /* for the counts by arm in X'X, which stay */
     }
     for (; status == QST_OK && !*found_out && *n_cycles < N_CYCLES; ++*n_cycles) {
         /* With one covariate the printed counts alone decide X'X. */
