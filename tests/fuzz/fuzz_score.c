@@ -5,6 +5,7 @@
  */
 #include "qst.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -117,14 +118,15 @@ static double slow_score(const qst_scale *scale, const qst_score_rule *rule, ptr
     }
 }
 
-/* Answers are levels to single precision, so scores agree to that. */
+/* Answers are levels to single precision, so scores agree to that; below
+   DBL_MIN doubles have fewer digits, so there they agree to as much of DBL_MIN. */
 static bool agrees(const qst_scale *scale, const qst_score_rule *rule, const double *score)
 {
     const qst_range *range = &scale->range;
     const double largest = fabs(range->min) + range->n_steps * fabs(range->step);
     const double factor = rule->kind == QST_SCORE_PERCENT ? 100 / (range->n_steps * range->step)
                                                           : (double)scale->n_items;
-    const double tolerance = 1e-5 * fabs(rule->multiply) * factor * largest;
+    const double tolerance = 1e-5 * (fabs(rule->multiply) * factor * largest + DBL_MIN);
     for (ptrdiff_t i = 0; i < scale->n_rows; i++) {
         const double want = slow_score(scale, rule, i);
         const bool both_missing = isnan(want) && isnan(score[i]);
