@@ -19,6 +19,8 @@
 #define N_WIDTHS 300
 #define N_CYCLES 1500
 #define CYCLES_AN_AIM 20
+#define N_NEWTON 5 /* steps for the residual variance */
+#define NEAR 4.0   /* misfits above are not looked at so closely */
 
 /* Where coolings begin, in half-widths of the standard errors' ranges, in turn (tables whose steps
  * are wide need warm ones, most do not), and what brings each down to 0.5. */
@@ -203,24 +205,54 @@ static bool refresh(design *d)
 
 /* ---- Misfit of the standard errors ---- */
 
-/* The residual variance in its range that fits them best, then the squares of what is left. */
+/* Sum of squares of what is outside the ranges at a residual variance, and half its first and
+ * second derivative there. */
+static double outside(const design *d, const double *diagonal, double variance, double slope_out[2])
+{
+    double sum = 0, slope = 0, bend = 0;
+    for (ptrdiff_t k = 0; k < d->p; k++) {
+        const double se = diagonal[k] * variance;
+        const double excess =
+            ((se < d->low[k] ? se - d->low[k] : 0) + (se > d->high[k] ? se - d->high[k] : 0)) /
+            d->half[k];
+        const double steep = excess == 0 ? 0 : diagonal[k] / d->half[k];
+        sum += excess * excess;
+        slope += excess * steep;
+        bend += steep * steep;
+    }
+    slope_out[0] = slope;
+    slope_out[1] = bend;
+    return sum;
+}
+
+/* What is outside the ranges at the residual variance of its range that fits them best. That is
+ * sought by Newton's method from where their middles fit best: the sum is convex in the variance,
+ * and quadratic as long as the same ranges are missed. */
 static double misfit(const design *d, const double *diagonal, double variance)
 {
+    const double least = variance - d->less;
+    const double most = variance + d->more;
     double up = 0, down = 0;
     for (ptrdiff_t k = 0; k < d->p; k++) {
         const double weight = diagonal[k] / (d->half[k] * d->half[k]);
-        up += weight * d->target[k];
+        up += weight * (d->low[k] + d->high[k]) / 2;
         down += weight * diagonal[k];
     }
     double best = up / down;
-    best = best < variance - d->less ? variance - d->less : best;
-    best = best > variance + d->more ? variance + d->more : best;
-    double sum = 0;
-    for (ptrdiff_t k = 0; k < d->p; k++) {
-        const double below = d->low[k] - diagonal[k] * best;
-        const double above = diagonal[k] * best - d->high[k];
-        const double excess = (below > above ? below : above) / d->half[k];
-        sum += excess > 0 ? excess * excess : 0;
+    double sum = HUGE_VAL;
+    for (int k = 0; k < N_NEWTON; k++) {
+        double slope[2];
+        best = best < least ? least : best;
+        best = best > most ? most : best;
+        const double now = outside(d, diagonal, best, slope);
+        if (now >= sum) {
+            break;
+        }
+        sum = now;
+        if (sum == 0 || sum > NEAR * d->width * d->width) {
+            break;
+        }
+        best -= slope[0] / slope[1];
     }
     return sum / (d->width * d->width);
 }
