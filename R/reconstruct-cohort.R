@@ -2,19 +2,25 @@
 # the data frame.
 
 search_cohort <- function(trial, figures, centre, settings) {
+  values <- number_figures(figures, trial)
+  of_scores <- figures$outcome != of_numbers
   start <- start_matrix(figures, trial)
-  n_printed <- nrow(figures)
-  figures <- rbind(figures, followup_figures(figures, start, settings$correlation))
+  figures <- rbind(
+    figures[of_scores, ], followup_figures(figures, start, settings$correlation)
+  )
+  units <- coefficient_units(trial)
+  scale <- ifelse(figures$kind %in% figure_codes[of_slopes], units[figures$level + 1], 1)
   codes <- c("kind", "outcome", "arm", "reference", "covariate", "level")
   terms <- rbind(as.integer(trial$terms$covariate), as.integer(trial$terms$level))
   model <- if (is.null(centre)) {
     matrix(0, 0, 4)
   } else {
-    cbind(centre$estimate, centre$se, centre$se_low, centre$se_high)
+    cbind(centre$estimate, centre$se, centre$se_low, centre$se_high) * units
   }
   range <- answer_range(trial)
   found <- .Call(
-    C_qstr_reconstruct_search, as.integer(trial$sizes), level_matrix(trial),
+    C_qstr_reconstruct_search, as.integer(trial$sizes),
+    cbind(level_matrix(trial), trial$numbers),
     as.integer(lengths(trial$levels)),
     c(
       n_asked(trial), range, length(trial$instrument$items), trial$n_lone, settings$correlation,
@@ -23,9 +29,11 @@ search_cohort <- function(trial, figures, centre, settings) {
       stats::qt(0.975, sum(trial$sizes) - nrow(trial$terms) - 1), settings$attempts
     ),
     settings$skip, start,
-    t(as.matrix(figures[codes])), rbind(figures$low, figures$high), terms, model, settings$seed
+    t(as.matrix(figures[codes])), rbind(figures$low, figures$high) * rep(scale, each = 2), terms,
+    model, settings$seed
   )
-  found$values <- found$values[seq_len(n_printed)]
+  values[of_scores] <- (found$values / scale)[seq_len(sum(of_scores))]
+  found$values <- values
   found
 }
 
@@ -97,11 +105,11 @@ start_matrix <- function(figures, trial) {
 }
 
 warn_of_misses <- function(found, figures) {
-  if (found$info[[1]] == 1) {
-    return(invisible())
-  }
   excess <- pmax(figures$low - found$values, found$values - figures$high) / half_of(figures)
   excess[is.nan(excess)] <- Inf
+  if (found$info[[1]] == 1 && all(excess <= 0)) {
+    return(invisible())
+  }
   missed <- order(-excess)[seq_len(sum(excess > 0))]
   qst_warn("convergence", c(
     sprintf(
@@ -117,21 +125,23 @@ warn_of_misses <- function(found, figures) {
 
 # The lost have the baseline and the covariates of somebody analysed in their
 # arm, the excluded both visits but no level of one covariate. Data frame with
-# one row a participant: arm, level columns, answered and total at both visits.
+# one row a participant: arm, columns of levels and of numbers, answered and
+# total at both visits.
 add_the_lost <- function(trial, found) {
   people <- data.frame(
     arm = rep(seq_along(trial$arms), trial$sizes), found$level,
     answered0 = found$answered[, 1], answered1 = found$answered[, 2],
     total0 = found$total[, 1], total1 = found$total[, 2]
   )
-  names(people)[1 + seq_along(trial$levels)] <- names(trial$levels)
+  covariates <- c(names(trial$levels), trial$numeric)
+  names(people)[1 + seq_along(covariates)] <- covariates
   extra <- lapply(seq_along(trial$arms), function(arm) {
     n_lost <- trial$n_lost[[arm]]
     n <- n_lost + trial$n_excluded[[arm]]
     copies <- people[spread_rows(people, arm, n), ]
     lost <- seq_len(n) <= n_lost
     copies[lost, c("answered1", "total1")] <- 0L
-    copies[!lost, trial$excluded_for] <- -1L
+    copies[!lost, trial$excluded_for] <- if (any(trial$excluded_for %in% trial$numeric)) NA else -1L
     copies
   })
   people <- rbind(people, do.call(rbind, extra))
@@ -180,12 +190,14 @@ raw_answers <- function(keyed, trial, prefix) {
 # ---- The data frame ----
 
 dress_cohort <- function(published, trial, figures, found, people, answers, settings) {
+  levels <- lapply(stats::setNames(nm = names(trial$levels)), function(name) {
+    levels <- trial$levels[[name]]
+    factor(levels[match(people[[name]] + 1L, seq_along(levels))], levels)
+  })
+  numbers <- Map(function(x, unit) x * unit, people[trial$numeric], trial$units)
   cohort <- cbind(
     data.frame(id = NA_character_, arm = factor(trial$arms[people$arm], trial$arms), group = NA),
-    as.data.frame(lapply(stats::setNames(nm = names(trial$levels)), function(name) {
-      levels <- trial$levels[[name]]
-      factor(levels[match(people[[name]] + 1L, seq_along(levels))], levels)
-    })),
+    as.data.frame(c(levels, numbers)),
     raw_answers(answers$baseline, trial, "t0_"), raw_answers(answers$followup, trial, "t1_")
   )
   cohort <- cohort[random_order(nrow(cohort), settings$seed), ]

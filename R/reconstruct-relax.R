@@ -11,23 +11,31 @@
 # NULL without a model, else list(estimate, se, se_low, se_high, ss, ss_low,
 # ss_high): where the least of the largest misses is, and ranges.
 relax_figures <- function(figures, trial) {
-  model <- figures$kind >= figure_codes[["estimate"]]
-  if (!any(model)) {
+  if (!any(figures$kind >= figure_codes[["estimate"]])) {
     return(NULL)
   }
-  whole <- figures$outcome == outcome_codes[[trial$model_outcome]] & !model & figures$arm >= 0 &
-    figures$covariate < 0 & figures$kind == figure_codes[["sd"]]
-  if (sum(whole) < length(trial$arms)) {
+  if (!is_tied(figures, trial)) {
     return(loose_centre(figures, trial))
   }
   problem <- relax_problem(figures, trial)
   u <- relaxed_centre(problem)
-  check_relaxed(relaxed_misses(u, problem), problem)
+  # With numeric covariates this was said before whole numbers were chosen.
+  if (length(trial$numeric) == 0) {
+    check_relaxed(relaxed_misses(u, problem), problem)
+  }
   at <- relaxed_parts(u, problem)
   c(
     list(estimate = at$estimate, se = at$se, ss = within_ss(at, problem)),
     se_ranges(problem), ss_range(u, problem)
   )
+}
+
+# A model, and the SDs of its outcome in all arms.
+is_tied <- function(figures, trial) {
+  model <- figures$kind >= figure_codes[["estimate"]]
+  whole <- figures$outcome == outcome_codes[[trial$model_outcome]] & !model & figures$arm >= 0 &
+    figures$covariate < 0 & figures$kind == figure_codes[["sd"]]
+  any(model) && sum(whole) >= length(trial$arms)
 }
 
 # Where the outcome's SDs are not printed nothing ties the residual variance.
@@ -49,8 +57,7 @@ loose_centre <- function(figures, trial) {
 
 # Where figures go together best: the centre of ever narrower misses, and once
 # all are below 1, of those below 1.
-relaxed_centre <- function(problem) {
-  u <- numeric(2 * problem$n_coef + length(problem$sizes))
+relaxed_centre <- function(problem, u = numeric(problem$n_free)) {
   worst <- max(abs(relaxed_misses(u, problem)))
   for (round in 1:200) {
     if (worst < 0.99) {
@@ -103,7 +110,8 @@ ss_range <- function(u, problem) {
     return(list(ss_low = 0.999 * ss, ss_high = 1.001 * ss))
   }
   sd <- relaxed_parts(u, problem)$sd
-  slope <- c(numeric(2 * problem$n_coef), 2 * (problem$sizes - 1) * sd * problem$sd_half)
+  slope <- numeric(problem$n_free)
+  slope[2 * problem$n_coef + seq_along(sd)] <- 2 * (problem$sizes - 1) * sd * problem$sd_half
   hessian <- relaxed_newton(u, 1, problem, 0)$hessian
   slope <- slope / sqrt(sum(slope * solve(hessian, slope)))
   ends <- vapply(c(-1, 1), function(sign) {
@@ -120,30 +128,54 @@ within_ss <- function(x, problem) {
   sum((problem$sizes - 1) * x$sd^2)
 }
 
-# What the relaxation varies and what it must give.
+# What the relaxation varies and what it must give: what a model ties together,
+# and numeric covariates as long as they have no numbers.
 relax_problem <- function(figures, trial) {
-  n_coef <- nrow(trial$terms) + 1L
-  model <- figures[figures$kind >= figure_codes[["estimate"]], ]
-  all <- figures[figures$kind < figure_codes[["estimate"]] &
+  tied <- is_tied(figures, trial)
+  n_coef <- if (tied) nrow(trial$terms) + 1L else 0L
+  model <- figures[tied & figures$kind >= figure_codes[["estimate"]], ]
+  all <- figures[tied & figures$kind < figure_codes[["estimate"]] &
     figures$outcome == outcome_codes[[trial$model_outcome]], ]
   whole <- all$covariate < 0 & all$kind %in% figure_codes[of_arms]
   outcome <- all[whole, ]
   estimates <- coefficient_figures(model, "estimate", n_coef)
   ses <- coefficient_figures(model, "se", n_coef)
-  sds <- arm_figures(all, "sd", trial)
+  sds <- if (tied) arm_figures(all, "sd", trial) else all
+  numeric <- number_problem(figures, trial)
   parts <- part_sds(all, trial)
-  list(
-    n_coef = n_coef, sizes = trial$sizes, shares = term_shares(trial),
+  c(numeric, list(
+    n_coef = n_coef, n_free = 2L * n_coef + nrow(sds) + 2L * length(numeric$number_mean),
+    sizes = trial$sizes, shares = term_shares(trial),
     t_quantile = stats::qt(0.975, sum(trial$sizes) - n_coef),
     estimate = middle_of(estimates), estimate_half = half_of(estimates),
     se = middle_of(ses), se_half = half_of(ses), sd = middle_of(sds), sd_half = half_of(sds),
     model = model, model_middle = middle_of(model), model_half = half_of(model),
     model_at = cbind(model$level + 1, model$kind - figure_codes[["estimate"]] + 1),
-    outcome = outcome, outcome_column = match(outcome$kind, figure_codes[of_arms]),
-    outcome_middle = middle_of(outcome), outcome_half = half_of(outcome),
+    outcome = outcome, outcome_middle = middle_of(outcome), outcome_half = half_of(outcome),
     part_arm = vapply(parts, function(part) part$arm, 0L),
     part_value = vapply(parts, function(part) part$value, 0),
     part_half = vapply(parts, function(part) part$half, 0)
+  ))
+}
+
+# Means and SDs that numeric covariates may have, arms x covariates, the
+# figures they must give, and their columns in the model (1: none).
+number_problem <- function(figures, trial) {
+  names <- if (is.null(trial$numbers)) trial$numeric else character()
+  of_arm <- function(kind, part) {
+    values <- vapply(names, function(name) {
+      part(arm_figures(figures[figures$variable == name, ], kind, trial, name))
+    }, numeric(length(trial$arms)))
+    matrix(values, length(trial$arms))
+  }
+  rows <- figures[figures$variable %in% names, ]
+  list(
+    number_mean = of_arm("mean", middle_of), number_mean_middle = of_arm("mean", middle_of),
+    number_mean_half = of_arm("mean", half_of),
+    number_sd = of_arm("sd", middle_of), number_sd_half = of_arm("sd", half_of),
+    number_rows = rows, number_of = match(rows$variable, names),
+    number_middle = middle_of(rows), number_half = half_of(rows),
+    number_term = match(length(trial$levels) + seq_along(names) - 1L, trial$terms$covariate, 0) + 1
   )
 }
 
@@ -172,18 +204,30 @@ coefficient_figures <- function(model, kind, n_coef) {
   rows[at, ]
 }
 
-# Share of each arm in each term: arms x coefficients.
+# Share of each arm in each term, or its mean: arms x coefficients.
 term_shares <- function(trial) {
   shares <- matrix(1, length(trial$arms), nrow(trial$terms) + 1)
   for (k in seq_len(nrow(trial$terms))) {
     term <- trial$terms[k, ]
+    number <- term$covariate + 1 - length(trial$levels)
     shares[, k + 1] <- if (term$covariate < 0) {
       seq_along(trial$arms) == term$level + 1
+    } else if (number > 0) {
+      number_means(trial, number)
     } else {
       trial$counts[[term$covariate + 1]][term$level + 1, ] / trial$sizes
     }
   }
   shares
+}
+
+# NA while there are no numbers.
+number_means <- function(trial, number) {
+  if (is.null(trial$numbers)) {
+    return(NA_real_)
+  }
+  arm <- rep(seq_along(trial$sizes), trial$sizes)
+  tapply(trial$numbers[, number] * trial$units[[number]], arm, mean)
 }
 
 # The SD of an arm that follows from means and SDs printed for all levels of a
@@ -220,10 +264,14 @@ half_of <- function(rows) (rows$high - rows$low) / 2
 
 relaxed_parts <- function(u, problem) {
   k <- seq_len(problem$n_coef)
+  n <- seq_along(problem$number_mean)
+  at <- 2 * problem$n_coef + length(problem$sd)
   list(
     estimate = problem$estimate + u[k] * problem$estimate_half,
     se = problem$se + u[problem$n_coef + k] * problem$se_half,
-    sd = problem$sd + u[2 * problem$n_coef + seq_along(problem$sd)] * problem$sd_half
+    sd = problem$sd + u[2 * problem$n_coef + seq_along(problem$sd)] * problem$sd_half,
+    number_mean = problem$number_mean + u[at + n] * problem$number_mean_half,
+    number_sd = problem$number_sd + u[at + length(n) + n] * problem$number_sd_half
   )
 }
 
@@ -235,24 +283,41 @@ relaxed_misses <- function(u, problem) {
   model <- (values[problem$model_at] - problem$model_middle) / problem$model_half
   outcome <- (outcome_values(x, problem) - problem$outcome_middle) / problem$outcome_half
   implied <- (x$sd[problem$part_arm] - problem$part_value) / problem$part_half
-  c(model, outcome, implied)
+  numbers <- lapply(seq_len(ncol(x$number_mean)), function(k) {
+    number_misses(x$number_mean[, k], x$number_sd[, k], k, problem)
+  })
+  c(model, outcome, implied, unlist(numbers))
 }
+
+# Figures in units of the outcome a unit of the covariate.
+of_slopes <- c("estimate", "se", "low", "high")
 
 # Figures that follow from the arms' sizes, means and SDs.
 of_arms <- c("mean", "sd", "t", "welch", "difference", "paired", "f_arms")
 
-# Those of problem$outcome; all arms together stand behind the last.
+# Those of problem$outcome.
 outcome_values <- function(x, problem) {
-  n <- problem$sizes
-  m <- as.vector(problem$shares %*% x$estimate)
+  if (nrow(problem$outcome) == 0) {
+    return(numeric())
+  }
+  shares <- problem$shares
+  for (k in which(problem$number_term > 1)) {
+    shares[, problem$number_term[[k]]] <- x$number_mean[, k]
+  }
+  group_values(problem$sizes, as.vector(shares %*% x$estimate), x$sd, problem$outcome)
+}
+
+# Figures of groups of these sizes, means and SDs; all arms together stand
+# behind the last.
+group_values <- function(n, m, sd, rows) {
   all <- sum(n * m) / sum(n)
   between <- sum(n * (m - all)^2)
-  within <- within_ss(x, problem)
+  within <- sum((n - 1) * sd^2)
   n <- c(n, sum(n))
   m <- c(m, all)
-  sd <- c(x$sd, sqrt((within + between) / (n[length(n)] - 1)))
-  i <- ifelse(problem$outcome$arm < 0, length(n), problem$outcome$arm + 1)
-  j <- pmax(problem$outcome$reference, 0) + 1
+  sd <- c(sd, sqrt((within + between) / (n[length(n)] - 1)))
+  i <- ifelse(rows$arm < 0, length(n), rows$arm + 1)
+  j <- pmax(rows$reference, 0) + 1
   pooled <- ((n[i] - 1) * sd[i]^2 + (n[j] - 1) * sd[j]^2) / (n[i] + n[j] - 2)
   k <- length(n) - 1
   values <- cbind(
@@ -261,7 +326,7 @@ outcome_values <- function(x, problem) {
     paired = m[i] / (sd[i] / sqrt(n[i])),
     f_arms = (between / (k - 1)) / (within / (n[[k + 1]] - k))
   )
-  values[cbind(seq_along(i), problem$outcome_column)]
+  values[cbind(seq_along(i), match(rows$kind, figure_codes[of_arms]))]
 }
 
 check_relaxed <- function(misses, problem) {
@@ -270,7 +335,8 @@ check_relaxed <- function(misses, problem) {
   }
   names <- c(
     problem$model$figure, problem$outcome$figure,
-    rep("SD implied by the levels of a covariate", length(problem$part_arm))
+    rep("SD implied by the levels of a covariate", length(problem$part_arm)),
+    problem$number_rows$figure
   )
   worst <- order(-abs(misses))
   worst <- utils::head(worst[abs(misses[worst]) > 1], 5)

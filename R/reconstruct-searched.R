@@ -5,10 +5,12 @@
 searched_tables <- function(published) {
   model <- published$model
   is_first <- model$model == model$model[1]
+  numeric <- numeric_names(published)
   keep <- list(
-    means = published$means$outcome %in% names(outcome_codes),
-    tests = vapply(seq_len(nrow(published$tests)), is_searched_test, NA, published = published),
-    model = is_first & is_searched_model(published, model[is_first, ])
+    means = published$means$outcome %in% names(outcome_codes) |
+      (published$means$outcome %in% numeric & published$means$variable == ""),
+    tests = vapply(seq_len(nrow(published$tests)), is_searched_test, NA, published, numeric),
+    model = is_first & is_searched_model(published, model[is_first, ], numeric)
   )
   aside <- rbind(
     aside_rows(published$means[!keep$means, ], c("mean", "sd"), function(row) {
@@ -29,8 +31,11 @@ searched_tables <- function(published) {
 # Counts follow exactly, so tests of counts hold or not whatever is searched.
 of_counts <- c("chisq", "fisher")
 
-is_searched_test <- function(k, published) {
+is_searched_test <- function(k, published, numeric) {
   row <- published$tests[k, ]
+  if (row$outcome %in% numeric) {
+    return(is_test_of_arms(row) && row$variable == "" && row$statistic != "")
+  }
   known <- c("anova", "student", "welch", "paired", "interaction")
   if (!row$test %in% known || !row$outcome %in% names(outcome_codes) || row$statistic == "") {
     return(FALSE)
@@ -43,18 +48,23 @@ is_searched_test <- function(k, published) {
   )
 }
 
+is_test_of_arms <- function(row) {
+  (row$test == "anova" && row$by == "arm") || row$test %in% c("student", "welch")
+}
+
 # With an empty cell an interaction has fewer degrees of freedom.
 has_full_cells <- function(published, variable) {
   own <- published$counts[published$counts$variable == variable & published$counts$arm != "", ]
   nrow(own) == 0 || all(printed_number(own$n) > 0)
 }
 
-# A linear model of levels, with estimates and standard errors.
-is_searched_model <- function(published, model) {
+# A linear model of levels and numeric covariates, with estimates and standard errors.
+is_searched_model <- function(published, model, numeric) {
   family <- c(design_values(published, "model_family"), "gaussian")[[1]]
   outcome <- c(design_values(published, "model_outcome"), "change")[[1]]
+  unknown <- setdiff(published$means$outcome, numeric)
   nrow(model) > 1 && family == "gaussian" && outcome %in% names(outcome_codes) &&
-    all(model$level[-1] != "" | !model$variable[-1] %in% published$means$outcome) &&
+    all(model$level[-1] != "" | !model$variable[-1] %in% unknown) &&
     all(model$estimate != "" & model$std.error != "") && model$variable[[1]] == ""
 }
 

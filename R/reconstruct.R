@@ -6,7 +6,8 @@
 #' tests (of two arms, with pooled variance or Welch's, with the difference of
 #' means; paired within an arm), F tests, the interaction of arm and a
 #' covariate, one linear model of baseline, follow-up or change (estimates,
-#' standard errors, t, intervals) and Cronbach's alphas. The people are
+#' standard errors, t, intervals) and Cronbach's alphas; and numbers such as
+#' age, whose means and SDs by arm are printed. The people are
 #' invented; the result is for trying methods, teaching, and checking whether
 #' printed figures can hold together, not for research on the people of the
 #' trial.
@@ -22,9 +23,16 @@
 #' `questrial_error_argument` names figures that contradict one another.
 #'
 #' Of baseline, follow-up and change any may be printed, and the model may be
-#' missing. Not searched are means of other outcomes, limits of a difference of
-#' means, a second model, and a model that is not linear or holds a numeric
-#' covariate: [figures_met()] names them with `met` `NA`. Tests of counts
+#' missing. Any other outcome of `means.csv` that has a mean and an SD in every
+#' arm is taken for a number that each of those analysed has, whatever `n` says,
+#' as baseline scores are: its means and SDs by arm and of all, F, t and Welch's t
+#' of the arms are searched, and it may be a covariate of the model (a row of
+#' `model.csv` without level). Its numbers are whole, or tenths, hundredths or
+#' thousandths where whole ones do not have the figures, and none is below 0 in
+#' an arm whose mean is above. Not searched are its means by the levels of a
+#' covariate, limits of a difference of means, a second model, and a model that
+#' is not linear or holds another numeric covariate, such as the baseline
+#' score: [figures_met()] names them with `met` `NA`. Tests of counts
 #' follow from the counts. Where `design.csv` names no `instrument`, its keys
 #' `items`, `min` and `max` say how many items there are and the range of
 #' their answers.
@@ -49,8 +57,10 @@
 #' @return A data frame of class `reconstruction`, one row a participant, all
 #'   of those randomised: `id`, `arm` (factor, reference first), `group` (small
 #'   group, `NA` where there was none), a factor for each variable of
-#'   `counts.csv` (`NA` in arms without it), and `t0_1`, `t0_2`, ...,
-#'   `t1_1`, ...: raw answers (before reversal) at baseline and follow-up.
+#'   `counts.csv` (`NA` in arms without it), a number for each other outcome of
+#'   `means.csv`, and `t0_1`, `t0_2`, ..., `t1_1`, ...: raw answers (before
+#'   reversal) at baseline and follow-up. Those lost have covariates and numbers
+#'   of somebody analysed in their arm.
 #'   It says when printed that it is synthetic. [figures_met()] tells which
 #'   figures it meets; the attributes `synthetic`, `seed` and `attempts` say
 #'   how it was made.
@@ -78,6 +88,7 @@ reconstruct <- function(published, seed = NULL, skip = c(0.12, 0.05), correlatio
   published <- searched_tables(published)
   trial <- printed_trial(published)
   figures <- printed_figures(published, trial)
+  trial <- with_numbers(trial, figures)
   centre <- relax_figures(figures, trial)
   if (interactive()) {
     cli::cli_progress_message("Searching for a cohort: seconds to a minute or two an attempt")
@@ -141,18 +152,24 @@ printed_trial <- function(published) {
     excluded_for = design_values(published, "excluded_for"),
     model_outcome = c(design_values(published, "model_outcome"), "change")[[1]]
   )
+  trial$numeric <- numeric_names(published)
   trial$counts <- lapply(variables, count_matrix, published = published, trial = trial)
   names(trial$counts) <- variables
   trial$terms <- model_terms(published, trial)
   trial
 }
 
-# Covariate and level of each term but the intercept, counted from 0; -1: arm.
+# Covariate and level of each term but the intercept, counted from 0; -1: arm;
+# numeric covariates are counted on, and have level 0.
 model_terms <- function(published, trial) {
   rows <- seq_len(nrow(published$model))[-1]
   terms <- lapply(rows, function(k) {
     row <- published$model[k, ]
     where <- sprintf("model.csv, row %d", k)
+    if (row$level == "" && row$variable %in% trial$numeric) {
+      number <- length(trial$levels) + match(row$variable, trial$numeric) - 1L
+      return(data.frame(covariate = number, level = 0L))
+    }
     data.frame(
       covariate = if (row$variable == "arm") -1L else covariate_code(trial, row$variable, where),
       level = level_code(trial, row$variable, row$level, where)
@@ -227,13 +244,15 @@ count_matrix <- function(variable, published, trial) {
 # ---- Figures as the search wants them ----
 
 outcome_codes <- c(baseline = 0L, followup = 1L, change = 2L)
+of_numbers <- 3L
 figure_codes <- c(
   mean = 0L, sd = 1L, f_arms = 2L, f_levels = 3L, t = 4L, f_interaction = 5L, welch = 6L,
   paired = 7L, difference = 8L, estimate = 9L, se = 10L, ratio = 11L, low = 12L, high = 13L
 )
 
 # One row a figure: words, printed text, codes (counted from 0, -1: none) and
-# the range that rounds to what is printed.
+# the range that rounds to what is printed; `variable` is the outcome's name or,
+# where the outcome's code is `of_numbers`, that of a numeric covariate.
 printed_figures <- function(published, trial) {
   rows <- c(
     lapply(seq_len(nrow(published$means)), mean_figures, published = published, trial = trial),
@@ -249,7 +268,8 @@ figure_row <- function(figure, kind, printed, outcome = "change", arm = -1L, ref
   half <- printed_half(printed)
   data.frame(
     figure = figure, printed = printed, kind = figure_codes[[kind]],
-    outcome = outcome_codes[[outcome]], arm = arm, reference = reference,
+    variable = outcome, outcome = match(outcome, names(outcome_codes), of_numbers + 1L) - 1L,
+    arm = arm, reference = reference,
     covariate = covariate, level = level, low = middle - half, high = middle + half
   )
 }

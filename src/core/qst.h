@@ -1576,8 +1576,8 @@ typedef struct {
     double low, high; /* low < high */
 } qst_figure;
 
-/* A dummy column of the linear model: 1 for the level of the covariate, or (covariate < 0) for arm
- * number `level`. */
+/* A column of the linear model: 1 for the level of the covariate, or (covariate < 0) for arm number
+ * `level`; the number itself for a numeric covariate, whose `level` is 0. */
 typedef struct {
     int32_t covariate, level;
 } qst_cohort_term;
@@ -1586,6 +1586,8 @@ typedef struct {
     int32_t n_people, n_arms, n_covariates;
     const int32_t *arm_size; /* people stand arm by arm */
     const int32_t *n_levels; /* of each covariate */
+    /* Numeric covariates are counted on from the others. Only terms of the model speak of them. */
+    int32_t n_numeric;
 
     /* Scores: n_items asked, answers min .. max; a person skips k further items with chance
      * skip[k - 1], at each visit. n_lone people did not answer at baseline. */
@@ -1616,8 +1618,11 @@ typedef struct {
 } qst_cohort_plan;
 
 /* In: levels, n_people for each covariate, -1 where a covariate does not apply, with the printed
- * counts in each arm. Out: the same counts, in the order found; answered and total at both visits,
- * 0 at baseline for those who did not answer. */
+ * counts in each arm; then whole numbers, n_people for each numeric covariate, at most
+ * QST_MOST_NUMBER in size. Out: the same in each arm, in the order found; answered and total at
+ * both visits, 0 at baseline for those who did not answer. */
+#define QST_MOST_NUMBER 1000000
+
 typedef struct {
     int32_t *level;
     int32_t *answered[QST_N_VISITS];

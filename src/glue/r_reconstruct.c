@@ -119,7 +119,8 @@ SEXP qstr_reconstruct_search(SEXP sizes_sexp, SEXP level_sexp, SEXP n_levels_sex
         .n_figures = extent(figures_sexp, 1),
         .seed = qstr_seed(seed_sexp)};
     int_matrix(level_sexp, plan.n_people, "level");
-    if (extent(level_sexp, 1) != plan.n_covariates) {
+    plan.n_numeric = extent(level_sexp, 1) - plan.n_covariates;
+    if (plan.n_numeric < 0) {
         qstr_refuse("`level` must have a column for each covariate.");
     }
     read_settings(settings_sexp, &plan);

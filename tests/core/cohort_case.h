@@ -1,6 +1,7 @@
 /*
  * A small invented trial for the tests of reconstruct*.c: two arms, two
- * covariates, a scale of ten items from 1 to 5; and a slow analysis of it,
+ * covariates, ages if asked for, a scale of ten items from 1 to 5; and a slow
+ * analysis of it,
  * person by person in doubles, that shares nothing with the search.
  */
 #ifndef COHORT_CASE_H
@@ -14,18 +15,19 @@
 #define CASE_N 64
 #define CASE_ARMS 2
 #define CASE_COVARIATES 2 /* sex: 2 levels, in the model; site: 3 levels, second arm only */
-#define CASE_FIGURES 26
+#define CASE_AGE 2        /* the numeric covariate, if there is one */
+#define CASE_FIGURES 27
 #define CASE_MAX_COLUMNS 6
 
 typedef struct {
     qst_cohort_plan plan;
     qst_cohort people;
     int32_t arm_size[CASE_ARMS], n_levels[CASE_COVARIATES];
-    int32_t level[CASE_N * CASE_COVARIATES];
+    int32_t level[CASE_N * (CASE_COVARIATES + 1)];
     int32_t answered[2][CASE_N], total[2][CASE_N];
     double baseline_mean[2], baseline_sd[2], change_mean[2], change_sd[2], skip[2];
-    qst_cohort_term terms[2];
-    double estimate[3], se[3], se_low[3], se_high[3];
+    qst_cohort_term terms[3];
+    double estimate[4], se[4], se_low[4], se_high[4];
     qst_figure figures[CASE_FIGURES];
 } cohort_case;
 
@@ -199,16 +201,18 @@ static inline double case_interaction(const cohort_case *c, const qst_figure *f)
 
 static inline double case_model(const cohort_case *c, const qst_figure *f)
 {
-    double x[CASE_N][CASE_MAX_COLUMNS], y[CASE_N], coef[3], diagonal[3];
+    double x[CASE_N][CASE_MAX_COLUMNS], y[CASE_N], coef[4], diagonal[4];
+    const int p = c->plan.n_terms + 1;
     for (int i = 0; i < CASE_N; i++) {
         y[i] = case_outcome(c, QST_OUTCOME_CHANGE, i);
         x[i][0] = 1;
         x[i][1] = case_arm(c, i);
         x[i][2] = case_level(c, i, 0);
+        x[i][3] = p > 3 ? case_level(c, i, CASE_AGE) : 0;
     }
-    const double rss = case_least_squares(CASE_N, 3, x, y, coef, diagonal);
+    const double rss = case_least_squares(CASE_N, p, x, y, coef, diagonal);
     const double b = coef[f->level];
-    const double se = sqrt(rss / (CASE_N - 3) * diagonal[f->level]);
+    const double se = sqrt(rss / (CASE_N - p) * diagonal[f->level]);
     const double values[] = {
         b, se, b / se, b - c->plan.t_quantile * se, b + c->plan.t_quantile * se};
     return values[f->kind - QST_FIGURE_ESTIMATE];
@@ -369,6 +373,22 @@ static inline void case_make(cohort_case *c, uint64_t seed)
         .n_attempts = 3};
     case_draw_people(c, seed);
     case_print_figures(c);
+    case_set_model(c);
+}
+
+/* Gives people ages, which the model then holds too. */
+static inline void case_add_ages(cohort_case *c, uint64_t seed)
+{
+    uint64_t state = seed + 1000;
+    for (int i = 0; i < CASE_N; i++) {
+        c->level[CASE_AGE * CASE_N + i] = (int32_t)(45 + 11 * test_normal(&state));
+    }
+    c->plan.n_numeric = 1;
+    c->terms[c->plan.n_terms++] = (qst_cohort_term){CASE_AGE, 0};
+    c->plan.n_figures = 0;
+    case_print_figures(c);
+    case_print(c, (qst_figure){QST_FIGURE_ESTIMATE, 2, -1, -1, -1, 3, 0, 0}, 0.005);
+    case_print(c, (qst_figure){QST_FIGURE_SE, 2, -1, -1, -1, 3, 0, 0}, 0.001);
     case_set_model(c);
 }
 

@@ -51,6 +51,37 @@ static void test_finds_people_with_the_printed_figures(void **state)
     }
 }
 
+/* How many people of each arm are of each age. */
+static void count_ages(const cohort_case *c, int counts[CASE_ARMS][100])
+{
+    memset(counts, 0, sizeof(int[CASE_ARMS][100]));
+    for (int i = 0; i < CASE_N; i++) {
+        counts[case_arm(c, i)][case_level(c, i, CASE_AGE)]++;
+    }
+}
+
+static void test_finds_people_with_ages(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 3; seed++) {
+        case_make(&one, seed);
+        case_add_ages(&one, seed);
+        int before[CASE_ARMS][100];
+        int after[CASE_ARMS][100];
+        count_ages(&one, before);
+        double values[CASE_FIGURES];
+        qst_cohort_info info;
+        qst_err err;
+        qst_err_init(&err);
+        assert_status(
+            qst_reconstruct(NULL, &one.plan, &one.people, values, &info, &err), QST_OK, &err);
+        assert_true(info.met);
+        assert_figures_are_met(&one, values);
+        count_ages(&one, after);
+        assert_memory_equal(before, after, sizeof before);
+    }
+}
+
 /* With one digit more everywhere the 26 figures tell nearly as much as the people have. */
 static void test_meets_another_digit(void **state)
 {
@@ -167,6 +198,27 @@ static void assert_refused(const cohort_case *c, const char *why)
     assert_text(&err, why);
 }
 
+static void test_refuses_numbers_without_sense(void **state)
+{
+    (void)state;
+    case_make(&one, 1);
+    case_add_ages(&one, 1);
+    one.terms[2].covariate = CASE_AGE + 1;
+    assert_refused(&one, "term");
+    case_make(&one, 1);
+    case_add_ages(&one, 1);
+    one.terms[2].level = 1;
+    assert_refused(&one, "term");
+    case_make(&one, 1);
+    case_add_ages(&one, 1);
+    one.figures[4].covariate = CASE_AGE;
+    assert_refused(&one, "figure");
+    case_make(&one, 1);
+    case_add_ages(&one, 1);
+    one.level[CASE_AGE * CASE_N + 3] = QST_MOST_NUMBER + 1;
+    assert_refused(&one, "number");
+}
+
 static void test_refuses_plans_without_sense(void **state)
 {
     (void)state;
@@ -219,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_finds_people_with_the_printed_figures),
+        cmocka_unit_test(test_finds_people_with_ages),
         cmocka_unit_test(test_meets_another_digit),
         cmocka_unit_test(test_tells_what_it_could_not_meet),
         cmocka_unit_test(test_people_are_possible),
@@ -226,6 +279,7 @@ int main(void)
         cmocka_unit_test(test_the_seed_decides_alone),
         cmocka_unit_test(test_without_attempts_nothing_is_met),
         cmocka_unit_test(test_refuses_plans_without_sense),
+        cmocka_unit_test(test_refuses_numbers_without_sense),
         cmocka_unit_test(test_survives_lack_of_memory),
         cmocka_unit_test(test_can_be_stopped),
     };

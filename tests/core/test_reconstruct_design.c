@@ -1,41 +1,44 @@
 #include "cohort_case.h"
 #include "stat/reconstruct.h"
 
-/* The case with a site for everybody, and sites in the model. */
+/* The case with a site for everybody, and sites and ages in the model. */
 static cohort_case one;
-static qst_cohort_term terms[] = {{-1, 1}, {0, 1}, {1, 1}, {1, 2}};
-static double estimate[5] = {1, 2, -1, 0.5, 1.5}, se[5], se_low[5], se_high[5];
+#define P 6
+static qst_cohort_term terms[] = {{-1, 1}, {0, 1}, {1, 1}, {1, 2}, {CASE_AGE, 0}};
+static double estimate[P] = {1, 2, -1, 0.5, 1.5, 0.1}, se[P], se_low[P], se_high[P];
 
 #define VARIANCE 9.0
 
-static void slow_diagonal(const cohort_case *c, double diagonal_out[5])
+static void slow_diagonal(const cohort_case *c, double diagonal_out[P])
 {
-    double x[CASE_N][CASE_MAX_COLUMNS], y[CASE_N] = {0}, coef[5];
+    double x[CASE_N][CASE_MAX_COLUMNS], y[CASE_N] = {0}, coef[P];
     for (int i = 0; i < CASE_N; i++) {
         const int site = case_level(c, i, 1);
-        const double row[5] = {1, case_arm(c, i), case_level(c, i, 0), site == 1, site == 2};
+        const double row[P] = {1, case_arm(c, i), case_level(c, i, 0), site == 1, site == 2,
+            case_level(c, i, CASE_AGE)};
         memcpy(x[i], row, sizeof row);
     }
-    case_least_squares(CASE_N, 5, x, y, coef, diagonal_out);
+    case_least_squares(CASE_N, P, x, y, coef, diagonal_out);
 }
 
 /* Standard errors that a hidden assignment of levels has, to `share` of their size. */
 static void make_design_case(uint64_t seed, double share)
 {
     case_make(&one, seed);
+    case_add_ages(&one, seed);
     uint64_t state = seed;
     for (int i = 0; i < CASE_N; i++) {
         one.level[CASE_N + i] = (int32_t)(3 * test_uniform(&state));
     }
-    double diagonal[5];
+    double diagonal[P];
     slow_diagonal(&one, diagonal);
-    for (int k = 0; k < 5; k++) {
+    for (int k = 0; k < P; k++) {
         se[k] = sqrt(VARIANCE * diagonal[k]);
         se_low[k] = sqrt(VARIANCE * diagonal[k]) * (1 - share);
         se_high[k] = sqrt(VARIANCE * diagonal[k]) * (1 + share);
     }
     one.plan.terms = terms;
-    one.plan.n_terms = 4;
+    one.plan.n_terms = P - 1;
     one.plan.estimate = estimate;
     one.plan.se = se;
     one.plan.se_low = se_low;
@@ -44,6 +47,16 @@ static void make_design_case(uint64_t seed, double share)
     one.plan.ss_low = 0.5 * VARIANCE * CASE_N;
     one.plan.ss_high = 2 * VARIANCE * CASE_N;
     one.plan.n_figures = 0;
+}
+
+static void put_in_order(int covariate, int i, int j)
+{
+    int32_t *level = one.level + covariate * CASE_N;
+    if (level[j] < level[i]) {
+        const int32_t kept = level[i];
+        level[i] = level[j];
+        level[j] = kept;
+    }
 }
 
 static qst_status search(const qst_ctx *ctx, void *data, qst_err *err)
@@ -63,11 +76,8 @@ static qst_status search(const qst_ctx *ctx, void *data, qst_err *err)
         /* Sorted within arms: far from what is sought. */
         for (int i = 0; i < CASE_N; i++) {
             for (int j = i + 1; j < CASE_N && case_arm(&one, j) == case_arm(&one, i); j++) {
-                if (one.level[j] < one.level[i]) {
-                    const int32_t kept = one.level[i];
-                    one.level[i] = one.level[j];
-                    one.level[j] = kept;
-                }
+                put_in_order(0, i, j);
+                put_in_order(CASE_AGE, i, j);
             }
         }
         qst__count_all(&s);
@@ -89,10 +99,10 @@ static void test_standard_errors_are_found_again(void **state)
         assert_status(search(NULL, &found, &err), QST_OK, &err);
         assert_true(found);
         /* One residual variance puts all into their ranges. */
-        double diagonal[5];
+        double diagonal[P];
         double low = 0, high = 1e9;
         slow_diagonal(&one, diagonal);
-        for (int k = 0; k < 5; k++) {
+        for (int k = 0; k < P; k++) {
             low = fmax(low, se_low[k] * se_low[k] / diagonal[k]);
             high = fmin(high, se_high[k] * se_high[k] / diagonal[k]);
         }

@@ -15,6 +15,20 @@ static void test_figures_are_those_of_the_slow_analysis(void **state)
     }
 }
 
+static void test_a_model_holds_numbers(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        qst__arena arena;
+        case_make(&one, seed);
+        case_add_ages(&one, seed);
+        qst__search s = case_search(&arena, &one);
+        qst__figures(&s);
+        assert_int_equal(case_first_difference(&one, s.value), -1);
+        qst__arena_free(&arena);
+    }
+}
+
 static void test_all_arms_together(void **state)
 {
     (void)state;
@@ -107,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_figures_are_those_of_the_slow_analysis),
+        cmocka_unit_test(test_a_model_holds_numbers),
         cmocka_unit_test(test_all_arms_together),
         cmocka_unit_test(test_contrasts_of_arms),
         cmocka_unit_test(test_misfit_counts_what_lies_outside),

@@ -1,42 +1,61 @@
 #include "search_case.h"
 
 static cohort_case one;
-static const int32_t both[] = {0, 1};
+static const int32_t all[] = {0, 1, CASE_AGE};
 
-#define PLACES 6 /* everybody, two sexes, three sites */
+#define PLACES 7 /* everybody, two sexes, three sites, ages */
 
 /* Joint counts of the case's people, person by person. */
-static void count_slowly(const cohort_case *c, int32_t joint_out[PLACES][PLACES])
+static void count_slowly(const cohort_case *c, int64_t joint_out[PLACES][PLACES])
 {
-    memset(joint_out, 0, sizeof(int32_t[PLACES][PLACES]));
+    memset(joint_out, 0, sizeof(int64_t[PLACES][PLACES]));
     for (int i = 0; i < CASE_N; i++) {
-        const int sex = 1 + case_level(c, i, 0);
-        const int site = case_level(c, i, 1) < 0 ? -1 : 3 + case_level(c, i, 1);
-        joint_out[sex][sex]++;
-        if (site >= 0) {
-            joint_out[site][site]++;
-            joint_out[sex][site]++;
-            joint_out[site][sex]++;
+        int row[PLACES] = {0};
+        row[1 + case_level(c, i, 0)] = 1;
+        row[PLACES - 1] = c->plan.n_numeric == 0 ? 0 : case_level(c, i, CASE_AGE);
+        if (case_level(c, i, 1) >= 0) {
+            row[3 + case_level(c, i, 1)] = 1;
         }
-    }
-}
-
-/* Sites of the second arm in order, so that they hang together with sexes as little as before. */
-static void scramble(cohort_case *c)
-{
-    for (int i = c->arm_size[0]; i < CASE_N; i++) {
-        for (int j = i + 1; j < CASE_N; j++) {
-            int32_t *site = c->level + CASE_N;
-            if (site[j] < site[i]) {
-                const int32_t kept = site[i];
-                site[i] = site[j];
-                site[j] = kept;
+        for (int x = 0; x < PLACES; x++) {
+            for (int y = 0; y < PLACES; y++) {
+                joint_out[x][y] += (int64_t)row[x] * row[y];
             }
         }
     }
 }
 
-static bool seat(const int32_t *joint, uint64_t seed)
+/* A covariate of the second arm in order, so that it hangs together with the others as little as
+ * before. */
+static void scramble(cohort_case *c, int covariate)
+{
+    for (int i = c->arm_size[0]; i < CASE_N; i++) {
+        for (int j = i + 1; j < CASE_N; j++) {
+            int32_t *level = c->level + covariate * CASE_N;
+            if (level[j] < level[i]) {
+                const int32_t kept = level[i];
+                level[i] = level[j];
+                level[j] = kept;
+            }
+        }
+    }
+}
+
+static int64_t sum_of_ages(const cohort_case *c, int arm)
+{
+    int64_t sum = 0;
+    for (int i = 0; i < CASE_N; i++) {
+        sum += case_arm(c, i) == arm ? case_level(c, i, CASE_AGE) : 0;
+    }
+    return sum;
+}
+
+static void make(uint64_t seed)
+{
+    case_make(&one, seed);
+    case_add_ages(&one, seed);
+}
+
+static bool seat(const int64_t *joint, uint64_t seed)
 {
     qst__arena arena;
     qst__seats seats;
@@ -44,7 +63,7 @@ static bool seat(const int32_t *joint, uint64_t seed)
     qst_err_init(&err);
     qst_rng rng = case_stream(seed);
     qst__search s = case_search(&arena, &one);
-    assert_status(qst__seats_make(&arena, &s, both, 2, &seats, &err), QST_OK, &err);
+    assert_status(qst__seats_make(&arena, &s, all, 3, &seats, &err), QST_OK, &err);
     const bool seated = qst__seat_people(&seats, joint, &rng);
     qst__arena_free(&arena);
     return seated;
@@ -54,8 +73,8 @@ static void test_joint_counts_are_counted(void **state)
 {
     (void)state;
     qst__arena arena;
-    int32_t joint[PLACES][PLACES], slow[PLACES][PLACES];
-    case_make(&one, 1);
+    int64_t joint[PLACES][PLACES], slow[PLACES][PLACES];
+    make(1);
     const qst__search s = case_search(&arena, &one);
     assert_int_equal(s.n_places, PLACES);
     qst__count_joint(&s, &joint[0][0]);
@@ -69,10 +88,12 @@ static void test_people_get_the_joint_counts(void **state)
 {
     (void)state;
     for (uint64_t seed = 1; seed <= 5; seed++) {
-        int32_t wanted[PLACES][PLACES], found[PLACES][PLACES];
-        case_make(&one, seed);
+        int64_t wanted[PLACES][PLACES], found[PLACES][PLACES];
+        make(seed);
         count_slowly(&one, wanted);
-        scramble(&one);
+        const int64_t ages = sum_of_ages(&one, 1);
+        scramble(&one, 1);
+        scramble(&one, CASE_AGE);
         count_slowly(&one, found);
         assert_memory_not_equal(wanted, found, sizeof wanted);
         assert_true(seat(&wanted[0][0], seed));
@@ -81,6 +102,7 @@ static void test_people_get_the_joint_counts(void **state)
         for (int i = 0; i < CASE_N; i++) {
             assert_true((case_level(&one, i, 1) < 0) == (case_arm(&one, i) == 0));
         }
+        assert_int_equal(sum_of_ages(&one, 1), ages);
     }
 }
 
@@ -88,8 +110,8 @@ static void test_people_get_the_joint_counts(void **state)
 static void test_impossible_counts_are_not_found(void **state)
 {
     (void)state;
-    int32_t wanted[PLACES][PLACES];
-    case_make(&one, 2);
+    int64_t wanted[PLACES][PLACES];
+    make(2);
     count_slowly(&one, wanted);
     wanted[1][3] = wanted[3][1] = wanted[3][3] + 1;
     assert_false(seat(&wanted[0][0], 2));

@@ -56,6 +56,43 @@ static void test_sums_follow_nudges_exactly(void **state)
     qst__arena_free(&arena);
 }
 
+/* What the cells of the ages hold after nudges is what a sum over people gives: each person's score
+ * times her age, in units; squares stay out. */
+static void test_sums_of_numbers_follow_exactly(void **state)
+{
+    (void)state;
+    qst__arena arena;
+    case_make(&one, 7);
+    case_add_ages(&one, 7);
+    qst__search s = case_search(&arena, &one);
+    qst_rng rng = case_stream(7);
+    for (int n = 0; n < 3000; n++) {
+        const qst__nudge nudge = draw_any_nudge(&rng);
+        qst__do_nudge(&s, &nudge, 1);
+        if (!qst__is_possible(&s, nudge.i)) {
+            qst__do_nudge(&s, &nudge, -1);
+        }
+    }
+    for (int arm = 0; arm < CASE_ARMS; arm++) {
+        qst__cell want = {0};
+        for (int i = 0; i < CASE_N; i++) {
+            const int64_t age = case_arm(&one, i) == arm ? case_level(&one, i, CASE_AGE) : 0;
+            const int64_t after = one.total[1][i] * (s.unit / one.answered[1][i]);
+            const bool both = one.answered[0][i] > 0;
+            const int64_t first = both ? one.total[0][i] * (s.unit / one.answered[0][i]) : 0;
+            want.n += age;
+            want.n_lone += both ? 0 : age;
+            want.baseline += age * first;
+            want.followup += both ? age * after : 0;
+            want.change += both ? age * (after - first) : 0;
+            want.lone += both ? 0 : age * after;
+        }
+        const qst__cell *ages = s.cells + arm * s.n_places + qst__place(&s, CASE_AGE, 0);
+        assert_memory_equal(ages, &want, sizeof want);
+    }
+    qst__arena_free(&arena);
+}
+
 static void test_nudges_back_restore_everything(void **state)
 {
     (void)state;
@@ -199,6 +236,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sums_follow_nudges_exactly),
+        cmocka_unit_test(test_sums_of_numbers_follow_exactly),
         cmocka_unit_test(test_nudges_back_restore_everything),
         cmocka_unit_test(test_the_absent_have_no_baseline_to_nudge),
         cmocka_unit_test(test_leanings_add_up_to_nudges),

@@ -1,6 +1,7 @@
 # Printed tables of an invented trial with two arms, from simulated answers: what a journal would
 # print of them, and nothing else.
-invented_tables <- function(n = c(60, 64), seed = 3, digits = 2) {
+# Of the numeric covariates that are asked for, age is whole.
+invented_tables <- function(n = c(60, 64), seed = 3, digits = 2, numeric = character()) {
   withr::local_seed(seed)
   people <- data.frame(
     arm = factor(rep(c("usual", "training"), n), c("usual", "training")),
@@ -15,10 +16,12 @@ invented_tables <- function(n = c(60, 64), seed = 3, digits = 2) {
     ability + 0.15 * (people$arm == "training") + stats::rnorm(sum(n), 0, 0.3), n_answered()
   )
   people$change <- people$after - people$before
-  write_tables(people, digits, withr::local_tempdir(.local_envir = parent.frame()))
+  people$age <- round(stats::rnorm(sum(n), 41, 12))
+  people$weight <- round(stats::rnorm(sum(n), 70, 9), 1)
+  write_tables(people, digits, numeric, withr::local_tempdir(.local_envir = parent.frame()))
 }
 
-write_tables <- function(people, digits, dir) {
+write_tables <- function(people, digits, numeric, dir) {
   number <- function(x) formatC(x, digits = digits, format = "f")
   save <- function(table, name) {
     utils::write.csv(table, file.path(dir, paste0(name, ".csv")), row.names = FALSE, na = "")
@@ -41,26 +44,44 @@ write_tables <- function(people, digits, dir) {
       sd = number(tapply(people[[column]], people$arm, stats::sd))
     )
   }))
-  save(means, "means")
+  save(rbind(means, do.call(rbind, lapply(numeric, numeric_means, people, number))), "means")
   t <- stats::t.test(change ~ relevel(arm, "training"), people, var.equal = TRUE)
-  save(data.frame(
+  tests <- data.frame(
     test = "student", outcome = "change", by = "arm", variable = "", level = "", arm = "training",
     reference = "usual", statistic = number(t$statistic), df = t$parameter, df_residual = "",
     p = ""
-  ), "tests")
-  fit <- stats::lm(change ~ arm + sex + year, people)
+  )
+  save(rbind(tests, do.call(rbind, lapply(numeric, numeric_test, people))), "tests")
+  fit <- stats::lm(stats::reformulate(c("arm", "sex", "year", numeric), "change"), people)
   table <- summary(fit)$coefficients
   limits <- stats::confint(fit)
   save(data.frame(
-    term = rownames(table), variable = c("", "arm", "sex", "year", "year"),
-    level = c("", "training", "women", "second", "third"),
-    reference = c("", "usual", "men", "first", "first"), estimate = number(table[, 1]),
+    term = rownames(table), variable = c("", "arm", "sex", "year", "year", numeric),
+    level = c("", "training", "women", "second", "third", rep("", length(numeric))),
+    reference = c("", "usual", "men", "first", "first", rep("", length(numeric))), estimate = number(table[, 1]),
     conf.low = number(limits[, 1]), conf.high = number(limits[, 2]),
     std.error = number(table[, 2]), statistic = number(abs(table[, 3])), p = ""
   ), "model")
   alphas <- data.frame(outcome = c("baseline", "followup"), items = 10, alpha = c("0.80", "0.82"))
   save(alphas, "alpha")
   dir
+}
+
+numeric_means <- function(name, people, number) {
+  x <- c(split(people[[name]], people$arm), list(people[[name]]))
+  data.frame(
+    outcome = name, variable = "", level = "", arm = c(levels(people$arm), ""), n = lengths(x),
+    mean = number(vapply(x, mean, 0)), sd = number(vapply(x, stats::sd, 0)), row.names = NULL
+  )
+}
+
+numeric_test <- function(name, people) {
+  test <- stats::anova(stats::lm(stats::reformulate("arm", name), people))
+  data.frame(
+    test = "anova", outcome = name, by = "arm", variable = "", level = "", arm = "", reference = "",
+    statistic = formatC(test$`F value`[[1]], digits = 3, format = "f"), df = 1,
+    df_residual = nrow(people) - 2, p = ""
+  )
 }
 
 invented_design <- function() {
@@ -89,12 +110,16 @@ small_tables <- function() {
     )
   })
   welch <- stats::t.test(people$after[people$arm == "talks"], people$after[people$arm == "usual"])
+  age <- stats::anova(stats::lm(age ~ arm, people))
   one <- people[people$arm == "talks", ]
   paired <- stats::t.test(one$after, one$before, paired = TRUE)
   tests <- data.frame(
     test = c("welch", "paired", "anova"), outcome = c("followup", "change", "age"),
     by = c("arm", "", "arm"), arm = c("talks", "talks", ""), reference = c("usual", "", ""),
-    statistic = c(number(welch$statistic), number(paired$statistic), "1.2"),
+    statistic = c(
+      number(welch$statistic), number(paired$statistic),
+      formatC(age$`F value`[[1]], digits = 3, format = "f")
+    ),
     df = c(number(welch$parameter), "25", "2"), df_residual = c("", "", "69"), p = "",
     estimate = c(number(welch$estimate[[1]] - welch$estimate[[2]]), "", ""),
     conf.low = c(number(welch$conf.int[[1]]), "", ""),
@@ -201,9 +226,9 @@ test_that("tables without model or change are met too, and what is not searched 
   cohort <- reconstruct(printed, seed = 2)
   figures <- figures_met(cohort)
   expect_true(all(figures$met, na.rm = TRUE))
-  expect_identical(sum(is.na(figures$met)), 9L) # six of age, its F, two limits
-  expect_match(figures$figure[is.na(figures$met)], "age|conf[.]")
-  expect_output(print(cohort), "9 were not searched")
+  expect_identical(sum(is.na(figures$met)), 2L)
+  expect_match(figures$figure[is.na(figures$met)], "conf[.]")
+  expect_output(print(cohort), "2 were not searched")
   total <- function(visit) {
     10 * rowMeans(as.data.frame(cohort)[paste0(visit, "_", 1:10)], na.rm = TRUE)
   }
@@ -218,9 +243,111 @@ test_that("tables without model or change are met too, and what is not searched 
   expect_identical(prints(mean(after$talks) - mean(after$usual)), printed$tests$estimate[[1]])
   paired <- stats::t.test(after$talks, before$talks, paired = TRUE)
   expect_identical(prints(paired$statistic), printed$tests$statistic[[2]])
+  own <- printed$means[printed$means$outcome == "age", ]
+  expect_identical(prints(tapply(cohort$age, cohort$arm, mean)), own$mean)
+  expect_identical(prints(tapply(cohort$age, cohort$arm, stats::sd)), own$sd)
+  age <- stats::anova(stats::lm(age ~ arm, as.data.frame(cohort)))
+  expect_identical(
+    formatC(age$`F value`[[1]], digits = 3, format = "f"), printed$tests$statistic[[3]]
+  )
 
   expect_identical(reconstruct(printed, seed = 2), cohort)
   expect_false(identical(reconstruct(printed, seed = 3)$t1_1, cohort$t1_1))
+})
+
+# Everything that the tables print of the numeric covariates and the model, by lm() and anova().
+expect_reprinted <- function(cohort, printed, formula) {
+  keyed <- function(visit) {
+    x <- as.matrix(as.data.frame(cohort)[paste0(visit, "_", 1:10)])
+    x[, c(2, 5)] <- 5 - x[, c(2, 5)]
+    10 * rowMeans(x, na.rm = TRUE)
+  }
+  people <- as.data.frame(cohort)
+  people$change <- keyed("t1") - keyed("t0")
+  people <- people[!is.nan(people$change), ]
+  prints <- function(x, digits = 2) formatC(as.vector(x), digits = digits, format = "f")
+  fit <- stats::lm(formula, people)
+  table <- summary(fit)$coefficients
+  expect_identical(prints(table[, 1]), printed$model$estimate)
+  expect_identical(prints(table[, 2]), printed$model$std.error)
+  expect_identical(prints(abs(table[, 3])), printed$model$statistic)
+  expect_identical(prints(stats::confint(fit)), c(printed$model$conf.low, printed$model$conf.high))
+  for (name in setdiff(unique(printed$means$outcome), c("baseline", "change"))) {
+    own <- printed$means[printed$means$outcome == name, ]
+    expect_identical(prints(c(tapply(people[[name]], people$arm, mean), mean(people[[name]]))),
+      own$mean)
+    expect_identical(prints(c(tapply(people[[name]], people$arm, sd), sd(people[[name]]))), own$sd)
+    test <- stats::anova(stats::lm(stats::reformulate("arm", name), people))
+    expect_identical(prints(test$`F value`[[1]], 3),
+      printed$tests$statistic[printed$tests$outcome == name])
+  }
+}
+
+test_that("a model with numeric covariates is met, also by lm()", {
+  skip_on_cran()
+  dir <- invented_tables(numeric = "age")
+  printed <- published(dir)
+  cohort <- reconstruct(printed, seed = 5)
+  expect_true(all(figures_met(cohort)$met))
+  expect_identical(sum(grepl("age", figures_met(cohort)$figure)), 12L) # 6, F, and 5 of the model
+  expect_identical(cohort$age, round(cohort$age))
+  expect_gte(min(cohort$age), 0)
+  expect_reprinted(cohort, printed, change ~ arm + sex + year + age)
+  expect_identical(reconstruct(printed, seed = 5), cohort)
+})
+
+test_that("numbers that are not whole are sought in tenths, and two numeric covariates", {
+  skip_on_cran()
+  dir <- invented_tables(numeric = c("age", "weight"))
+  printed <- published(dir)
+  cohort <- reconstruct(printed, seed = 5)
+  expect_true(all(figures_met(cohort)$met))
+  expect_false(all(cohort$weight == round(cohort$weight)))
+  expect_reprinted(cohort, printed, change ~ arm + sex + year + age + weight)
+})
+
+test_that("tables of a numeric covariate that contradict themselves are refused", {
+  printed <- published(small_tables())
+  printed$tests$statistic[[3]] <- "9.900"
+  expect_error(reconstruct(printed, seed = 1), "SD of age, usual",
+    class = "questrial_error_argument")
+})
+
+test_that("a mean that no numbers have is missed and named", {
+  printed <- published(small_tables())
+  own <- which(printed$means$outcome == "age")[[1]]
+  printed$means$mean[[own]] <- sub("$", "432123", printed$means$mean[[own]])
+  printed$tests <- printed$tests[0, ]
+  expect_warning(cohort <- reconstruct(printed, seed = 2, attempts = 1)) -> warned
+  expect_identical(warned$figures, "mean of age, usual")
+  figures <- figures_met(cohort)
+  expect_identical(figures$figure[which(!figures$met)], "mean of age, usual")
+})
+
+test_that("numeric outcomes are those printed for every arm", {
+  printed <- published(small_tables())
+  expect_identical(numeric_names(printed), "age")
+  missing <- printed
+  missing$means$sd[missing$means$outcome == "age"][[2]] <- ""
+  expect_identical(numeric_names(missing), character())
+  large <- printed
+  large$means$mean[large$means$outcome == "age"][[2]] <- "2000000"
+  expect_identical(numeric_names(large), character())
+  cohort <- reconstruct(missing, seed = 2)
+  expect_null(cohort$age)
+  expect_match(figures_met(cohort)$figure[is.na(figures_met(cohort)$met)], "age|conf", all = TRUE)
+})
+
+test_that("numbers have the sum and the sum of squares that are asked for", {
+  cases <- list(
+    c(50, 2251, 107041), c(20, 17, 39), c(3, 7, 17), c(2, 1, 1), c(30, -41, 615), c(5, 15, 45)
+  )
+  for (case in cases) {
+    x <- numbers_with(case[[1]], case[[2]], case[[3]])
+    expect_length(x, case[[1]])
+    expect_identical(c(sum(x), sum(x^2)), case[2:3])
+    expect_true(case[[2]] < 0 || min(x) >= 0)
+  }
 })
 
 test_that("the cohort says that it is synthetic", {

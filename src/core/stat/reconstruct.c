@@ -72,6 +72,34 @@ static bool is_figure(const qst_cohort_plan *plan, const qst_figure *f)
     return f->covariate < 0 || names_a_level(plan, f->covariate, f->level);
 }
 
+static bool is_term(const qst_cohort_plan *plan, const qst_cohort_term *term)
+{
+    if (term->covariate < 0) {
+        return term->level >= 0 && term->level < plan->n_arms;
+    }
+    if (term->covariate < plan->n_covariates) {
+        return names_a_level(plan, term->covariate, term->level);
+    }
+    return term->covariate < plan->n_covariates + plan->n_numeric && term->level == 0;
+}
+
+static qst_status check_people(const qst_cohort_plan *plan, const qst_cohort *people, qst_err *err)
+{
+    const ptrdiff_t n_levels = (ptrdiff_t)plan->n_people * plan->n_covariates;
+    const ptrdiff_t n_numbers = (ptrdiff_t)plan->n_people * plan->n_numeric;
+    for (ptrdiff_t k = 0; k < n_levels; k++) {
+        if (people->level[k] >= plan->n_levels[k / plan->n_people]) {
+            return bad_plan(err, k % plan->n_people, people->level[k], "a level is out of range");
+        }
+    }
+    for (ptrdiff_t k = n_levels; k < n_levels + n_numbers; k++) {
+        if (people->level[k] > QST_MOST_NUMBER || people->level[k] < -QST_MOST_NUMBER) {
+            return bad_plan(err, k % plan->n_people, people->level[k], "a number is too large");
+        }
+    }
+    return QST_OK;
+}
+
 static qst_status check_plan(const qst_cohort_plan *plan, const qst_cohort *people, qst_err *err)
 {
     const qst_status status = check_sizes(plan, err);
@@ -86,18 +114,11 @@ static qst_status check_plan(const qst_cohort_plan *plan, const qst_cohort *peop
     }
     for (int32_t k = 0; k < plan->n_terms; k++) {
         const qst_cohort_term *term = &plan->terms[k];
-        const bool exists = term->covariate < 0 ? term->level >= 0 && term->level < plan->n_arms
-                                                : names_a_level(plan, term->covariate, term->level);
-        if (!exists) {
+        if (!is_term(plan, term)) {
             return bad_plan(err, k, term->level, "a term of the model is no level");
         }
     }
-    for (ptrdiff_t k = 0; k < (ptrdiff_t)plan->n_people * plan->n_covariates; k++) {
-        if (people->level[k] >= plan->n_levels[k / plan->n_people]) {
-            return bad_plan(err, k % plan->n_people, people->level[k], "a level is out of range");
-        }
-    }
-    return QST_OK;
+    return check_people(plan, people, err);
 }
 
 /* ---- Attempts ---- */
@@ -110,11 +131,11 @@ static qst_status stream(
     return qst_rng_init(rng, plan->seed, &address, err);
 }
 
-/* Each covariate in random order within each arm (Durstenfeld 1964). */
+/* Each covariate, numeric or not, in random order within each arm (Durstenfeld 1964). */
 static void shuffle_levels(qst__search *s, qst_rng *rng)
 {
     const qst_cohort_plan *plan = s->plan;
-    for (int32_t c = 0; c < plan->n_covariates; c++) {
+    for (int32_t c = 0; c < s->n_columns; c++) {
         int32_t *level = s->people->level + (ptrdiff_t)c * plan->n_people;
         for (int32_t i = plan->n_people - 1; i > 0; i--) {
             const int32_t start = s->arm_start[s->arm_of[i]];

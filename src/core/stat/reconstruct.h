@@ -21,7 +21,8 @@
 
 enum { QST__STAGE_DESIGN, QST__STAGE_SCORES, QST__STAGE_ITEMS };
 
-/* Sums over the people of one arm and one level. Scores are in whole units: a total of t over n
+/* Sums over the people of one arm and one level, or of one arm times a numeric covariate, where the
+ * squares are 0. Scores are in whole units: a total of t over n
  * answers is t * (unit / n), where unit is a multiple of every n that occurs. Who has no baseline
  * gets the mean of the others, which moves with them, and is counted apart. */
 typedef struct {
@@ -43,6 +44,7 @@ typedef struct {
     qst_cohort *people; /* the caller's, changed in place */
     const int32_t *arm_of;
     int32_t *arm_start;   /* n_arms + 1 */
+    int32_t n_columns;    /* covariates of both kinds */
     int32_t *first_level; /* place of a covariate's first level among all; place 0 is everybody */
     int32_t n_places;
     qst__cell *cells;      /* n_arms rows of n_places */
@@ -123,6 +125,23 @@ static inline int32_t qst__level(const qst__search *s, int32_t i, int32_t covari
     return s->people->level[(ptrdiff_t)covariate * s->plan->n_people + i];
 }
 
+static inline bool qst__is_numeric(const qst__search *s, int32_t covariate)
+{
+    return covariate >= s->plan->n_covariates;
+}
+
+/* Where person i counts for a covariate, -1 if she has none, and how often. */
+static inline int32_t qst__place_of(const qst__search *s, int32_t i, int32_t covariate)
+{
+    const int32_t level = qst__is_numeric(s, covariate) ? 0 : qst__level(s, i, covariate);
+    return level < 0 ? -1 : qst__place(s, covariate, level);
+}
+
+static inline int32_t qst__weight(const qst__search *s, int32_t i, int32_t covariate)
+{
+    return qst__is_numeric(s, covariate) ? qst__level(s, i, covariate) : 1;
+}
+
 static inline bool qst__has_baseline(const qst__search *s, int32_t i)
 {
     return s->people->answered[QST_VISIT_BASELINE][i] > 0;
@@ -154,9 +173,9 @@ static inline double qst__excess(const qst_figure *figure, double value)
 
 /* ---- reconstruct_design.c: who has which covariates ---- */
 
-/* Gives people levels, as many of each in each arm as they have now, until the standard errors that
- * follow are those printed. *found_out says whether they are. *n_cycles, 0 for the first design, is
- * taken on: the later, the more of the ranges is searched, until no more is tried. */
+/* Gives people levels and numbers, the same in each arm as they have now, until the standard errors
+ * that follow are those printed. *found_out says whether they are. *n_cycles, 0 for the first
+ * design, is taken on: the later, the more of the ranges is searched, until no more is tried. */
 QST_MUST_USE qst_status qst__search_design(qst__search *s, int32_t *n_cycles, qst_rng *rng,
     qst__ticker *ticker, bool *found_out, qst_err *err);
 
@@ -164,19 +183,21 @@ QST_MUST_USE qst_status qst__search_design(qst__search *s, int32_t *n_cycles, qs
 
 typedef struct {
     qst__search *s;
-    const int32_t *covariates; /* whose levels are wanted */
+    const int32_t *covariates; /* that are wanted together, ascending: numeric ones are last */
     int32_t n_covariates;
-    int32_t *lack; /* of the wanted joint counts */
+    int64_t *lack; /* of the wanted joint counts */
 } qst__seats;
 
 QST_MUST_USE qst_status qst__seats_make(qst__arena *arena, qst__search *s,
     const int32_t *covariates, int32_t n_covariates, qst__seats *seats, qst_err *err);
 
-/* People at any two places but the first: n_places rows of n_places, symmetric. */
-void qst__count_joint(const qst__search *s, int32_t *joint_out);
+/* People at any two places but the first, a numeric covariate's as often as its number says:
+ * n_places rows of n_places, symmetric. */
+void qst__count_joint(const qst__search *s, int64_t *joint_out);
 
-/* Exchanges levels within arms until people have the joint counts; false if they do not come to. */
-bool qst__seat_people(const qst__seats *seats, const int32_t *joint, qst_rng *rng);
+/* Exchanges levels, then numbers, within arms until people have the joint counts; false if they do
+ * not come to. */
+bool qst__seat_people(const qst__seats *seats, const int64_t *joint, qst_rng *rng);
 
 /* ---- reconstruct_small.c: people of small groups ---- */
 

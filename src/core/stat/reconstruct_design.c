@@ -1,14 +1,20 @@
 #include "stat/reconstruct.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 /*
  * Standard errors are functions of X'X, and X'X of the counts of levels by arm,
  * which are printed, and of the joint counts of the levels of two covariates,
  * which are not. So those are searched first, as numbers; qst__seat_people()
- * then finds people who have them.
+ * then finds people who have them. The joint count of a level and a numeric
+ * covariate is the sum of its numbers there, that of two numeric ones the sum
+ * of their products.
  *
  * The smallest step makes one person more at levels (x, y) and (x', y') of two
  * covariates and one less at (x, y') and (x', y). It changes X'X by d v' + v d'
- * with d = e_x - e_x' and v = e_y - e_y'. The inverse, and with it the standard
+ * with d = e_x - e_x' and v = e_y - e_y'. A numeric covariate has but one place,
+ * so e_y' is 0, and steps of any size. The inverse, and with it the standard
  * errors, follow by a rank-2 update (Woodbury), and the residual variance by
  * what the printed estimates explain within arms.
  *
@@ -19,8 +25,9 @@
 #define N_WIDTHS 300
 #define N_CYCLES 1500
 #define CYCLES_AN_AIM 20
-#define N_NEWTON 5 /* steps for the residual variance */
-#define NEAR 4.0   /* misfits above are not looked at so closely */
+#define N_NEWTON 5        /* steps for the residual variance */
+#define NEAR 4.0          /* misfits above are not looked at so closely */
+#define STEPS_A_SPREAD 16 /* the widest step of a number is this share of what it can be */
 
 /* Where coolings begin, in half-widths of the standard errors' ranges, in turn (tables whose steps
  * are wide need warm ones, most do not), and what brings each down to 0.5. */
@@ -34,22 +41,24 @@ typedef struct {
     int32_t *coef_of;    /* coefficient of a place, -1 if it has none */
     int32_t *covariates; /* those in the model */
     int32_t n_covariates;
-    int32_t *joint;        /* people at two places: n_places rows of n_places */
-    int32_t *least, *most; /* that the counts by arm allow */
-    double *target;        /* squared standard errors: where they are sought first */
-    double *low, *high;    /* and the share of their ranges that is searched now */
-    double *half;          /* of the ranges */
-    double *gain;          /* the inverse times d */
-    double *apart;         /* the inverse times v */
+    int64_t *joint;        /* people at two places: n_places rows of n_places */
+    int64_t *least, *most; /* that the counts and numbers by arm allow */
+    int32_t *ranked;    /* numbers, n_people for each numeric covariate, each arm's from the top */
+    double *target;     /* squared standard errors: where they are sought first */
+    double *low, *high; /* and the share of their ranges that is searched now */
+    double *half;       /* of the ranges */
+    double *gain;       /* the inverse times d */
+    double *apart;      /* the inverse times v */
     double *diagonal;
     double variance;   /* residual, from the sum of squares and the estimates */
     double less, more; /* by how much it may differ */
     double width;      /* what counts as a miss of 1, in half-widths */
 } design;
 
-/* A step under trial: places of two covariates, and the 2 x 2 system. */
+/* A step under trial: places of two covariates, the second 0 of a numeric one, and the 2 x 2
+ * system, whose d is so many times the difference of unit vectors. */
 typedef struct {
-    int32_t x[2], y[2];
+    int32_t x[2], y[2], times;
     double dd, dv, vv; /* d'Gd, 1 + d'Gv, v'Gv for the inverse G; then over the determinant */
     double explained;  /* what the estimates explain more than before */
 } exchange;
@@ -67,9 +76,10 @@ static void find_model_covariates(design *d)
             d->coef_of[qst__place(d->s, plan->terms[k].covariate, plan->terms[k].level)] = k + 1;
         }
     }
-    for (int32_t c = 0; c < plan->n_covariates; c++) {
+    for (int32_t c = 0; c < d->s->n_columns; c++) {
         bool used = false;
-        for (int32_t l = 0; l < plan->n_levels[c]; l++) {
+        const int32_t n = qst__is_numeric(d->s, c) ? 1 : plan->n_levels[c];
+        for (int32_t l = 0; l < n; l++) {
             used = used || d->coef_of[qst__place(d->s, c, l)] >= 0;
         }
         if (used) {
@@ -78,25 +88,68 @@ static void find_model_covariates(design *d)
     }
 }
 
-/* Between what numbers of people at both places the counts of each arm leave. */
-static void set_bounds(design *d)
+/* ---- Bounds of joint counts ---- */
+
+static int from_the_top(const void *a, const void *b)
+{
+    const int32_t x = *(const int32_t *)a;
+    const int32_t y = *(const int32_t *)b;
+    return (x < y) - (x > y);
+}
+
+static void rank_numbers(design *d)
 {
     const qst__search *s = d->s;
-    const int32_t n = s->n_places;
-    for (int32_t x = 0; x < n; x++) {
-        for (int32_t y = 0; y < n; y++) {
-            int64_t least = 0, most = 0;
-            for (int32_t a = 0; a < s->plan->n_arms; a++) {
-                const qst__cell *row = s->cells + (ptrdiff_t)a * n;
-                const int64_t both = row[x].n + row[y].n - row[0].n;
-                least += both > 0 ? both : 0;
-                most += row[x].n < row[y].n ? row[x].n : row[y].n;
-            }
-            d->least[x * n + y] = (int32_t)least;
-            d->most[x * n + y] = (int32_t)most;
+    const qst_cohort_plan *plan = s->plan;
+    const ptrdiff_t n = plan->n_people;
+    if (plan->n_numeric == 0) {
+        return;
+    }
+    memcpy(d->ranked, s->people->level + n * plan->n_covariates,
+        sizeof *d->ranked * (size_t)n * (size_t)plan->n_numeric);
+    for (int32_t c = 0; c < plan->n_numeric; c++) {
+        for (int32_t a = 0; a < plan->n_arms; a++) {
+            qsort(d->ranked + c * n + s->arm_start[a], (size_t)plan->arm_size[a], sizeof *d->ranked,
+                from_the_top);
         }
     }
 }
+
+/* What the k-th person of an arm counts at a place, from those who count most. */
+static int64_t ranked_at(const design *d, int32_t arm, int32_t place, int32_t k)
+{
+    const qst__search *s = d->s;
+    const int32_t numeric = s->plan->n_numeric - (s->n_places - place);
+    if (numeric >= 0) {
+        return d->ranked[(ptrdiff_t)numeric * s->plan->n_people + s->arm_start[arm] + k];
+    }
+    return k < s->cells[(ptrdiff_t)arm * s->n_places + place].n;
+}
+
+/* A sum of products is largest when both are in the same order and least when they are in opposite
+ * ones (Hardy, Littlewood & Polya 1934, Inequalities, theorem 368). */
+static void set_bounds(design *d)
+{
+    const int32_t n = d->s->n_places;
+    rank_numbers(d);
+    for (int32_t x = 0; x < n; x++) {
+        for (int32_t y = 0; y < n; y++) {
+            int64_t least = 0, most = 0;
+            for (int32_t a = 0; a < d->s->plan->n_arms; a++) {
+                const int32_t size = d->s->plan->arm_size[a];
+                for (int32_t k = 0; k < size; k++) {
+                    const int64_t here = ranked_at(d, a, x, k);
+                    least += here * ranked_at(d, a, y, size - 1 - k);
+                    most += here * ranked_at(d, a, y, k);
+                }
+            }
+            d->least[x * n + y] = least;
+            d->most[x * n + y] = most;
+        }
+    }
+}
+
+/* ---- What is tried ---- */
 
 static qst_status make_design(qst__arena *arena, qst__search *s, design *d, qst_err *err)
 {
@@ -107,7 +160,11 @@ static qst_status make_design(qst__arena *arena, qst__search *s, design *d, qst_
     qst_status status = qst__arena_array(arena, 7 * p, sizeof *room, &room, err);
     if (status == QST_OK) {
         status = qst__arena_array(
-            arena, s->n_places + s->plan->n_covariates, sizeof *d->coef_of, &d->coef_of, err);
+            arena, s->n_places + s->n_columns, sizeof *d->coef_of, &d->coef_of, err);
+    }
+    if (status == QST_OK) {
+        status = qst__arena_array(arena, (ptrdiff_t)s->plan->n_people * s->plan->n_numeric,
+            sizeof *d->ranked, &d->ranked, err);
     }
     if (status == QST_OK) {
         status = qst__arena_array(arena, 3 * n_pairs, sizeof *d->joint, &d->joint, err);
@@ -186,7 +243,7 @@ static void put_joint(design *d)
             const int32_t j = d->coef_of[x];
             const int32_t k = d->coef_of[y];
             if (j >= 0 && k >= 0) {
-                d->s->gram.data[j * d->p + k] = d->joint[x * n + y];
+                d->s->gram.data[j * d->p + k] = (double)d->joint[x * n + y];
             }
         }
     }
@@ -273,8 +330,9 @@ static double picked(const int32_t coef[2], const double *x)
     return (coef[0] >= 0 ? x[coef[0]] : 0) - (coef[1] >= 0 ? x[coef[1]] : 0);
 }
 
-/* The inverse times a difference of unit vectors. */
-static void set_difference(const design *d, const int32_t coef[2], double *difference_out)
+/* The inverse times so many differences of unit vectors. */
+static void set_difference(
+    const design *d, const int32_t coef[2], double times, double *difference_out)
 {
     for (ptrdiff_t r = 0; r < d->p; r++) {
         difference_out[r] = 0;
@@ -282,7 +340,7 @@ static void set_difference(const design *d, const int32_t coef[2], double *diffe
     for (int side = 0; side < 2; side++) {
         const double *column = d->s->inverse.data + coef[side] * d->p;
         for (ptrdiff_t r = 0; coef[side] >= 0 && r < d->p; r++) {
-            difference_out[r] += side == 0 ? column[r] : -column[r];
+            difference_out[r] += side == 0 ? times * column[r] : -times * column[r];
         }
     }
 }
@@ -293,13 +351,13 @@ static double try_exchange(design *d, exchange *e)
     int32_t x[2], y[2];
     coefficients(d, e->x, x);
     coefficients(d, e->y, y);
-    set_difference(d, x, d->gain);
-    set_difference(d, y, d->apart);
-    e->dd = picked(x, d->gain);
-    e->dv = 1 + picked(x, d->apart);
+    set_difference(d, x, e->times, d->gain);
+    set_difference(d, y, 1, d->apart);
+    e->dd = e->times * picked(x, d->gain);
+    e->dv = 1 + e->times * picked(x, d->apart);
     e->vv = picked(y, d->apart);
-    e->explained = 2 * picked(x, d->s->plan->estimate) * picked(y, d->s->plan->estimate) /
-                   (double)(d->s->plan->n_people - d->p);
+    e->explained = 2 * e->times * picked(x, d->s->plan->estimate) *
+                   picked(y, d->s->plan->estimate) / (double)(d->s->plan->n_people - d->p);
     const double determinant = e->dd * e->vv - e->dv * e->dv;
     if (determinant > -1e-9) {
         return -1;
@@ -316,10 +374,12 @@ static double try_exchange(design *d, exchange *e)
     return misfit(d, d->diagonal, d->variance - e->explained);
 }
 
-static void add_people(design *d, int32_t x, int32_t y, int32_t more)
+/* By how much an exchange changes the joint count of x[side / 2] and y[side % 2]; 0 where there is
+ * none. */
+static int64_t more_at(const exchange *e, int side)
 {
-    d->joint[x * d->s->n_places + y] += more;
-    d->joint[y * d->s->n_places + x] += more;
+    const bool is_count = e->x[side / 2] > 0 && e->y[side % 2] > 0;
+    return !is_count ? 0 : side == 0 || side == 3 ? e->times : -e->times;
 }
 
 static void keep_exchange(design *d, const exchange *e)
@@ -334,13 +394,21 @@ static void keep_exchange(design *d, const exchange *e)
     }
     d->variance -= e->explained;
     for (int side = 0; side < 4; side++) {
-        add_people(d, e->x[side / 2], e->y[side % 2], side == 0 || side == 3 ? 1 : -1);
+        const int32_t x = e->x[side / 2];
+        const int32_t y = e->y[side % 2];
+        d->joint[x * d->s->n_places + y] += more_at(e, side);
+        d->joint[y * d->s->n_places + x] += more_at(e, side);
     }
 }
 
-/* Two levels of a covariate. */
+/* Two levels of a covariate, or a numeric one's place. */
 static void draw_levels(const design *d, int32_t covariate, qst_rng *rng, int32_t place_out[2])
 {
+    if (qst__is_numeric(d->s, covariate)) {
+        place_out[0] = qst__place(d->s, covariate, 0);
+        place_out[1] = 0;
+        return;
+    }
     const uint32_t n = (uint32_t)d->s->plan->n_levels[covariate];
     const uint32_t first = qst_rng_below(rng, n);
     const uint32_t second = (first + 1 + qst_rng_below(rng, n - 1)) % n;
@@ -353,10 +421,27 @@ static bool has_room(const design *d, const exchange *e)
     bool room = true;
     for (int side = 0; side < 4; side++) {
         const int32_t at = e->x[side / 2] * d->s->n_places + e->y[side % 2];
-        room = room &&
-               (side == 0 || side == 3 ? d->joint[at] < d->most[at] : d->joint[at] > d->least[at]);
+        const int64_t after = d->joint[at] + more_at(e, side);
+        room = room && (more_at(e, side) == 0 || (after >= d->least[at] && after <= d->most[at]));
     }
     return room;
+}
+
+/* One person, or as much of a number either way as leads far as well as near: its order of
+ * magnitude is drawn first. */
+static int32_t draw_times(const design *d, const exchange *e, qst_rng *rng)
+{
+    if (e->x[1] > 0 && e->y[1] > 0) {
+        return 1;
+    }
+    const int32_t at = e->x[0] * d->s->n_places + e->y[0];
+    const int64_t widest = (d->most[at] - d->least[at]) / STEPS_A_SPREAD;
+    uint32_t n_bits = 1;
+    while (n_bits < 30 && widest >> n_bits > 0) {
+        n_bits++;
+    }
+    const int32_t times = 1 + (int32_t)qst_rng_below(rng, 1U << qst_rng_below(rng, n_bits));
+    return qst_rng_below(rng, 2) == 0 ? times : -times;
 }
 
 /* An exchange of two covariates of the model that the counts by arm allow. */
@@ -367,6 +452,7 @@ static bool draw_exchange(const design *d, qst_rng *rng, exchange *e)
     const uint32_t second = (first + 1 + qst_rng_below(rng, n - 1)) % n;
     draw_levels(d, d->covariates[first], rng, e->x);
     draw_levels(d, d->covariates[second], rng, e->y);
+    e->times = draw_times(d, e, rng);
     return has_room(d, e);
 }
 

@@ -62,9 +62,9 @@ static void number_people(qst__search *s, int32_t *arm_of)
 static void number_places(qst__search *s)
 {
     s->n_places = 1;
-    for (int32_t c = 0; c < s->plan->n_covariates; c++) {
+    for (int32_t c = 0; c < s->n_columns; c++) {
         s->first_level[c] = s->n_places;
-        s->n_places += s->plan->n_levels[c];
+        s->n_places += qst__is_numeric(s, c) ? 1 : s->plan->n_levels[c];
     }
 }
 
@@ -73,6 +73,7 @@ qst_status qst__search_make(qst__arena *arena, const qst_cohort_plan *plan, qst_
 {
     *s = (qst__search){.plan = plan, .people = people, .unit = common_unit(plan), .fineness = 1};
     s->score_per_unit = plan->score_items / (double)s->unit;
+    s->n_columns = plan->n_covariates + plan->n_numeric;
     int32_t *arm_of = NULL;
     qst_status status = qst__arena_array(arena, plan->n_people, sizeof *arm_of, &arm_of, err);
     if (status == QST_OK) {
@@ -80,8 +81,8 @@ qst_status qst__search_make(qst__arena *arena, const qst_cohort_plan *plan, qst_
             qst__arena_array(arena, plan->n_arms + 1, sizeof *s->arm_start, &s->arm_start, err);
     }
     if (status == QST_OK) {
-        status = qst__arena_array(
-            arena, plan->n_covariates, sizeof *s->first_level, &s->first_level, err);
+        status =
+            qst__arena_array(arena, s->n_columns, sizeof *s->first_level, &s->first_level, err);
     }
     if (status == QST_OK) {
         number_people(s, arm_of);
@@ -156,7 +157,7 @@ static double within_ss(qst__moments m)
 
 /* ---- The linear model ---- */
 
-/* Term k of the model: an arm, a level, or (k = 0) everybody. */
+/* Term k of the model: an arm, a level or number, or (k = 0) everybody. */
 static void term_at(const qst__search *s, ptrdiff_t k, int32_t *arm_out, int32_t *place_out)
 {
     *arm_out = -1;
@@ -168,14 +169,18 @@ static void term_at(const qst__search *s, ptrdiff_t k, int32_t *arm_out, int32_t
     }
 }
 
-static bool in_term(const qst__search *s, int32_t i, ptrdiff_t k)
+static double term_of(const qst__search *s, int32_t i, ptrdiff_t k)
 {
     if (k == 0) {
-        return true;
+        return 1;
     }
     const qst_cohort_term *term = &s->plan->terms[k - 1];
-    return term->covariate < 0 ? s->arm_of[i] == term->level
-                               : qst__level(s, i, term->covariate) == term->level;
+    if (term->covariate < 0) {
+        return s->arm_of[i] == term->level;
+    }
+    const bool counts =
+        qst__place_of(s, i, term->covariate) == qst__place(s, term->covariate, term->level);
+    return counts ? qst__weight(s, i, term->covariate) : 0;
 }
 
 static bool invert(qst_mat a, qst_mat factor, qst_mat inverse_out, double *pivots)
@@ -196,8 +201,9 @@ static void count_row(qst__search *s, int32_t i)
 {
     const ptrdiff_t p = s->n_coef;
     for (ptrdiff_t j = 0; j < p; j++) {
-        for (ptrdiff_t k = 0; in_term(s, i, j) && k < p; k++) {
-            s->gram.data[j * p + k] += in_term(s, i, k);
+        const double x = term_of(s, i, j);
+        for (ptrdiff_t k = 0; x != 0 && k < p; k++) {
+            s->gram.data[j * p + k] += x * term_of(s, i, k);
         }
     }
 }

@@ -8,17 +8,22 @@ static int64_t units(const qst__search *s, int visit, int32_t i)
     return answered > 0 ? s->people->total[visit][i] * (s->unit / answered) : 0;
 }
 
+static void add_sums(qst__cell *to, const qst__cell *x, int32_t times)
+{
+    to->n += times * x->n;
+    to->n_lone += times * x->n_lone;
+    to->baseline += times * x->baseline;
+    to->followup += times * x->followup;
+    to->change += times * x->change;
+    to->lone += times * x->lone;
+}
+
 static void add_to_cell(qst__cell *to, const qst__cell *x, int sign)
 {
-    to->n += sign * x->n;
-    to->n_lone += sign * x->n_lone;
-    to->baseline += sign * x->baseline;
+    add_sums(to, x, sign);
     to->baseline_sq += sign * x->baseline_sq;
-    to->followup += sign * x->followup;
     to->followup_sq += sign * x->followup_sq;
-    to->change += sign * x->change;
     to->change_sq += sign * x->change_sq;
-    to->lone += sign * x->lone;
     to->lone_sq += sign * x->lone_sq;
 }
 
@@ -49,6 +54,9 @@ static void add_to_cells(qst__search *s, int32_t i, const qst__cell *x, int sign
         if (level >= 0) {
             add_to_cell(row + qst__place(s, c, level), x, sign);
         }
+    }
+    for (int32_t c = s->plan->n_covariates; c < s->n_columns; c++) {
+        add_sums(row + qst__place(s, c, 0), x, sign * qst__weight(s, i, c));
     }
 }
 
