@@ -112,8 +112,8 @@ ss_range <- function(u, problem) {
   sd <- relaxed_parts(u, problem)$sd
   slope <- numeric(problem$n_free)
   slope[2 * problem$n_coef + seq_along(sd)] <- 2 * (problem$sizes - 1) * sd * problem$sd_half
-  hessian <- relaxed_newton(u, 1, problem, 0)$hessian
-  slope <- slope / sqrt(sum(slope * solve(hessian, slope)))
+  hessian <- relaxed_newton(u, 1, problem, 0)$hessian + diag(1e-8, length(u))
+  slope <- slope / sqrt(sum(slope * solve(hessian, slope, tol = 1e-30)))
   ends <- vapply(c(-1, 1), function(sign) {
     for (pull in 10^(1:3)) {
       u <- relaxed_towards(u, 1, problem, sign * pull * slope)
@@ -159,24 +159,40 @@ relax_problem <- function(figures, trial) {
 }
 
 # Means and SDs that numeric covariates may have, arms x covariates, the
-# figures they must give, and their columns in the model (1: none).
+# figures they must give, and their columns in the model (1: none); those they
+# have, once they have numbers.
 number_problem <- function(figures, trial) {
-  names <- if (is.null(trial$numbers)) trial$numeric else character()
+  rows <- figures[figures$variable %in% trial$numeric, ]
   of_arm <- function(kind, part) {
-    values <- vapply(names, function(name) {
-      part(arm_figures(figures[figures$variable == name, ], kind, trial, name))
+    values <- vapply(trial$numeric, function(name) {
+      part(arm_figures(rows[rows$variable == name, ], kind, trial, name))
     }, numeric(length(trial$arms)))
     matrix(values, length(trial$arms))
   }
-  rows <- figures[figures$variable %in% names, ]
-  list(
+  codes <- length(trial$levels) + seq_along(trial$numeric) - 1L
+  problem <- list(
     number_mean = of_arm("mean", middle_of), number_mean_middle = of_arm("mean", middle_of),
     number_mean_half = of_arm("mean", half_of),
     number_sd = of_arm("sd", middle_of), number_sd_half = of_arm("sd", half_of),
-    number_rows = rows, number_of = match(rows$variable, names),
+    number_rows = rows, number_of = match(rows$variable, trial$numeric),
     number_middle = middle_of(rows), number_half = half_of(rows),
-    number_term = match(length(trial$levels) + seq_along(names) - 1L, trial$terms$covariate, 0) + 1
+    number_term = match(codes, trial$terms$covariate, 0) + 1,
+    decided = match(unique(trial$terms$covariate[trial$terms$covariate >= 0]), codes)
   )
+  if (is.null(trial$numbers)) problem else settled_problem(problem, trial)
+}
+
+settled_problem <- function(problem, trial) {
+  arm <- rep(seq_along(trial$sizes), trial$sizes)
+  for (k in seq_along(trial$numeric)) {
+    x <- trial$numbers[, k] * trial$units[[k]]
+    problem$number_mean[, k] <- tapply(x, arm, mean)
+    problem$number_sd[, k] <- tapply(x, arm, stats::sd)
+  }
+  problem$number_mean_half[] <- problem$number_sd_half[] <- 0
+  problem$number_rows <- problem$number_rows[0, ]
+  problem$number_of <- problem$number_middle <- problem$number_half <- integer()
+  problem
 }
 
 # The figures of one kind for each arm as a whole, in the order of the arms.
@@ -204,30 +220,20 @@ coefficient_figures <- function(model, kind, n_coef) {
   rows[at, ]
 }
 
-# Share of each arm in each term, or its mean: arms x coefficients.
+# Share of each arm in each term: arms x coefficients; NA for a numeric one.
 term_shares <- function(trial) {
   shares <- matrix(1, length(trial$arms), nrow(trial$terms) + 1)
   for (k in seq_len(nrow(trial$terms))) {
     term <- trial$terms[k, ]
-    number <- term$covariate + 1 - length(trial$levels)
     shares[, k + 1] <- if (term$covariate < 0) {
       seq_along(trial$arms) == term$level + 1
-    } else if (number > 0) {
-      number_means(trial, number)
+    } else if (term$covariate >= length(trial$levels)) {
+      NA
     } else {
       trial$counts[[term$covariate + 1]][term$level + 1, ] / trial$sizes
     }
   }
   shares
-}
-
-# NA while there are no numbers.
-number_means <- function(trial, number) {
-  if (is.null(trial$numbers)) {
-    return(NA_real_)
-  }
-  arm <- rep(seq_along(trial$sizes), trial$sizes)
-  tapply(trial$numbers[, number] * trial$units[[number]], arm, mean)
 }
 
 # The SD of an arm that follows from means and SDs printed for all levels of a
@@ -266,13 +272,39 @@ relaxed_parts <- function(u, problem) {
   k <- seq_len(problem$n_coef)
   n <- seq_along(problem$number_mean)
   at <- 2 * problem$n_coef + length(problem$sd)
-  list(
+  x <- list(
     estimate = problem$estimate + u[k] * problem$estimate_half,
     se = problem$se + u[problem$n_coef + k] * problem$se_half,
     sd = problem$sd + u[2 * problem$n_coef + seq_along(problem$sd)] * problem$sd_half,
     number_mean = problem$number_mean + u[at + n] * problem$number_mean_half,
     number_sd = problem$number_sd + u[at + length(n) + n] * problem$number_sd_half
   )
+  if (problem$n_coef > 0 && length(problem$decided) == 1 && !is.na(problem$decided)) {
+    x$se <- decided_ses(x, problem)
+  }
+  x
+}
+
+# With one covariate, a numeric one, its means and SDs decide X'X: that of the
+# arms' means plus its scatter within arms, which also decides what its
+# coefficient explains there.
+decided_ses <- function(x, problem) {
+  n <- problem$sizes
+  j <- problem$number_term[[problem$decided]]
+  scatter <- sum((n - 1) * x$number_sd[, problem$decided]^2)
+  gram <- crossprod(model_means(x, problem) * sqrt(n))
+  gram[j, j] <- gram[j, j] + scatter
+  left <- within_ss(x, problem) - x$estimate[[j]]^2 * scatter
+  sqrt(diag(solve(gram, tol = 1e-30)) * max(left, 0) / (sum(n) - problem$n_coef))
+}
+
+# Means of the model's columns: arms x coefficients.
+model_means <- function(x, problem) {
+  means <- problem$shares
+  for (k in which(problem$number_term > 1)) {
+    means[, problem$number_term[[k]]] <- x$number_mean[, k]
+  }
+  means
 }
 
 # Misses of all figures, in half-widths.
@@ -297,19 +329,16 @@ of_arms <- c("mean", "sd", "t", "welch", "difference", "paired", "f_arms")
 
 # Those of problem$outcome.
 outcome_values <- function(x, problem) {
-  if (nrow(problem$outcome) == 0) {
-    return(numeric())
-  }
-  shares <- problem$shares
-  for (k in which(problem$number_term > 1)) {
-    shares[, problem$number_term[[k]]] <- x$number_mean[, k]
-  }
-  group_values(problem$sizes, as.vector(shares %*% x$estimate), x$sd, problem$outcome)
+  means <- if (problem$n_coef > 0) model_means(x, problem) %*% x$estimate
+  group_values(problem$sizes, as.vector(means), x$sd, problem$outcome)
 }
 
 # Figures of groups of these sizes, means and SDs; all arms together stand
 # behind the last.
 group_values <- function(n, m, sd, rows) {
+  if (nrow(rows) == 0) {
+    return(numeric())
+  }
   all <- sum(n * m) / sum(n)
   between <- sum(n * (m - all)^2)
   within <- sum((n - 1) * sd^2)

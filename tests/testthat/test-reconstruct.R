@@ -1,7 +1,8 @@
 # Printed tables of an invented trial with two arms, from simulated answers: what a journal would
 # print of them, and nothing else.
 # Of the numeric covariates that are asked for, age is whole.
-invented_tables <- function(n = c(60, 64), seed = 3, digits = 2, numeric = character()) {
+invented_tables <- function(n = c(60, 64), seed = 3, digits = 2, numeric = character(),
+                            levels = c("sex", "year")) {
   withr::local_seed(seed)
   people <- data.frame(
     arm = factor(rep(c("usual", "training"), n), c("usual", "training")),
@@ -18,10 +19,11 @@ invented_tables <- function(n = c(60, 64), seed = 3, digits = 2, numeric = chara
   people$change <- people$after - people$before
   people$age <- round(stats::rnorm(sum(n), 41, 12))
   people$weight <- round(stats::rnorm(sum(n), 70, 9), 1)
-  write_tables(people, digits, numeric, withr::local_tempdir(.local_envir = parent.frame()))
+  terms <- c("arm", levels, numeric)
+  write_tables(people, digits, terms, numeric, withr::local_tempdir(.local_envir = parent.frame()))
 }
 
-write_tables <- function(people, digits, numeric, dir) {
+write_tables <- function(people, digits, terms, numeric, dir) {
   number <- function(x) formatC(x, digits = digits, format = "f")
   save <- function(table, name) {
     utils::write.csv(table, file.path(dir, paste0(name, ".csv")), row.names = FALSE, na = "")
@@ -52,13 +54,19 @@ write_tables <- function(people, digits, numeric, dir) {
     p = ""
   )
   save(rbind(tests, do.call(rbind, lapply(numeric, numeric_test, people))), "tests")
-  fit <- stats::lm(stats::reformulate(c("arm", "sex", "year", numeric), "change"), people)
+  fit <- stats::lm(stats::reformulate(terms, "change"), people)
   table <- summary(fit)$coefficients
   limits <- stats::confint(fit)
+  shown <- lapply(terms, function(term) {
+    data.frame(
+      variable = term, level = if (term %in% numeric) "" else levels(people[[term]])[-1],
+      reference = if (term %in% numeric) "" else levels(people[[term]])[[1]]
+    )
+  })
   save(data.frame(
-    term = rownames(table), variable = c("", "arm", "sex", "year", "year", numeric),
-    level = c("", "training", "women", "second", "third", rep("", length(numeric))),
-    reference = c("", "usual", "men", "first", "first", rep("", length(numeric))), estimate = number(table[, 1]),
+    term = rownames(table), rbind(data.frame(variable = "", level = "", reference = ""),
+      do.call(rbind, shown)),
+    estimate = number(table[, 1]),
     conf.low = number(limits[, 1]), conf.high = number(limits[, 2]),
     std.error = number(table[, 2]), statistic = number(abs(table[, 3])), p = ""
   ), "model")
@@ -256,7 +264,7 @@ test_that("tables without model or change are met too, and what is not searched 
 })
 
 # Everything that the tables print of the numeric covariates and the model, by lm() and anova().
-expect_reprinted <- function(cohort, printed, formula) {
+expect_reprinted <- function(cohort, printed, formula, digits = 2) {
   keyed <- function(visit) {
     x <- as.matrix(as.data.frame(cohort)[paste0(visit, "_", 1:10)])
     x[, c(2, 5)] <- 5 - x[, c(2, 5)]
@@ -265,7 +273,7 @@ expect_reprinted <- function(cohort, printed, formula) {
   people <- as.data.frame(cohort)
   people$change <- keyed("t1") - keyed("t0")
   people <- people[!is.nan(people$change), ]
-  prints <- function(x, digits = 2) formatC(as.vector(x), digits = digits, format = "f")
+  prints <- function(x, n = digits) formatC(as.vector(x), digits = n, format = "f")
   fit <- stats::lm(formula, people)
   table <- summary(fit)$coefficients
   expect_identical(prints(table[, 1]), printed$model$estimate)
@@ -304,6 +312,19 @@ test_that("numbers that are not whole are sought in tenths, and two numeric cova
   expect_true(all(figures_met(cohort)$met))
   expect_false(all(cohort$weight == round(cohort$weight)))
   expect_reprinted(cohort, printed, change ~ arm + sex + year + age + weight)
+})
+
+test_that("a model of arms and one numeric covariate is met, whose SD decides standard errors", {
+  skip_on_cran()
+  dir <- invented_tables(numeric = "age", levels = character(), digits = 3)
+  printed <- published(dir)
+  cohort <- reconstruct(printed, seed = 5)
+  expect_true(all(figures_met(cohort)$met))
+  expect_reprinted(cohort, printed, change ~ arm + age, digits = 3)
+  # Standard errors that no numbers of the printed SDs have
+  printed$model$std.error[[3]] <- sub("^0.", "0.1", printed$model$std.error[[3]])
+  printed$model[c("conf.low", "conf.high", "statistic")] <- ""
+  expect_error(reconstruct(printed, seed = 5), "SE of age", class = "questrial_error_argument")
 })
 
 test_that("tables of a numeric covariate that contradict themselves are refused", {
