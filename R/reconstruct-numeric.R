@@ -89,9 +89,8 @@ try_sums <- function(sums, k, u, problem, unit) {
 }
 
 number_misses <- function(mean, sd, k, problem) {
-  own <- problem$number_of == k
-  values <- group_values(problem$sizes, mean, sd, problem$number_rows[own, ])
-  (values - problem$number_middle[own]) / problem$number_half[own]
+  own <- problem$number_rows[[k]]
+  (group_values(problem$sizes, mean, sd, own) - own$middle) / own$half
 }
 
 # ---- Sums ----
@@ -143,7 +142,8 @@ room_within <- function(means, k, problem) {
   sd <- problem$number_sd[, k] + outer(problem$number_sd_half[, k], c(-1, 1))
   low <- rep(sum((n - 1) * pmax(sd[, 1], 0)^2), nrow(means))
   high <- rep(sum((n - 1) * sd[, 2]^2), nrow(means))
-  rows <- problem$number_rows[problem$number_of == k & problem$number_rows$arm < 0, ]
+  rows <- problem$number_figures[[k]]
+  rows <- rows[rows$arm < 0, ]
   for (row in split(rows, seq_len(nrow(rows)))) {
     if (row$kind == figure_codes[["sd"]]) {
       low <- pmax(low, (total - 1) * row$low^2 - between)
@@ -250,7 +250,8 @@ number_figures <- function(figures, trial) {
     own <- figures$variable == trial$numeric[[k]]
     x <- trial$numbers[, k] * trial$units[[k]]
     values[own] <- group_values(
-      n, as.vector(tapply(x, arm, mean)), as.vector(tapply(x, arm, stats::sd)), figures[own, ]
+      n, as.vector(tapply(x, arm, mean)), as.vector(tapply(x, arm, stats::sd)),
+      group_rows(figures[own, ])
     )
   }
   values

@@ -142,6 +142,10 @@ relax_problem <- function(figures, trial) {
   ses <- coefficient_figures(model, "se", n_coef)
   sds <- if (tied) arm_figures(all, "sd", trial) else all
   numeric <- number_problem(figures, trial)
+  if (!is.null(trial$numbers)) {
+    numeric <- settled_problem(numeric, trial)
+  }
+  numeric$number_rows <- lapply(numeric$number_figures, group_rows)
   parts <- part_sds(all, trial)
   c(numeric, list(
     n_coef = n_coef, n_free = 2L * n_coef + nrow(sds) + 2L * length(numeric$number_mean),
@@ -151,7 +155,7 @@ relax_problem <- function(figures, trial) {
     se = middle_of(ses), se_half = half_of(ses), sd = middle_of(sds), sd_half = half_of(sds),
     model = model, model_middle = middle_of(model), model_half = half_of(model),
     model_at = cbind(model$level + 1, model$kind - figure_codes[["estimate"]] + 1),
-    outcome = outcome, outcome_middle = middle_of(outcome), outcome_half = half_of(outcome),
+    outcome = outcome, outcome_rows = group_rows(outcome),
     part_arm = vapply(parts, function(part) part$arm, 0L),
     part_value = vapply(parts, function(part) part$value, 0),
     part_half = vapply(parts, function(part) part$half, 0)
@@ -159,8 +163,7 @@ relax_problem <- function(figures, trial) {
 }
 
 # Means and SDs that numeric covariates may have, arms x covariates, the
-# figures they must give, and their columns in the model (1: none); those they
-# have, once they have numbers.
+# figures they must give, and their columns in the model (1: none).
 number_problem <- function(figures, trial) {
   rows <- figures[figures$variable %in% trial$numeric, ]
   of_arm <- function(kind, part) {
@@ -170,18 +173,17 @@ number_problem <- function(figures, trial) {
     matrix(values, length(trial$arms))
   }
   codes <- length(trial$levels) + seq_along(trial$numeric) - 1L
-  problem <- list(
+  list(
     number_mean = of_arm("mean", middle_of), number_mean_middle = of_arm("mean", middle_of),
     number_mean_half = of_arm("mean", half_of),
     number_sd = of_arm("sd", middle_of), number_sd_half = of_arm("sd", half_of),
-    number_rows = rows, number_of = match(rows$variable, trial$numeric),
-    number_middle = middle_of(rows), number_half = half_of(rows),
+    number_figures = lapply(trial$numeric, function(name) rows[rows$variable == name, ]),
     number_term = match(codes, trial$terms$covariate, 0) + 1,
     decided = match(unique(trial$terms$covariate[trial$terms$covariate >= 0]), codes)
   )
-  if (is.null(trial$numbers)) problem else settled_problem(problem, trial)
 }
 
+# Those they have, once they have numbers.
 settled_problem <- function(problem, trial) {
   arm <- rep(seq_along(trial$sizes), trial$sizes)
   for (k in seq_along(trial$numeric)) {
@@ -190,8 +192,7 @@ settled_problem <- function(problem, trial) {
     problem$number_sd[, k] <- tapply(x, arm, stats::sd)
   }
   problem$number_mean_half[] <- problem$number_sd_half[] <- 0
-  problem$number_rows <- problem$number_rows[0, ]
-  problem$number_of <- problem$number_middle <- problem$number_half <- integer()
+  problem$number_figures <- list()
   problem
 }
 
@@ -313,9 +314,9 @@ relaxed_misses <- function(u, problem) {
   reach <- problem$t_quantile * x$se
   values <- cbind(x$estimate, x$se, x$estimate / x$se, x$estimate - reach, x$estimate + reach)
   model <- (values[problem$model_at] - problem$model_middle) / problem$model_half
-  outcome <- (outcome_values(x, problem) - problem$outcome_middle) / problem$outcome_half
+  outcome <- (outcome_values(x, problem) - problem$outcome_rows$middle) / problem$outcome_rows$half
   implied <- (x$sd[problem$part_arm] - problem$part_value) / problem$part_half
-  numbers <- lapply(seq_len(ncol(x$number_mean)), function(k) {
+  numbers <- lapply(seq_along(problem$number_rows), function(k) {
     number_misses(x$number_mean[, k], x$number_sd[, k], k, problem)
   })
   c(model, outcome, implied, unlist(numbers))
@@ -330,13 +331,23 @@ of_arms <- c("mean", "sd", "t", "welch", "difference", "paired", "f_arms")
 # Those of problem$outcome.
 outcome_values <- function(x, problem) {
   means <- if (problem$n_coef > 0) model_means(x, problem) %*% x$estimate
-  group_values(problem$sizes, as.vector(means), x$sd, problem$outcome)
+  group_values(problem$sizes, as.vector(means), x$sd, problem$outcome_rows)
+}
+
+# What is wanted of groups: `column` of the values, of arm `i`, or all of them
+# (NA), against arm `j`; lists are quicker than data frames.
+group_rows <- function(figures) {
+  list(
+    i = ifelse(figures$arm < 0, NA, figures$arm + 1), j = pmax(figures$reference, 0) + 1,
+    column = match(figures$kind, figure_codes[of_arms]),
+    middle = middle_of(figures), half = half_of(figures)
+  )
 }
 
 # Figures of groups of these sizes, means and SDs; all arms together stand
 # behind the last.
 group_values <- function(n, m, sd, rows) {
-  if (nrow(rows) == 0) {
+  if (length(rows$i) == 0) {
     return(numeric())
   }
   all <- sum(n * m) / sum(n)
@@ -345,8 +356,9 @@ group_values <- function(n, m, sd, rows) {
   n <- c(n, sum(n))
   m <- c(m, all)
   sd <- c(sd, sqrt((within + between) / (n[length(n)] - 1)))
-  i <- ifelse(rows$arm < 0, length(n), rows$arm + 1)
-  j <- pmax(rows$reference, 0) + 1
+  i <- rows$i
+  i[is.na(i)] <- length(n)
+  j <- rows$j
   pooled <- ((n[i] - 1) * sd[i]^2 + (n[j] - 1) * sd[j]^2) / (n[i] + n[j] - 2)
   k <- length(n) - 1
   values <- cbind(
@@ -355,7 +367,7 @@ group_values <- function(n, m, sd, rows) {
     paired = m[i] / (sd[i] / sqrt(n[i])),
     f_arms = (between / (k - 1)) / (within / (n[[k + 1]] - k))
   )
-  values[cbind(seq_along(i), match(rows$kind, figure_codes[of_arms]))]
+  values[cbind(seq_along(i), rows$column)]
 }
 
 check_relaxed <- function(misses, problem) {
@@ -365,7 +377,7 @@ check_relaxed <- function(misses, problem) {
   names <- c(
     problem$model$figure, problem$outcome$figure,
     rep("SD implied by the levels of a covariate", length(problem$part_arm)),
-    problem$number_rows$figure
+    unlist(lapply(problem$number_figures, function(rows) rows$figure))
   )
   worst <- order(-abs(misses))
   worst <- utils::head(worst[abs(misses[worst]) > 1], 5)

@@ -421,8 +421,9 @@ static bool has_room(const design *d, const exchange *e)
     bool room = true;
     for (int side = 0; side < 4; side++) {
         const int32_t at = e->x[side / 2] * d->s->n_places + e->y[side % 2];
-        const int64_t after = d->joint[at] + more_at(e, side);
-        room = room && (more_at(e, side) == 0 || (after >= d->least[at] && after <= d->most[at]));
+        const int64_t more = more_at(e, side);
+        const int64_t after = d->joint[at] + more;
+        room = room && (more == 0 || (after >= d->least[at] && after <= d->most[at]));
     }
     return room;
 }
