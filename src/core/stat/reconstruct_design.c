@@ -18,22 +18,26 @@
  * errors, follow by a rank-2 update (Woodbury), and the residual variance by
  * what the printed estimates explain within arms.
  *
- * Solutions are rare (each standard error allows about one part in 5000), so
- * the search cools quickly and often rather than slowly and once.
+ * Solutions are rare (each standard error allows about one part in 5000). They are met by chance
+ * where the misfit is as low as it gets before the walk freezes, and that shows in the share of
+ * steps taken: the walk keeps it, at one of a few values in turn (few covariates need a large
+ * share, many a small one), and begins afresh now and then.
  */
-#define STEPS_A_WIDTH 300
-#define N_WIDTHS 300
+#define STEPS_A_WIDTH 1000
+#define N_WIDTHS 200 /* a cycle */
+#define WIDEST 64.0
 #define N_CYCLES 1500
 #define CYCLES_AN_AIM 20
-#define N_NEWTON 5        /* steps for the residual variance */
-#define NEAR 4.0          /* misfits above are not looked at so closely */
-#define STEPS_A_SPREAD 16 /* the widest step of a number is this share of what it can be */
+#define N_NEWTON 5         /* steps for the residual variance */
+#define NEAR 4.0           /* misfits above are not looked at so closely */
+#define FEW 12             /* standard errors */
+#define STEPS_A_SPREAD 16  /* the widest step of a number is this share of what it can be */
+#define WEIGHT_OF_NUMBER 8 /* a numeric covariate is drawn as often as so many pairs of levels */
 
-/* Where coolings begin, in half-widths of the standard errors' ranges, in turn (tables whose steps
- * are wide need warm ones, most do not), and what brings each down to 0.5. */
-static const struct {
-    double widest, narrowing;
-} coolings[] = {{8, 0.9908}, {32, 0.9862}, {128, 0.9817}};
+/* Places of two levels of a covariate, in this order; a numeric one's place and 0. */
+typedef struct {
+    int32_t covariate, place[2];
+} level_pair;
 
 typedef struct {
     qst__search *s;
@@ -43,22 +47,24 @@ typedef struct {
     int32_t n_covariates;
     int64_t *joint;        /* people at two places: n_places rows of n_places */
     int64_t *least, *most; /* that the counts and numbers by arm allow */
-    int32_t *ranked;    /* numbers, n_people for each numeric covariate, each arm's from the top */
-    double *target;     /* squared standard errors: where they are sought first */
-    double *low, *high; /* and the share of their ranges that is searched now */
-    double *half;       /* of the ranges */
+    int32_t *ranked; /* numbers, n_people for each numeric covariate, each arm's from the top */
+    level_pair *pairs;
+    int32_t n_pairs;
+    double *low, *high; /* squared standard errors: the share of their ranges searched now */
+    double *sharpness;  /* 1 / half of the ranges */
     double *gain;       /* the inverse times d */
     double *apart;      /* the inverse times v */
     double *diagonal;
     double variance;   /* residual, from the sum of squares and the estimates */
     double less, more; /* by how much it may differ */
-    double width;      /* what counts as a miss of 1, in half-widths */
+    double width;      /* by what a miss may grow, in half-widths */
 } design;
 
 /* A step under trial: places of two covariates, the second 0 of a numeric one, and the 2 x 2
  * system, whose d is so many times the difference of unit vectors. */
 typedef struct {
-    int32_t x[2], y[2], times;
+    const int32_t *x, *y;
+    int32_t times;
     double dd, dv, vv; /* d'Gd, 1 + d'Gv, v'Gv for the inverse G; then over the determinant */
     double explained;  /* what the estimates explain more than before */
 } exchange;
@@ -151,13 +157,30 @@ static void set_bounds(design *d)
 
 /* ---- What is tried ---- */
 
+static void list_pairs(design *d)
+{
+    for (int32_t k = 0; k < d->n_covariates; k++) {
+        const int32_t c = d->covariates[k];
+        const int32_t n = qst__is_numeric(d->s, c) ? 0 : d->s->plan->n_levels[c];
+        for (int32_t l = 0; l < n * n; l++) {
+            if (l / n != l % n) {
+                d->pairs[d->n_pairs++] =
+                    (level_pair){c, {qst__place(d->s, c, l / n), qst__place(d->s, c, l % n)}};
+            }
+        }
+        for (int l = 0; l < WEIGHT_OF_NUMBER && qst__is_numeric(d->s, c); l++) {
+            d->pairs[d->n_pairs++] = (level_pair){c, {qst__place(d->s, c, 0), 0}};
+        }
+    }
+}
+
 static qst_status make_design(qst__arena *arena, qst__search *s, design *d, qst_err *err)
 {
     const ptrdiff_t p = s->n_coef;
-    const ptrdiff_t n_pairs = (ptrdiff_t)s->n_places * s->n_places;
+    const ptrdiff_t n_joint = (ptrdiff_t)s->n_places * s->n_places;
     *d = (design){.s = s, .p = p};
     double *room = NULL;
-    qst_status status = qst__arena_array(arena, 7 * p, sizeof *room, &room, err);
+    qst_status status = qst__arena_array(arena, 6 * p, sizeof *room, &room, err);
     if (status == QST_OK) {
         status = qst__arena_array(
             arena, s->n_places + s->n_columns, sizeof *d->coef_of, &d->coef_of, err);
@@ -167,22 +190,26 @@ static qst_status make_design(qst__arena *arena, qst__search *s, design *d, qst_
             sizeof *d->ranked, &d->ranked, err);
     }
     if (status == QST_OK) {
-        status = qst__arena_array(arena, 3 * n_pairs, sizeof *d->joint, &d->joint, err);
+        status = qst__arena_array(arena, 3 * n_joint, sizeof *d->joint, &d->joint, err);
+    }
+    if (status == QST_OK) {
+        status = qst__arena_array(arena, n_joint + (ptrdiff_t)WEIGHT_OF_NUMBER * s->plan->n_numeric,
+            sizeof *d->pairs, &d->pairs, err);
     }
     if (status != QST_OK) {
         return status;
     }
     d->covariates = d->coef_of + s->n_places;
-    d->least = d->joint + n_pairs;
-    d->most = d->joint + 2 * n_pairs;
-    d->target = room;
-    d->low = room + p;
-    d->high = room + 2 * p;
-    d->half = room + 3 * p;
-    d->gain = room + 4 * p;
-    d->apart = room + 5 * p;
-    d->diagonal = room + 6 * p;
+    d->least = d->joint + n_joint;
+    d->most = d->joint + 2 * n_joint;
+    d->low = room;
+    d->high = room + p;
+    d->sharpness = room + 2 * p;
+    d->gain = room + 3 * p;
+    d->apart = room + 4 * p;
+    d->diagonal = room + 5 * p;
     find_model_covariates(d);
+    list_pairs(d);
     set_bounds(d);
     return QST_OK;
 }
@@ -195,10 +222,10 @@ static void take_aim(design *d, double share)
     for (ptrdiff_t k = 0; k < d->p; k++) {
         const double low = plan->se_low[k] * plan->se_low[k];
         const double high = plan->se_high[k] * plan->se_high[k];
-        d->target[k] = plan->se[k] * plan->se[k];
-        d->half[k] = (high - low) / 2;
-        d->low[k] = d->target[k] + share * (low - d->target[k]);
-        d->high[k] = d->target[k] + share * (high - d->target[k]);
+        const double target = plan->se[k] * plan->se[k];
+        d->low[k] = target + share * (low - target);
+        d->high[k] = target + share * (high - target);
+        d->sharpness[k] = 2 / (high - low);
     }
     d->less = share * (plan->ss - plan->ss_low) / df;
     d->more = share * (plan->ss_high - plan->ss) / df;
@@ -249,7 +276,7 @@ static void put_joint(design *d)
     }
 }
 
-/* Computes everything afresh from X'X, so that rounding of the updates cannot grow. */
+/* The inverse and the residual variance that go with X'X. */
 static bool refresh(design *d)
 {
     const qst_cohort_plan *plan = d->s->plan;
@@ -262,56 +289,60 @@ static bool refresh(design *d)
 
 /* ---- Misfit of the standard errors ---- */
 
-/* Sum of squares of what is outside the ranges at a residual variance, and half its first and
- * second derivative there. */
-static double outside(const design *d, const double *diagonal, double variance, double slope_out[2])
+static double clamped(double x, double low, double high)
+{
+    const double above = x < low ? low : x;
+    return above > high ? high : above;
+}
+
+/* How far a standard error, squared, is outside its range, in half-widths; negative if below. */
+static double outside(const design *d, ptrdiff_t k, double se)
+{
+    return (se - clamped(se, d->low[k], d->high[k])) * d->sharpness[k];
+}
+
+/* Sum of squares of what is outside at a residual variance; Newton's step to a better one. */
+static double newton_step(
+    const design *d, const double *diagonal, double variance, double *step_out)
 {
     double sum = 0, slope = 0, bend = 0;
     for (ptrdiff_t k = 0; k < d->p; k++) {
-        const double se = diagonal[k] * variance;
-        const double excess =
-            ((se < d->low[k] ? se - d->low[k] : 0) + (se > d->high[k] ? se - d->high[k] : 0)) /
-            d->half[k];
-        const double steep = excess == 0 ? 0 : diagonal[k] / d->half[k];
+        const double excess = outside(d, k, diagonal[k] * variance);
+        const double steep = excess == 0 ? 0 : diagonal[k] * d->sharpness[k];
         sum += excess * excess;
         slope += excess * steep;
         bend += steep * steep;
     }
-    slope_out[0] = slope;
-    slope_out[1] = bend;
+    *step_out = bend > 0 ? -slope / bend : 0;
     return sum;
 }
 
-/* What is outside the ranges at the residual variance of its range that fits them best. That is
- * sought by Newton's method from where their middles fit best: the sum is convex in the variance,
- * and quadratic as long as the same ranges are missed. */
+/* Sum of squares of what is outside the ranges at the residual variance that fits their middles
+ * best, in its range; where little is outside, at the one that leaves least outside: the sum is
+ * convex in the variance, and quadratic while the same ranges are missed. */
 static double misfit(const design *d, const double *diagonal, double variance)
 {
-    const double least = variance - d->less;
-    const double most = variance + d->more;
     double up = 0, down = 0;
     for (ptrdiff_t k = 0; k < d->p; k++) {
-        const double weight = diagonal[k] / (d->half[k] * d->half[k]);
+        const double weight = diagonal[k] * d->sharpness[k] * d->sharpness[k];
         up += weight * (d->low[k] + d->high[k]) / 2;
         down += weight * diagonal[k];
     }
-    double best = up / down;
-    double sum = HUGE_VAL;
-    for (int k = 0; k < N_NEWTON; k++) {
-        double slope[2];
-        best = best < least ? least : best;
-        best = best > most ? most : best;
-        const double now = outside(d, diagonal, best, slope);
-        if (now >= sum) {
-            break;
-        }
-        sum = now;
-        if (sum == 0 || sum > NEAR * d->width * d->width) {
-            break;
-        }
-        best -= slope[0] / slope[1];
+    const double least = variance - d->less;
+    const double most = variance + d->more;
+    double best = clamped(up / down, least, most);
+    double sum = 0;
+    for (ptrdiff_t k = 0; k < d->p; k++) {
+        const double excess = outside(d, k, diagonal[k] * best);
+        sum += excess * excess;
     }
-    return sum / (d->width * d->width);
+    for (int k = 0; sum > 0 && sum < NEAR && k < N_NEWTON; k++) {
+        double step;
+        const double now = newton_step(d, diagonal, best, &step);
+        sum = now < sum ? now : sum;
+        best = clamped(best + step, least, most);
+    }
+    return sum;
 }
 
 static double present_misfit(design *d)
@@ -401,21 +432,6 @@ static void keep_exchange(design *d, const exchange *e)
     }
 }
 
-/* Two levels of a covariate, or a numeric one's place. */
-static void draw_levels(const design *d, int32_t covariate, qst_rng *rng, int32_t place_out[2])
-{
-    if (qst__is_numeric(d->s, covariate)) {
-        place_out[0] = qst__place(d->s, covariate, 0);
-        place_out[1] = 0;
-        return;
-    }
-    const uint32_t n = (uint32_t)d->s->plan->n_levels[covariate];
-    const uint32_t first = qst_rng_below(rng, n);
-    const uint32_t second = (first + 1 + qst_rng_below(rng, n - 1)) % n;
-    place_out[0] = qst__place(d->s, covariate, (int32_t)first);
-    place_out[1] = qst__place(d->s, covariate, (int32_t)second);
-}
-
 static bool has_room(const design *d, const exchange *e)
 {
     bool room = true;
@@ -448,20 +464,23 @@ static int32_t draw_times(const design *d, const exchange *e, qst_rng *rng)
 /* An exchange of two covariates of the model that the counts by arm allow. */
 static bool draw_exchange(const design *d, qst_rng *rng, exchange *e)
 {
-    const uint32_t n = (uint32_t)d->n_covariates;
-    const uint32_t first = qst_rng_below(rng, n);
-    const uint32_t second = (first + 1 + qst_rng_below(rng, n - 1)) % n;
-    draw_levels(d, d->covariates[first], rng, e->x);
-    draw_levels(d, d->covariates[second], rng, e->y);
+    const level_pair *first = &d->pairs[qst_rng_below(rng, (uint32_t)d->n_pairs)];
+    const level_pair *second = &d->pairs[qst_rng_below(rng, (uint32_t)d->n_pairs)];
+    e->x = first->place;
+    e->y = second->place;
+    if (first->covariate == second->covariate) {
+        return false;
+    }
     e->times = draw_times(d, e, rng);
     return has_room(d, e);
 }
 
 /* ---- The search ---- */
 
-/* Steps at one width; true when everything fits. */
-static bool walk(design *d, qst_rng *rng)
+/* Steps at one width, from X'X of the joint counts; true when everything fits. */
+static bool walk(design *d, qst_rng *rng, int32_t *n_taken_out)
 {
+    *n_taken_out = 0;
     double misfit_now = present_misfit(d);
     for (int step = 0; misfit_now > 0 && step < STEPS_A_WIDTH; step++) {
         exchange e;
@@ -469,45 +488,53 @@ static bool walk(design *d, qst_rng *rng)
             continue;
         }
         const double after = try_exchange(d, &e);
-        if (after >= 0 && after <= misfit_now + qst_rng_uniform(rng)) {
+        const double growth = d->width * d->width * qst_rng_uniform(rng);
+        if (after >= 0 && after <= misfit_now + growth) {
             keep_exchange(d, &e);
             misfit_now = after;
+            ++*n_taken_out;
         }
     }
     return misfit_now == 0;
 }
 
-/* From X'X of the joint counts: does everything fit? */
-static bool fits_afresh(design *d)
+/* Computes everything afresh, so that rounding of the updates cannot grow. */
+static bool refresh_joint(design *d)
 {
     put_joint(d);
-    return refresh(d) && present_misfit(d) == 0;
+    return refresh(d);
 }
 
-/* One cooling, from the people's joint counts; true when everything fits, also afresh. */
-static bool cool(design *d, int32_t number, qst_rng *rng)
+/* One cycle, from the people's joint counts; true when everything fits, also afresh. */
+static bool find_joint(design *d, double share_taken, qst_rng *rng)
 {
     qst__count_joint(d->s, d->joint);
-    d->width = coolings[number % 3].widest;
-    for (int k = 0; k < N_WIDTHS; k++) {
-        d->width *= coolings[number % 3].narrowing;
-        if (k % 50 == 0) {
-            put_joint(d);
-            if (!refresh(d)) {
-                return false;
-            }
-        }
-        if (walk(d, rng) && fits_afresh(d)) {
+    d->width = WIDEST;
+    bool has_inverse = refresh_joint(d);
+    for (int k = 0; has_inverse && k < N_WIDTHS; k++) {
+        int32_t n_taken;
+        const bool fits = walk(d, rng, &n_taken);
+        has_inverse = refresh_joint(d);
+        if (fits && has_inverse && present_misfit(d) == 0) {
             return true;
         }
+        const double share = (double)n_taken / STEPS_A_WIDTH;
+        d->width *= 1 - 0.4 * (share - share_taken) / (share + share_taken);
     }
     return false;
+}
+
+static double share_taken(const design *d, int32_t number)
+{
+    static const double few[] = {0.06, 0.12, 0.2};
+    static const double many[] = {0.03, 0.06};
+    return d->p < FEW ? few[number % 3] : many[number % 2];
 }
 
 /* Joint counts, then people; true if the standard errors are those printed. */
 static bool find_people(design *d, int32_t number, qst__seats *seats, qst_rng *rng)
 {
-    return cool(d, number, rng) && qst__seat_people(seats, d->joint, rng) &&
+    return find_joint(d, share_taken(d, number), rng) && qst__seat_people(seats, d->joint, rng) &&
            qst__count_design(d->s) && refresh(d) && present_misfit(d) == 0;
 }
 
