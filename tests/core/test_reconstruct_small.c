@@ -90,6 +90,42 @@ static void test_their_figures_are_met(void **state)
     }
 }
 
+/* Relaxing moves everybody's totals but theirs. */
+static void test_settled_totals_stay(void **state)
+{
+    (void)state;
+    qst__arena arena;
+    qst__small small;
+    qst__relaxed relaxed;
+    qst__ticker ticker;
+    qst_err err;
+    double worst;
+    static cohort_case before;
+    qst_err_init(&err);
+    qst__ticker_init(&ticker, NULL);
+    case_make(&one, 2);
+    ask_of_site(0.05);
+    qst_rng rng = case_stream(2);
+    qst__search s = case_search(&arena, &one);
+    qst__find_small(&s);
+    assert_status(qst__small_make(&arena, &s, &small, &err), QST_OK, &err);
+    assert_true(qst__settle_small(&small, &rng));
+    before = one;
+    one.figures[2].low += 1; /* the arm's mean */
+    one.figures[2].high += 1;
+    assert_status(qst__relaxed_make(&arena, &s, &relaxed, &err), QST_OK, &err);
+    assert_status(qst__relax_scores(&relaxed, &rng, &ticker, &worst, &err), QST_OK, &err);
+    assert_true(worst < 1);
+    bool moved = false;
+    for (int i = 0; i < CASE_N; i++) {
+        const int32_t parts = before.total[0][i] * relaxed.fineness;
+        moved = moved || relaxed.totals[i] != parts;
+        assert_true(case_level(&one, i, 1) != 1 || relaxed.totals[i] == parts);
+    }
+    assert_true(moved);
+    qst__arena_free(&arena);
+}
+
 /* A mean of ten people cannot lie between two tenths. */
 static void test_impossible_means_are_not_met(void **state)
 {
@@ -120,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_small_groups_are_marked),
         cmocka_unit_test(test_their_figures_are_met),
+        cmocka_unit_test(test_settled_totals_stay),
         cmocka_unit_test(test_impossible_means_are_not_met),
         cmocka_unit_test(test_without_small_groups_nothing_changes),
     };

@@ -131,24 +131,28 @@ static qst_status stream(
     return qst_rng_init(rng, plan->seed, &address, err);
 }
 
-/* Each covariate, numeric or not, in random order within each arm (Durstenfeld 1964). */
-static void shuffle_levels(qst__search *s, qst_rng *rng)
+/* Whole totals for people of small groups, near to the relaxed ones; then the others' are relaxed
+ * again. */
+static qst_status settle(
+    qst__relaxed *relaxed, qst_rng *rng, qst__ticker *ticker, double *worst, qst_err *err)
 {
-    const qst_cohort_plan *plan = s->plan;
-    for (int32_t c = 0; c < s->n_columns; c++) {
-        int32_t *level = s->people->level + (ptrdiff_t)c * plan->n_people;
-        for (int32_t i = plan->n_people - 1; i > 0; i--) {
-            const int32_t start = s->arm_start[s->arm_of[i]];
-            const int32_t j = start + (int32_t)qst_rng_below(rng, (uint32_t)(i - start + 1));
-            const int32_t kept = level[i];
-            level[i] = level[j];
-            level[j] = kept;
+    qst__arena arena;
+    qst__arena_init(&arena, ticker->ctx);
+    qst__small small;
+    qst_status status = qst__small_make(&arena, relaxed->s, &small, err);
+    if (status == QST_OK && small.n_nudges > 0) {
+        qst__round_totals(relaxed, rng);
+        if (qst__settle_small(&small, rng)) {
+            status = qst__relax_scores(relaxed, rng, ticker, worst, err);
         }
     }
+    qst__arena_free(&arena);
+    return status;
 }
 
-/* Scores for the design found: drawn, relaxed, rounded; what was found last is left. `skipping` as
- * for qst__draw_scores(). Scores that are not possible are rounded only if `any` will do. */
+/* Scores for the design found: drawn, relaxed, settled, rounded; what was found last is left.
+ * `skipping` as for qst__draw_scores(). Scores that are not possible are rounded only if `any` will
+ * do. */
 static qst_status find_scores(qst__search *s, double skipping, bool any, qst_rng *rng,
     qst__ticker *ticker, double *misfit_out, qst_err *err)
 {
@@ -159,8 +163,12 @@ static qst_status find_scores(qst__search *s, double skipping, bool any, qst_rng
     qst__find_small(s);
     for (int k = 0; status == QST_OK && *misfit_out > 0 && k < N_DRAWS; k++) {
         double worst;
+        s->is_settled = false;
         qst__draw_scores(s, skipping, rng);
         status = qst__relax_scores(&relaxed, rng, ticker, &worst, err);
+        if (status == QST_OK && worst < IMPOSSIBLE) {
+            status = settle(&relaxed, rng, ticker, &worst, err);
+        }
         if (status == QST_OK && (worst < IMPOSSIBLE || (any && k == N_DRAWS - 1))) {
             status = qst__round_scores(&relaxed, rng, ticker, misfit_out, err);
         }
@@ -181,7 +189,6 @@ static qst_status attempt(
         status = stream(s->plan, number, QST__STAGE_SCORES, &scores, err);
     }
     for (int k = 0; status == QST_OK && found && *misfit_out > 0 && k < N_DESIGNS; k++) {
-        shuffle_levels(s, &designs);
         qst__draw_scores(s, 1, &scores); /* which stay if no design is found */
         status = qst__search_design(s, &n_cycles, &designs, ticker, &found, err);
         if (status == QST_OK && found) {

@@ -63,8 +63,9 @@ typedef struct {
     double *pivots; /* of Cholesky factors */
     double residual_ss;
 
-    double *value;  /* of each figure */
-    bool *is_small; /* as by qst__is_small(): people at the first visit, then at the second */
+    double *value;   /* of each figure */
+    bool *is_small;  /* as by qst__is_small(): people at the first visit, then at the second */
+    bool is_settled; /* these people have the totals they keep */
 } qst__search;
 
 /* ---- reconstruct_sums.c: what is kept of the people ---- */
@@ -206,6 +207,9 @@ bool qst__seat_people(const qst__seats *seats, const int64_t *joint, qst_rng *rn
 void qst__find_small(qst__search *s);
 bool qst__is_small(const qst__search *s, int visit, int32_t i);
 
+/* Is it such a person, and settled? */
+bool qst__is_kept(const qst__search *s, int visit, int32_t i);
+
 /* Figures that are of such people alone, and a point for each of these people at each such visit.
  */
 typedef struct {
@@ -219,7 +223,8 @@ typedef struct {
 QST_MUST_USE qst_status qst__small_make(
     qst__arena *arena, qst__search *s, qst__small *small, qst_err *err);
 
-/* Gives them totals near to those they have that meet these figures; false if none are found. */
+/* Gives them totals near to those they have that meet these figures, and settles them; false, and
+ * s->is_settled is, if none are found. */
 bool qst__settle_small(qst__small *small, qst_rng *rng);
 
 /* ---- reconstruct_scores.c: the start ---- */

@@ -505,7 +505,8 @@ static bool refresh_joint(design *d)
     return refresh(d);
 }
 
-/* One cycle, from the people's joint counts; true when everything fits, also afresh. */
+/* One cycle, from the joint counts that the people have now; true when everything fits, also
+ * afresh. */
 static bool find_joint(design *d, double share_taken, qst_rng *rng)
 {
     qst__count_joint(d->s, d->joint);
@@ -526,7 +527,7 @@ static bool find_joint(design *d, double share_taken, qst_rng *rng)
 
 static double share_taken(const design *d, int32_t number)
 {
-    static const double few[] = {0.06, 0.12, 0.2};
+    static const double few[] = {0.05, 0.1, 0.2};
     static const double many[] = {0.03, 0.06};
     return d->p < FEW ? few[number % 3] : many[number % 2];
 }
@@ -536,6 +537,22 @@ static bool find_people(design *d, int32_t number, qst__seats *seats, qst_rng *r
 {
     return find_joint(d, share_taken(d, number), rng) && qst__seat_people(seats, d->joint, rng) &&
            qst__count_design(d->s) && refresh(d) && present_misfit(d) == 0;
+}
+
+/* Each covariate, numeric or not, in random order within each arm (Durstenfeld 1964). */
+static void shuffle_levels(qst__search *s, qst_rng *rng)
+{
+    const qst_cohort_plan *plan = s->plan;
+    for (int32_t c = 0; c < s->n_columns; c++) {
+        int32_t *level = s->people->level + (ptrdiff_t)c * plan->n_people;
+        for (int32_t i = plan->n_people - 1; i > 0; i--) {
+            const int32_t start = s->arm_start[s->arm_of[i]];
+            const int32_t j = start + (int32_t)qst_rng_below(rng, (uint32_t)(i - start + 1));
+            const int32_t kept = level[i];
+            level[i] = level[j];
+            level[j] = kept;
+        }
+    }
 }
 
 /* What share of the ranges is searched: figures have the more room together the nearer standard
@@ -555,6 +572,7 @@ qst_status qst__search_design(qst__search *s, int32_t *n_cycles, qst_rng *rng, q
     design d;
     qst__seats seats;
     *found_out = s->n_coef == 0;
+    shuffle_levels(s, rng);
     qst_status status = make_design(&arena, s, &d, err);
     if (status == QST_OK) {
         status = qst__seats_make(&arena, s, d.covariates, d.n_covariates, &seats, err);
@@ -565,6 +583,7 @@ qst_status qst__search_design(qst__search *s, int32_t *n_cycles, qst_rng *rng, q
     for (; status == QST_OK && !*found_out && *n_cycles < N_CYCLES; ++*n_cycles) {
         /* With one covariate the printed counts alone decide X'X. */
         take_aim(&d, aim_at(*n_cycles));
+        shuffle_levels(s, rng);
         *found_out =
             d.n_covariates > 1 ? find_people(&d, *n_cycles, &seats, rng) : qst__count_design(s);
         status = qst__tick(ticker, err);

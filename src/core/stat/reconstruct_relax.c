@@ -138,13 +138,13 @@ static double *step_at(const qst__relaxed *r, int32_t i, int visit)
     return r->steps + ((ptrdiff_t)i * QST_N_VISITS + visit) * r->n_figures;
 }
 
-/* Steps of those without baseline are 0 there. */
+/* Steps of those without baseline are 0 there, as of those who keep their totals. */
 static void measure_steps(qst__relaxed *r)
 {
     for (int32_t i = 0; i < r->s->plan->n_people; i++) {
         for (int v = 0; v < QST_N_VISITS; v++) {
             qst__nudge nudge = {.i = i};
-            nudge.points[v] = r->s->fineness;
+            nudge.points[v] = qst__is_kept(r->s, v, i) ? 0 : r->s->fineness;
             qst__measure(r, qst__do_nudge, &nudge, step_at(r, i, v));
         }
     }

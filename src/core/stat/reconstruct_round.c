@@ -30,8 +30,6 @@
 typedef struct {
     qst__relaxed *r;
     qst__search *s;
-    qst__small small;
-    bool settled; /* small groups are to stay as they are */
     int32_t n_nudges, most;
     double ease, share; /* of the problem above */
     int32_t *order;     /* of the people */
@@ -73,9 +71,6 @@ static qst_status make_rounding(qst__arena *arena, qst__relaxed *r, rounding *p,
         status = qst__mat_make(arena, most, most, &p->multiples, err);
     }
     if (status == QST_OK) {
-        status = qst__small_make(arena, r->s, &p->small, err);
-    }
-    if (status == QST_OK) {
         p->kept = p->order + n_people;
         p->shifted = p->target + most;
         p->x = p->target + 2 * most;
@@ -106,10 +101,10 @@ static qst__nudge draw_nudge(const rounding *p, int32_t i, uint32_t which, qst_r
     qst__nudge nudge = {.i = i};
     nudge.points[QST_VISIT_BASELINE] = which != 1 && qst__has_baseline(p->s, i) ? point : 0;
     nudge.points[QST_VISIT_FOLLOWUP] = which != 0 || !qst__has_baseline(p->s, i) ? point : 0;
-    for (int v = 0; p->settled && v < QST_N_VISITS; v++) {
-        if (qst__is_small(p->s, v, i)) {
+    for (int v = 0; v < QST_N_VISITS; v++) {
+        if (qst__is_kept(p->s, v, i)) {
             nudge.points[v] = 0;
-            nudge.points[1 - v] = qst__is_small(p->s, 1 - v, i) ? 0 : point;
+            nudge.points[1 - v] = qst__is_kept(p->s, 1 - v, i) ? 0 : point;
         }
     }
     return nudge;
@@ -313,7 +308,6 @@ static qst_status go_rounds(
 {
     qst_status status = QST_OK;
     qst__round_totals(p->r, rng);
-    p->settled = qst__settle_small(&p->small, rng);
     double misfit = qst__misfit(p->s);
     for (int k = 0; status == QST_OK && *least > 0 && k <= N_ROUNDS; k++) {
         if (misfit <= *least) {

@@ -6,7 +6,8 @@
  * So people of small groups whose means or standard deviations are printed get
  * whole totals first: points are given, taken and passed on at random, and what
  * the figures of these people alone miss is lessened by threshold accepting
- * (Dueck & Scheuer 1990). The rounding then leaves these totals as they are.
+ * (Dueck & Scheuer 1990). The others' totals are relaxed again, since those of
+ * small groups have moved, and these stay as they are.
  */
 #define LARGEST_SMALL 15
 #define N_COOLINGS 20
@@ -59,6 +60,11 @@ void qst__find_small(qst__search *s)
 bool qst__is_small(const qst__search *s, int visit, int32_t i)
 {
     return *mark(s, visit, i);
+}
+
+bool qst__is_kept(const qst__search *s, int visit, int32_t i)
+{
+    return s->is_settled && *mark(s, visit, i);
 }
 
 /* ---- Their figures ---- */
@@ -143,5 +149,6 @@ bool qst__settle_small(qst__small *small, qst_rng *rng)
         const double cooled = (double)(k % STEPS_A_COOLING) / STEPS_A_COOLING;
         now = try_step(small, now, WARMEST * (1 - cooled), rng);
     }
+    small->s->is_settled = now == 0;
     return now == 0;
 }
