@@ -58,22 +58,26 @@ loose_centre <- function(figures, trial) {
 # Where figures go together best: the centre of ever narrower misses, and once
 # all are below 1, of those below 1.
 relaxed_centre <- function(problem, u = numeric(problem$n_free)) {
-  worst <- max(abs(relaxed_misses(u, problem)))
-  for (round in 1:200) {
-    if (worst < 0.99) {
-      return(relaxed_towards(u, 1, problem))
-    }
-    u <- relaxed_towards(u, worst * 1.001, problem)
-    before <- worst
-    worst <- max(abs(relaxed_misses(u, problem)))
-    if (worst > 0.9999 * before) {
-      break
+  # F is curved: along the edge of what it allows Newton's steps come to a halt.
+  for (room in c(1.1, 1.001)) {
+    for (round in 1:200) {
+      worst <- max(abs(relaxed_misses(u, problem)))
+      if (worst < 0.99) {
+        return(relaxed_towards(u, 1, problem))
+      }
+      nearer <- relaxed_towards(u, worst * room, problem)
+      if (max(abs(relaxed_misses(nearer, problem))) > 0.9999 * worst) {
+        break
+      }
+      u <- nearer
     }
   }
   u
 }
 
-# Newton's steps to the least of -sum(log(1 - (miss / width)^2)) - sum(pull * u).
+# Newton's steps to the least of -sum(log(1 - (miss / width)^2)) - sum(pull * u),
+# from where all misses are a little below the width. They stay so, or one
+# figure would outweigh the others beyond what solve() can tell apart.
 relaxed_towards <- function(u, width, problem, pull = 0) {
   for (step in 1:40) {
     newton <- relaxed_newton(u, width, problem, pull)
@@ -81,7 +85,7 @@ relaxed_towards <- function(u, width, problem, pull = 0) {
       break
     }
     share <- 1 / (1 + sqrt(newton$decrement))
-    while (max(abs(relaxed_misses(u + share * newton$step, problem))) >= width) {
+    while (max(abs(relaxed_misses(u + share * newton$step, problem))) >= (1 - 1e-6) * width) {
       share <- share / 2
     }
     u <- u + share * newton$step
@@ -105,7 +109,7 @@ relaxed_newton <- function(u, width, problem, pull) {
 # Between which sums of squares within arms all figures can be met, and a
 # little beyond: whether scores exist is soon known when covariates are found.
 ss_range <- function(u, problem) {
-  if (max(abs(relaxed_misses(u, problem))) >= 1) {
+  if (max(abs(relaxed_misses(u, problem))) >= 0.9999) {
     ss <- within_ss(relaxed_parts(u, problem), problem)
     return(list(ss_low = 0.999 * ss, ss_high = 1.001 * ss))
   }

@@ -399,8 +399,13 @@ narrow_by_p <- function(figure, row) {
 
 # The part of a figure's range whose absolute value lies in `bounds`.
 overlap <- function(figure, bounds) {
-  negative <- figure$high < 0
-  bounds <- if (negative) -rev(bounds) else bounds
+  bounds <- if (figure$high < 0) {
+    -rev(bounds)
+  } else if (figure$low < 0) {
+    c(-1, 1) * bounds[[2]]
+  } else {
+    bounds
+  }
   low <- max(figure$low, bounds[[1]])
   high <- min(figure$high, bounds[[2]])
   if (low < high) {
@@ -412,7 +417,7 @@ overlap <- function(figure, bounds) {
 
 model_figures <- function(k, published, trial) {
   row <- published$model[k, ]
-  sign <- if (printed_number(row$estimate) < 0) -1 else 1
+  sign <- if (isTRUE(printed_number(row$estimate) < 0)) -1 else 1
   one <- function(what, kind, text, sign = 1) {
     if (text == "") {
       return(NULL)
@@ -420,7 +425,7 @@ model_figures <- function(k, published, trial) {
     figure_row(paste(what, "of", row$term), kind, text, level = k - 1L, sign = sign)
   }
   signed <- function(text) if (text != "" && printed_number(text) < 0) -1 else 1
-  ratio <- one("t", "ratio", row$statistic, sign)
+  ratio <- one("t", "ratio", row$statistic, ratio_sign(row))
   if (!is.null(ratio) && row$p != "" && !grepl("^[<>]", row$p)) {
     p <- pmin(1, pmax(0, printed_number(row$p) + c(1, -1) * printed_half(row$p)))
     ratio <- overlap(ratio, stats::qt(p / 2, model_df(published, trial), lower.tail = FALSE))
@@ -430,6 +435,15 @@ model_figures <- function(k, published, trial) {
     one("lower limit", "low", row$conf.low, signed(row$conf.low)),
     one("upper limit", "high", row$conf.high, signed(row$conf.high))
   )
+}
+
+# Printed without sign, t has that of the estimate, be it of -0.00; where this
+# is printed as 0.00, that of the interval's middle.
+ratio_sign <- function(row) {
+  value <- function(column) printed_number(row[[column]])
+  middle <- if (isTRUE(value("estimate") == 0)) value("conf.low") + value("conf.high") else NA
+  has_minus <- startsWith(plain_typography(c(row$estimate, row$statistic)), "-")
+  if (any(has_minus) || isTRUE(middle < 0)) -1 else 1
 }
 
 model_df <- function(published, trial) {
