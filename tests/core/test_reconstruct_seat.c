@@ -1,7 +1,10 @@
 #include "search_case.h"
 
+#include <stdlib.h>
+
 static cohort_case one;
-static const int32_t all[] = {0, 1, CASE_AGE};
+#define WEIGHT (CASE_AGE + 1) /* a second number, of one test */
+static const int32_t all[] = {0, 1, CASE_AGE, WEIGHT};
 
 #define PLACES 7 /* everybody, two sexes, three sites, ages */
 
@@ -30,7 +33,7 @@ static void scramble(cohort_case *c, int covariate)
 {
     for (int i = c->arm_size[0]; i < CASE_N; i++) {
         for (int j = i + 1; j < CASE_N; j++) {
-            int32_t *level = c->level + covariate * CASE_N;
+            int32_t *level = c->people.level + covariate * CASE_N;
             if (level[j] < level[i]) {
                 const int32_t kept = level[i];
                 level[i] = level[j];
@@ -106,6 +109,46 @@ static void test_people_get_the_joint_counts(void **state)
     }
 }
 
+/* Weights in tenths beside the ages: levels hold exactly, every sum nearly, also that of the
+ * products, whose standard deviation is some 10000 by chance. */
+static void test_sums_of_two_numbers_come_near(void **state)
+{
+    (void)state;
+    for (uint64_t seed = 1; seed <= 5; seed++) {
+        static int32_t level[CASE_N * (CASE_AGE + 2)];
+        int64_t wanted[PLACES + 1][PLACES + 1], found[PLACES + 1][PLACES + 1];
+        qst__arena arena;
+        qst__seats seats;
+        qst_err err;
+        qst_err_init(&err);
+        qst_rng rng = case_stream(seed);
+        uint64_t weights = seed;
+        make(seed);
+        memcpy(level, one.level, sizeof one.level);
+        for (int i = 0; i < CASE_N; i++) {
+            level[WEIGHT * CASE_N + i] = (int32_t)(700 + 90 * test_normal(&weights));
+        }
+        one.people.level = level;
+        one.plan.n_numeric = 2;
+        qst__search s = case_search(&arena, &one);
+        qst__count_joint(&s, &wanted[0][0]);
+        scramble(&one, 1);
+        scramble(&one, CASE_AGE);
+        scramble(&one, WEIGHT);
+        assert_status(qst__seats_make(&arena, &s, all, 4, &seats, &err), QST_OK, &err);
+        assert_true(qst__seat_people(&seats, &wanted[0][0], &rng));
+        qst__count_joint(&s, &found[0][0]);
+        for (int x = 1; x <= PLACES; x++) {
+            for (int y = 1; y <= PLACES; y++) {
+                const int n_numbers = (x >= PLACES - 1) + (y >= PLACES - 1);
+                const int most[] = {0, 3, 30};
+                assert_true(llabs(wanted[x][y] - found[x][y]) <= most[n_numbers]);
+            }
+        }
+        qst__arena_free(&arena);
+    }
+}
+
 /* One person more of a sex and site than there are of the site. */
 static void test_impossible_counts_are_not_found(void **state)
 {
@@ -122,6 +165,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_joint_counts_are_counted),
         cmocka_unit_test(test_people_get_the_joint_counts),
+        cmocka_unit_test(test_sums_of_two_numbers_come_near),
         cmocka_unit_test(test_impossible_counts_are_not_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

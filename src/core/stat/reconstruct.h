@@ -186,7 +186,8 @@ typedef struct {
     qst__search *s;
     const int32_t *covariates; /* that are wanted together, ascending: numeric ones are last */
     int32_t n_covariates;
-    int64_t *lack; /* of the wanted joint counts */
+    int64_t *lack;  /* of the wanted joint counts */
+    double *weight; /* of a place, squared, so that numbers of any unit weigh the same */
 } qst__seats;
 
 QST_MUST_USE qst_status qst__seats_make(qst__arena *arena, qst__search *s,
@@ -196,8 +197,9 @@ QST_MUST_USE qst_status qst__seats_make(qst__arena *arena, qst__search *s,
  * n_places rows of n_places, symmetric. */
 void qst__count_joint(const qst__search *s, int64_t *joint_out);
 
-/* Exchanges levels, then numbers, within arms until people have the joint counts; false if they do
- * not come to. */
+/* Exchanges levels, then numbers, within arms until people have the joint counts; false if levels
+ * do not come to. Sums of one covariate's whole numbers are mostly met exactly, those of finer
+ * numbers and of products to a few hundredths of what chance makes of them. */
 bool qst__seat_people(const qst__seats *seats, const int64_t *joint, qst_rng *rng);
 
 /* ---- reconstruct_small.c: people of small groups ---- */

@@ -535,8 +535,11 @@ static double share_taken(const design *d, int32_t number)
 /* Joint counts, then people; true if the standard errors are those printed. */
 static bool find_people(design *d, int32_t number, qst__seats *seats, qst_rng *rng)
 {
-    return find_joint(d, share_taken(d, number), rng) && qst__seat_people(seats, d->joint, rng) &&
-           qst__count_design(d->s) && refresh(d) && present_misfit(d) == 0;
+    if (!find_joint(d, share_taken(d, number), rng) || !qst__seat_people(seats, d->joint, rng)) {
+        return false;
+    }
+    take_aim(d, 1); /* as sums of numbers differ a little from those found */
+    return qst__count_design(d->s) && refresh(d) && present_misfit(d) == 0;
 }
 
 /* Each covariate, numeric or not, in random order within each arm (Durstenfeld 1964). */

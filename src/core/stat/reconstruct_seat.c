@@ -8,19 +8,62 @@
  * the squared differences of the joint counts from the wanted ones, by
  * threshold accepting (Dueck & Scheuer 1990) with a threshold that falls, again
  * and again, until nothing differs. There are so many more ways to seat people
- * than joint counts that this takes milliseconds. Numbers are exchanged in the
- * same way once levels are seated, as exchanges of both would seldom agree.
+ * than joint counts that this takes milliseconds.
+ *
+ * Numbers are exchanged once levels are seated, as exchanges of both would
+ * seldom agree. Sums of products in tenths or hundredths are met exactly by few
+ * of them, and no standard error needs that: so the threshold falls once, such
+ * that ever fewer exchanges are taken, and what is lacking then is small.
  */
 #define N_STEPS 4000000
 #define STEPS_A_COOLING 200000
 #define WARMEST 4.0
+#define N_ROUNDS 200
+#define STEPS_A_ROUND 1000
+#define MOST_TAKEN 0.03
+
+static int32_t n_places_of(const qst__search *s, int32_t covariate)
+{
+    return qst__is_numeric(s, covariate) ? 1 : s->plan->n_levels[covariate];
+}
+
+/* About 1 / variance of a covariate's numbers, as a power of two, with which sums stay exact. */
+static double weight_of_numbers(const qst__search *s, int32_t covariate)
+{
+    const int32_t n = s->plan->n_people;
+    double mean = 0, variance = 0, weight = 1;
+    for (int32_t i = 0; i < n; i++) {
+        mean += (double)qst__level(s, i, covariate) / n;
+    }
+    for (int32_t i = 0; i < n; i++) {
+        const double apart = (double)qst__level(s, i, covariate) - mean;
+        variance += apart * apart / n;
+    }
+    while (weight * variance > 1) {
+        weight /= 2;
+    }
+    return weight;
+}
 
 qst_status qst__seats_make(qst__arena *arena, qst__search *s, const int32_t *covariates,
     int32_t n_covariates, qst__seats *seats, qst_err *err)
 {
     *seats = (qst__seats){.s = s, .covariates = covariates, .n_covariates = n_covariates};
-    return qst__arena_array(
+    qst_status status = qst__arena_array(
         arena, (ptrdiff_t)s->n_places * s->n_places, sizeof *seats->lack, &seats->lack, err);
+    if (status == QST_OK) {
+        status = qst__arena_array(arena, s->n_places, sizeof *seats->weight, &seats->weight, err);
+    }
+    if (status != QST_OK) {
+        return status;
+    }
+    for (int32_t c = 0; c < s->n_columns; c++) {
+        const double weight = qst__is_numeric(s, c) ? weight_of_numbers(s, c) : 1;
+        for (int32_t l = 0; l < n_places_of(s, c); l++) {
+            seats->weight[qst__place(s, c, l)] = weight;
+        }
+    }
+    return QST_OK;
 }
 
 void qst__count_joint(const qst__search *s, int64_t *joint_out)
@@ -79,25 +122,26 @@ static bool draw_swap(const qst__seats *seats, turn t, qst_rng *rng, swap *w)
     return qst__level(s, w->i, w->covariate) != qst__level(s, w->j, w->covariate);
 }
 
-/* What `more` people at both places do to the squared lack there, and to the lack if they stay. */
-static int64_t weigh_cell(const qst__seats *seats, int32_t x, int32_t y, int64_t more, bool stay)
+/* What `more` people at both places do to the squared lack there, and to the lack if they stay.
+ * Squares of sums of products do not fit 64 bits. */
+static double weigh_cell(const qst__seats *seats, int32_t x, int32_t y, int64_t more, bool stay)
 {
     if (x < 0 || y < 0) {
         return 0;
     }
     const int32_t n = seats->s->n_places;
     int64_t *lack = seats->lack + (x < y ? x * n + y : y * n + x);
-    const int64_t change = more * more - 2 * more * *lack;
+    const double change = (double)more * ((double)more - 2 * (double)*lack);
     *lack -= stay ? more : 0;
-    return change;
+    return change * seats->weight[x] * seats->weight[y];
 }
 
 /* The change of the sum of squares by the swap: the cells of two covariates differ, so each counts
  * by itself. */
-static int64_t weigh(const qst__seats *seats, turn t, const swap *w, bool stay)
+static double weigh(const qst__seats *seats, turn t, const swap *w, bool stay)
 {
     const difference x = compare(seats->s, w, w->covariate);
-    int64_t change = 0;
+    double change = 0;
     for (int32_t m = 0; m < t.end; m++) {
         if (seats->covariates[m] == w->covariate) {
             continue;
@@ -120,53 +164,81 @@ static void do_swap(const qst__seats *seats, turn t, const swap *w)
     level[w->j] = kept;
 }
 
-static int32_t n_places_of(const qst__search *s, int32_t covariate)
-{
-    return qst__is_numeric(s, covariate) ? 1 : s->plan->n_levels[covariate];
-}
-
 /* What is lacking of two covariates' joint counts, where seats->lack has what there is; returns its
  * squares' sum. */
-static int64_t set_pair(
+static double set_pair(
     const qst__seats *seats, const int64_t *wanted, int32_t first, int32_t second)
 {
     const qst__search *s = seats->s;
     const int32_t x = s->first_level[first];
     const int32_t y = s->first_level[second];
-    int64_t sum = 0;
+    double sum = 0;
     for (int32_t j = x; j < x + n_places_of(s, first); j++) {
         for (int32_t k = y; k < y + n_places_of(s, second); k++) {
             int64_t *lack = seats->lack + j * s->n_places + k;
             *lack = wanted[j * s->n_places + k] - *lack;
-            sum += *lack * *lack;
+            sum += (double)*lack * (double)*lack * seats->weight[j] * seats->weight[k];
         }
     }
     return sum;
 }
 
-/* Exchanges until nothing is lacking. */
-static bool take_turn(const qst__seats *seats, turn t, const int64_t *joint, qst_rng *rng)
+/* The sum of squares of what is lacking now. */
+static double count_lack(const qst__seats *seats, turn t, const int64_t *joint)
 {
-    int64_t squares = 0;
+    double squares = 0;
     qst__count_joint(seats->s, seats->lack);
     for (int32_t m = 0; m < t.end; m++) {
         for (int32_t b = m + 1; b < t.end; b++) {
             squares += set_pair(seats, joint, seats->covariates[m], seats->covariates[b]);
         }
     }
+    return squares;
+}
+
+/* One exchange, if it is taken: it may add a random share of `warmth` to the squares. */
+static bool try_swap(const qst__seats *seats, turn t, double warmth, qst_rng *rng, double *squares)
+{
+    swap w;
+    if (!draw_swap(seats, t, rng, &w)) {
+        return false;
+    }
+    const double change = weigh(seats, t, &w, false);
+    if (change > warmth * qst_rng_uniform(rng)) {
+        return false;
+    }
+    do_swap(seats, t, &w);
+    *squares += change;
+    return true;
+}
+
+/* Until nothing is lacking. */
+static bool seat_levels(const qst__seats *seats, turn t, const int64_t *joint, qst_rng *rng)
+{
+    double squares = count_lack(seats, t, joint);
     for (int32_t step = 0; squares > 0 && step < N_STEPS; step++) {
-        swap w;
-        if (!draw_swap(seats, t, rng, &w)) {
-            continue;
-        }
         const double cooled = (double)(step % STEPS_A_COOLING) / STEPS_A_COOLING;
-        const int64_t change = weigh(seats, t, &w, false);
-        if ((double)change <= WARMEST * (1 - cooled) * qst_rng_uniform(rng)) {
-            do_swap(seats, t, &w);
-            squares += change;
-        }
+        (void)try_swap(seats, t, WARMEST * (1 - cooled), rng, &squares);
     }
     return squares == 0;
+}
+
+/* Until nothing is lacking or hardly anything is taken. The share of what is tried that is to be
+ * taken falls, and the warmth follows it, whatever the numbers' units. */
+static void seat_numbers(const qst__seats *seats, turn t, const int64_t *joint, qst_rng *rng)
+{
+    double squares = count_lack(seats, t, joint);
+    double warmth = squares;
+    for (int32_t k = 0; squares > 0 && k < N_ROUNDS; k++) {
+        int32_t n_taken = 0;
+        for (int32_t step = 0; squares > 0 && step < STEPS_A_ROUND; step++) {
+            n_taken += try_swap(seats, t, warmth, rng, &squares);
+        }
+        const double share = (double)n_taken / STEPS_A_ROUND;
+        const double wanted = MOST_TAKEN * (double)(N_ROUNDS - k) / N_ROUNDS;
+        warmth *= 1 - 0.5 * (share - wanted) / (share + wanted);
+        squares = count_lack(seats, t, joint); /* afresh: large squares are rounded */
+    }
 }
 
 bool qst__seat_people(const qst__seats *seats, const int64_t *joint, qst_rng *rng)
@@ -178,6 +250,11 @@ bool qst__seat_people(const qst__seats *seats, const int64_t *joint, qst_rng *rn
     }
     const turn levels = {0, n_levels};
     const turn numbers = {n_levels, seats->n_covariates};
-    return (n_levels == 0 || take_turn(seats, levels, joint, rng)) &&
-           (numbers.first == numbers.end || take_turn(seats, numbers, joint, rng));
+    if (n_levels > 0 && !seat_levels(seats, levels, joint, rng)) {
+        return false;
+    }
+    if (numbers.first < numbers.end) {
+        seat_numbers(seats, numbers, joint, rng);
+    }
+    return true;
 }
