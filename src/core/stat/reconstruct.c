@@ -3,7 +3,8 @@
 #include <math.h>
 
 #define N_DESIGNS 12   /* an attempt */
-#define N_DRAWS 2      /* of scores for one design */
+#define N_DRAWS 6      /* of scores for one design */
+#define N_ROUNDED 2    /* of these */
 #define IMPOSSIBLE 1.0 /* half-widths by which a relaxed figure may miss its middle */
 
 /* ---- Checks ---- */
@@ -132,7 +133,7 @@ static qst_status stream(
 }
 
 /* Whole totals for people of small groups, near to the relaxed ones; then the others' are relaxed
- * again. */
+ * again. HUGE_VAL is the worst where those of small groups have none. */
 static qst_status settle(
     qst__relaxed *relaxed, qst_rng *rng, qst__ticker *ticker, double *worst, qst_err *err)
 {
@@ -142,9 +143,9 @@ static qst_status settle(
     qst_status status = qst__small_make(&arena, relaxed->s, &small, err);
     if (status == QST_OK && small.n_nudges > 0) {
         qst__round_totals(relaxed, rng);
-        if (qst__settle_small(&small, rng)) {
-            status = qst__relax_scores(relaxed, rng, ticker, worst, err);
-        }
+        const bool settled = qst__settle_small(&small, rng);
+        status = qst__relax_scores(relaxed, rng, ticker, worst, err);
+        *worst = settled ? *worst : HUGE_VAL;
     }
     qst__arena_free(&arena);
     return status;
@@ -161,7 +162,9 @@ static qst_status find_scores(qst__search *s, double skipping, bool any, qst_rng
     qst__relaxed relaxed;
     qst_status status = qst__relaxed_make(&arena, s, &relaxed, err);
     qst__find_small(s);
-    for (int k = 0; status == QST_OK && *misfit_out > 0 && k < N_DRAWS; k++) {
+    int n_rounded = 0;
+    for (int k = 0; status == QST_OK && *misfit_out > 0 && k < N_DRAWS && n_rounded < N_ROUNDED;
+         k++) {
         double worst;
         s->is_settled = false;
         qst__draw_scores(s, skipping, rng);
@@ -170,6 +173,7 @@ static qst_status find_scores(qst__search *s, double skipping, bool any, qst_rng
             status = settle(&relaxed, rng, ticker, &worst, err);
         }
         if (status == QST_OK && (worst < IMPOSSIBLE || (any && k == N_DRAWS - 1))) {
+            n_rounded++;
             status = qst__round_scores(&relaxed, rng, ticker, misfit_out, err);
         }
     }

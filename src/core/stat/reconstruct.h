@@ -78,6 +78,9 @@ typedef struct {
 /* Does the nudge so many times, a negative number back; sums follow. */
 void qst__do_nudge(qst__search *s, const qst__nudge *nudge, int32_t times);
 
+/* Gives a person so many answers at a visit, and their total; sums follow. */
+void qst__put_answers(qst__search *s, int visit, int32_t i, int32_t answered, int32_t total);
+
 /* Is the person's total at each visit one that her answers can have, and not at the very end? */
 bool qst__is_possible(const qst__search *s, int32_t i);
 
@@ -95,6 +98,9 @@ void qst__copy_totals(const qst__search *s, int32_t *to);
 void qst__put_totals(qst__search *s, const int32_t *from);
 
 /* ---- reconstruct_figures.c: what is printed of them ---- */
+
+/* Do sums of squared scores, in so many parts of a unit, fit in 64 bits? */
+bool qst__has_room(const qst__search *s, int32_t parts);
 
 /* Room for a search over `people`; sums and Gram matrix are not yet counted. */
 QST_MUST_USE qst_status qst__search_make(qst__arena *arena, const qst_cohort_plan *plan,
@@ -219,17 +225,22 @@ typedef struct {
     int32_t n_figures, n_nudges;
     int32_t *figures;
     qst__nudge *nudges;
+    int32_t *group_start, *group_end; /* of each nudge: those of its group */
 } qst__small;
 
 /* For the marked people of now, and their numbers of answers. */
 QST_MUST_USE qst_status qst__small_make(
     qst__arena *arena, qst__search *s, qst__small *small, qst_err *err);
 
-/* Gives them totals near to those they have that meet these figures, and settles them; false, and
- * s->is_settled is, if none are found. */
+/* Gives them totals near to those they have that meet these figures, and numbers of answers with
+ * which there are such totals, and settles them; false, and s->is_settled is, if none are found. */
 bool qst__settle_small(qst__small *small, qst_rng *rng);
 
 /* ---- reconstruct_scores.c: the start ---- */
+
+/* How many items somebody answers, with `skipping` times as many people as planned skipping some.
+ */
+int32_t qst__draw_answered(const qst__search *s, double skipping, qst_rng *rng);
 
 /* Numbers of answers and totals near the printed means and standard deviations; `skipping` times as
  * many people as planned skip items. */

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#define LARGEST_SUM 4e18 /* of squares, less than half of what 64 bits hold */
+
 /* ---- Room ---- */
 
 static int64_t greatest_divisor(int64_t a, int64_t b)
@@ -18,6 +20,15 @@ static int64_t common_unit(const qst_cohort_plan *plan)
         unit = unit / greatest_divisor(unit, n) * n;
     }
     return unit;
+}
+
+bool qst__has_room(const qst__search *s, int32_t parts)
+{
+    const qst_cohort_plan *plan = s->plan;
+    const double range = (double)plan->max - plan->min;
+    const double answer = fmax(fmax(fabs((double)plan->min), fabs((double)plan->max)), range);
+    const double score = answer * (double)s->unit * parts;
+    return plan->n_people * score * score <= LARGEST_SUM;
 }
 
 static qst_status make_model(qst__arena *arena, qst__search *s, qst_err *err)
@@ -74,6 +85,10 @@ qst_status qst__search_make(qst__arena *arena, const qst_cohort_plan *plan, qst_
     *s = (qst__search){.plan = plan, .people = people, .unit = common_unit(plan), .fineness = 1};
     s->score_per_unit = plan->score_items / (double)s->unit;
     s->n_columns = plan->n_covariates + plan->n_numeric;
+    if (!qst__has_room(s, 1)) {
+        return qst__fail_at(err, QST_EARGUMENT, -1, -1, plan->n_skips, "%s",
+            "with so many items, n_skips makes scores too fine for 64 bits");
+    }
     int32_t *arm_of = NULL;
     qst_status status = qst__arena_array(arena, plan->n_people, sizeof *arm_of, &arm_of, err);
     if (status == QST_OK) {

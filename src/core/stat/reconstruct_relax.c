@@ -18,8 +18,7 @@
  * found by Newton's method: (K + stiffness / D) dx = -(g + stiffness x) / D,
  * where g and D are first and second derivatives of the power.
  */
-#define FINENESS 1024    /* parts of a point, at most */
-#define LARGEST_SUM 4e18 /* of squares, less than half of what 64 bits hold */
+#define FINENESS 1024 /* parts of a point, at most */
 #define N_STEPS 30
 #define GAIN 0.9 /* a step must bring the squared misses below this share of what they were */
 #define N_CENTRINGS 6
@@ -34,12 +33,8 @@
  * has small units. */
 static int32_t finest(const qst__search *s)
 {
-    const qst_cohort_plan *plan = s->plan;
-    const double range = (double)plan->max - plan->min;
-    const double answer = fmax(fmax(fabs((double)plan->min), fabs((double)plan->max)), range);
-    const double score = answer * (double)s->unit;
     int32_t parts = FINENESS;
-    while (parts > 1 && plan->n_people * (parts * score) * (parts * score) > LARGEST_SUM) {
+    while (parts > 1 && !qst__has_room(s, parts)) {
         parts /= 2;
     }
     return parts;

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-static int32_t draw_answered(const qst__search *s, double skipping, qst_rng *rng)
+int32_t qst__draw_answered(const qst__search *s, double skipping, qst_rng *rng)
 {
     double u = qst_rng_uniform(rng) / skipping;
     for (int32_t k = 0; k < s->plan->n_skips; k++) {
@@ -48,7 +48,7 @@ static void draw_person(qst__search *s, int32_t i, double skipping, qst_rng *rng
     const double change = plan->change_mean[arm] + plan->change_sd[arm] * after;
     const double score[QST_N_VISITS] = {baseline, baseline + change};
     for (int v = 0; v < QST_N_VISITS; v++) {
-        const int32_t answered = draw_answered(s, skipping, rng);
+        const int32_t answered = qst__draw_answered(s, skipping, rng);
         s->people->answered[v][i] = qst__is_small(s, v, i) ? plan->n_items : answered;
         s->people->total[v][i] = total_near(s, score[v], s->people->answered[v][i]);
     }

@@ -80,6 +80,14 @@ void qst__do_nudge(qst__search *s, const qst__nudge *nudge, int32_t times)
     count_person(s, nudge->i, 1);
 }
 
+void qst__put_answers(qst__search *s, int visit, int32_t i, int32_t answered, int32_t total)
+{
+    count_person(s, i, -1);
+    s->people->answered[visit][i] = answered;
+    s->people->total[visit][i] = total;
+    count_person(s, i, 1);
+}
+
 void qst__lean(qst__search *s, const qst__nudge *nudge, int32_t sign)
 {
     qst__cell gain = {0};
