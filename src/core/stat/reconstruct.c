@@ -2,10 +2,12 @@
 
 #include <math.h>
 
-#define N_DESIGNS 12   /* an attempt */
-#define N_DRAWS 6      /* of scores for one design */
-#define N_ROUNDED 2    /* of these */
-#define IMPOSSIBLE 1.0 /* half-widths by which a relaxed figure may miss its middle */
+#define N_DESIGNS 100    /* an attempt */
+#define N_ROUNDED 24     /* scores that are possible, an attempt */
+#define N_DRAWS 6        /* of scores for one design */
+#define N_ROUNDED_EACH 2 /* of these that are possible */
+#define N_IMPOSSIBLE 2   /* of these that are not before the design is given up */
+#define IMPOSSIBLE 1.0   /* half-widths by which a relaxed figure may miss its middle */
 
 /* ---- Checks ---- */
 
@@ -152,29 +154,35 @@ static qst_status settle(
 }
 
 /* Scores for the design found: drawn, relaxed, settled, rounded; what was found last is left.
- * `skipping` as for qst__draw_scores(). Scores that are not possible are rounded only if `any` will
- * do. */
-static qst_status find_scores(qst__search *s, double skipping, bool any, qst_rng *rng,
+ * Scores that are not possible are rounded only if `any` will do. *n_rounded
+ * counts on, and with it more people skip items. */
+static qst_status find_scores(qst__search *s, bool any, int *n_rounded, qst_rng *rng,
     qst__ticker *ticker, double *misfit_out, qst_err *err)
 {
     qst__arena arena;
     qst__arena_init(&arena, ticker->ctx);
     qst__relaxed relaxed;
+    const double skipping = 1 + (double)*n_rounded / (4 * N_ROUNDED_EACH);
+    const int most = *n_rounded + N_ROUNDED_EACH;
+    int n_impossible = 0;
     qst_status status = qst__relaxed_make(&arena, s, &relaxed, err);
     qst__find_small(s);
-    int n_rounded = 0;
-    for (int k = 0; status == QST_OK && *misfit_out > 0 && k < N_DRAWS && n_rounded < N_ROUNDED;
-         k++) {
+    for (int k = 0; status == QST_OK && *misfit_out > 0 && k < N_DRAWS && *n_rounded < most; k++) {
         double worst;
         s->is_settled = false;
         qst__draw_scores(s, skipping, rng);
         status = qst__relax_scores(&relaxed, rng, ticker, &worst, err);
+        n_impossible += worst >= IMPOSSIBLE;
         if (status == QST_OK && worst < IMPOSSIBLE) {
             status = settle(&relaxed, rng, ticker, &worst, err);
         }
-        if (status == QST_OK && (worst < IMPOSSIBLE || (any && k == N_DRAWS - 1))) {
-            n_rounded++;
+        if (status == QST_OK &&
+            (worst < IMPOSSIBLE || (any && (n_impossible == N_IMPOSSIBLE || k == N_DRAWS - 1)))) {
+            ++*n_rounded;
             status = qst__round_scores(&relaxed, rng, ticker, misfit_out, err);
+        }
+        if (n_impossible == N_IMPOSSIBLE) {
+            break;
         }
     }
     qst__arena_free(&arena);
@@ -187,17 +195,19 @@ static qst_status attempt(
     qst_rng designs, scores;
     bool found = true;
     int32_t n_cycles = 0;
+    int n_rounded = 0;
     *misfit_out = HUGE_VAL;
     qst_status status = stream(s->plan, number, QST__STAGE_DESIGN, &designs, err);
     if (status == QST_OK) {
         status = stream(s->plan, number, QST__STAGE_SCORES, &scores, err);
     }
-    for (int k = 0; status == QST_OK && found && *misfit_out > 0 && k < N_DESIGNS; k++) {
+    for (int k = 1;
+         status == QST_OK && found && *misfit_out > 0 && n_rounded < N_ROUNDED && k <= N_DESIGNS;
+         k++) {
         qst__draw_scores(s, 1, &scores); /* which stay if no design is found */
         status = qst__search_design(s, &n_cycles, &designs, ticker, &found, err);
         if (status == QST_OK && found) {
-            status =
-                find_scores(s, 1 + k / 4.0, k == N_DESIGNS - 1, &scores, ticker, misfit_out, err);
+            status = find_scores(s, k == N_DESIGNS, &n_rounded, &scores, ticker, misfit_out, err);
         }
     }
     return status;
