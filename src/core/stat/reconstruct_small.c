@@ -15,8 +15,8 @@
 #define LARGEST_SMALL 8
 #define N_COOLINGS 20
 #define STEPS_A_COOLING 20000
-#define WARMEST 3.0 /* of the threshold, which falls geometrically */
-#define COLDEST 0.1
+#define WARMEST 3.0
+#define COOLING 0.99983    /* a step: a thirtieth is left in the end */
 #define POINTS_AN_ANSWER 8 /* steps of points to one of the number of answers */
 
 /* The people a figure speaks of; none where it is not of a level or of both visits. */
@@ -147,15 +147,14 @@ qst_status qst__small_make(qst__arena *arena, qst__search *s, qst__small *small,
     return status;
 }
 
-/* By logarithms, so that an F with three digits, which each point moves by many half-widths, does
- * not hold the groups' own figures where they are. */
+/* By roots, so that an F with three digits, which each point moves by many half-widths, does not
+ * hold the groups' own figures where they are. */
 static double misfit(const qst__small *small)
 {
     double sum = 0;
     for (int32_t k = 0; k < small->n_figures; k++) {
         const qst_figure *f = &small->s->plan->figures[small->figures[k]];
-        const double excess = qst__excess(f, qst__figure(small->s, f)) / qst__half(f);
-        sum += log1p(excess * excess);
+        sum += sqrt(qst__excess(f, qst__figure(small->s, f)) / qst__half(f));
     }
     return sum;
 }
@@ -214,9 +213,9 @@ static double try_step(qst__small *small, double before, double heat, qst_rng *r
 bool qst__settle_small(qst__small *small, qst_rng *rng)
 {
     double now = small->n_figures > 0 ? misfit(small) : 0;
+    double heat = WARMEST;
     for (int32_t k = 0; now > 0 && k < N_COOLINGS * STEPS_A_COOLING; k++) {
-        const double cooled = (double)(k % STEPS_A_COOLING) / STEPS_A_COOLING;
-        const double heat = WARMEST * pow(COLDEST / WARMEST, cooled);
+        heat = k % STEPS_A_COOLING == 0 ? WARMEST : COOLING * heat;
         now = k % POINTS_AN_ANSWER == 0 ? try_answered(small, now, heat, rng)
                                         : try_step(small, now, heat, rng);
     }
