@@ -28,40 +28,13 @@ search_cohort <- function(trial, figures, centre, settings) {
       if (is.null(centre)) c(0, 0, 1) else c(centre$ss, centre$ss_low, centre$ss_high),
       stats::qt(0.975, sum(trial$sizes) - nrow(trial$terms) - 1), settings$attempts
     ),
-    fitting_skip(settings$skip, trial), start,
+    settings$skip, start,
     t(as.matrix(figures[codes])), rbind(figures$low, figures$high) * rep(scale, each = 2), terms,
     model, settings$seed
   )
   values[of_scores] <- (found$values / scale)[seq_len(sum(of_scores))]
   found$values <- values
   found
-}
-
-# Scores are counted in whole units, a common multiple of all numbers of answers; the kinds of
-# skipping whose units leave sums of squares no room in 64 bits are left out.
-fitting_skip <- function(skip, trial) {
-  range <- answer_range(trial)
-  answer <- max(abs(range), diff(range))
-  fits <- function(kinds) {
-    unit <- Reduce(least_multiple, n_asked(trial) - seq(0, kinds))
-    sum(trial$sizes) * (answer * unit)^2 <= 4e18
-  }
-  kinds <- length(skip)
-  while (kinds > 0 && !fits(kinds)) {
-    kinds <- kinds - 1
-  }
-  skip[seq_len(kinds)]
-}
-
-least_multiple <- function(a, b) {
-  divisor <- a
-  rest <- b
-  while (rest > 0) {
-    next_rest <- divisor %% rest
-    divisor <- rest
-    rest <- next_rest
-  }
-  a / divisor * b
 }
 
 # Where no follow-up score is printed, its SD is kept within 3% of what the

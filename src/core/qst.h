@@ -1590,7 +1590,8 @@ typedef struct {
     int32_t n_numeric;
 
     /* Scores: n_items asked, answers min .. max; a person skips k further items with chance
-     * skip[k - 1], at each visit. n_lone people did not answer at baseline. */
+     * skip[k - 1], at each visit; the last kinds are left out where sums of squared scores would
+     * not fit in 64 bits. n_lone people did not answer at baseline. */
     int32_t n_items, min, max;
     double score_items;
     const double *skip;

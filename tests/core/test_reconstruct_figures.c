@@ -117,9 +117,30 @@ static void test_survives_lack_of_memory(void **state)
     assert_true(assert_survives_no_memory(make, &one) > 5);
 }
 
+/* The multiple of 10, 9 and 8 fits, and that of 199, 198 and 197; with 196 the squared scores of 64
+ * people would be above 4e18, and it is as if two items were skipped at most. */
+static void test_kinds_of_skipping_that_do_not_fit_are_left_out(void **state)
+{
+    (void)state;
+    qst__arena arena;
+    case_make(&one, 1);
+    qst__search s = case_search(&arena, &one);
+    assert_int_equal(s.n_skips, 2);
+    assert_int_equal(s.unit, 360);
+    qst__arena_free(&arena);
+    one.plan.n_items = 199;
+    one.plan.n_skips = 4;
+    s = case_search(&arena, &one);
+    assert_int_equal(s.n_skips, 2);
+    assert_int_equal(s.unit, 7762194);
+    assert_true(CASE_N * pow(one.plan.max * 98.0 * 7762194, 2) > 4e18);
+    qst__arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_kinds_of_skipping_that_do_not_fit_are_left_out),
         cmocka_unit_test(test_figures_are_those_of_the_slow_analysis),
         cmocka_unit_test(test_a_model_holds_numbers),
         cmocka_unit_test(test_all_arms_together),

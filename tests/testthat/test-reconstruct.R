@@ -203,21 +203,6 @@ test_that("figures that are missed are named in a warning", {
   expect_identical(nrow(cohort), 127L)
 })
 
-test_that("long questionnaires keep the kinds of skipping whose sums are exact", {
-  trial <- list(
-    instrument = list(items = paste0("i", 1:100), min = 1, max = 7), not_asked = character(),
-    sizes = c(196, 196)
-  )
-  skip <- c(0.2, 0.1, 0.05)
-  # Least common multiples of 100, 99, 98, 97, and of 20, 19, 18, 17
-  expect_gt(392 * (7 * 47054700)^2, 4e18)
-  expect_lt(392 * (7 * 485100)^2, 4e18)
-  expect_identical(fitting_skip(skip, trial), skip[1:2])
-  trial$instrument$items <- trial$instrument$items[1:20]
-  expect_identical(fitting_skip(skip, trial), skip)
-  expect_identical(least_multiple(least_multiple(20, 19), 18), 3420)
-})
-
 test_that("arguments are checked", {
   dir <- system.file("extdata", "lemogne2020", package = "questrial")
   printed <- published(dir, repaired = TRUE)

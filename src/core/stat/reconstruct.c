@@ -135,7 +135,8 @@ static qst_status stream(
 }
 
 /* Whole totals for people of small groups, near to the relaxed ones; then the others' are relaxed
- * again. HUGE_VAL is the worst where those of small groups have none. */
+ * again, also where those of small groups have none, since numbers of answers have changed; the
+ * worst is HUGE_VAL then. */
 static qst_status settle(
     qst__relaxed *relaxed, qst_rng *rng, qst__ticker *ticker, double *worst, qst_err *err)
 {

@@ -47,8 +47,10 @@ typedef struct {
     int32_t n_columns;    /* covariates of both kinds */
     int32_t *first_level; /* place of a covariate's first level among all; place 0 is everybody */
     int32_t n_places;
-    qst__cell *cells;      /* n_arms rows of n_places */
-    int64_t unit;          /* of the scores: least common multiple of the numbers of answers */
+    qst__cell *cells; /* n_arms rows of n_places */
+    int32_t
+        n_skips;  /* kinds of skipping whose sums of squares fit in 64 bits, at most the plan's */
+    int64_t unit; /* of the scores: least common multiple of the numbers of answers */
     double score_per_unit; /* what one unit is worth */
     int32_t fineness;      /* parts of a point that totals are counted in: 1 but while relaxed */
     double baseline_mean;  /* in units; of those who have a baseline */

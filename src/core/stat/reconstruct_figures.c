@@ -11,11 +11,11 @@ static int64_t greatest_divisor(int64_t a, int64_t b)
     return b == 0 ? a : greatest_divisor(b, a % b);
 }
 
-/* Least common multiple of the numbers of answers that skipping leaves. */
-static int64_t common_unit(const qst_cohort_plan *plan)
+/* Least common multiple of the numbers of answers that so many kinds of skipping leave. */
+static int64_t common_unit(const qst_cohort_plan *plan, int32_t n_skips)
 {
     int64_t unit = plan->n_items;
-    for (int32_t k = 1; k <= plan->n_skips; k++) {
+    for (int32_t k = 1; k <= n_skips; k++) {
         const int64_t n = plan->n_items - k;
         unit = unit / greatest_divisor(unit, n) * n;
     }
@@ -82,13 +82,13 @@ static void number_places(qst__search *s)
 qst_status qst__search_make(qst__arena *arena, const qst_cohort_plan *plan, qst_cohort *people,
     qst__search *s, qst_err *err)
 {
-    *s = (qst__search){.plan = plan, .people = people, .unit = common_unit(plan), .fineness = 1};
+    *s = (qst__search){.plan = plan, .people = people, .n_skips = plan->n_skips, .fineness = 1};
+    s->unit = common_unit(plan, s->n_skips);
+    while (s->n_skips > 0 && !qst__has_room(s, 1)) {
+        s->unit = common_unit(plan, --s->n_skips);
+    }
     s->score_per_unit = plan->score_items / (double)s->unit;
     s->n_columns = plan->n_covariates + plan->n_numeric;
-    if (!qst__has_room(s, 1)) {
-        return qst__fail_at(err, QST_EARGUMENT, -1, -1, plan->n_skips, "%s",
-            "with so many items, n_skips makes scores too fine for 64 bits");
-    }
     int32_t *arm_of = NULL;
     qst_status status = qst__arena_array(arena, plan->n_people, sizeof *arm_of, &arm_of, err);
     if (status == QST_OK) {

@@ -5,7 +5,7 @@
 int32_t qst__draw_answered(const qst__search *s, double skipping, qst_rng *rng)
 {
     double u = qst_rng_uniform(rng) / skipping;
-    for (int32_t k = 0; k < s->plan->n_skips; k++) {
+    for (int32_t k = 0; k < s->n_skips; k++) {
         if (u < s->plan->skip[k]) {
             return s->plan->n_items - 1 - k;
         }
